@@ -1,0 +1,1 @@
+//! Plan to DataFusion logical plan: names, types, coercion, nullability by Spark's rules.

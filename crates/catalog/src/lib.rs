@@ -1,0 +1,1 @@
+//! Databases, tables, views and functions, in an embedded store that survives a restart.

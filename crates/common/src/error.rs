@@ -1,0 +1,235 @@
+//! Errors as Spark reports them: an error class, its SQLSTATE, the message parameters and, where
+//! the fault lies in a piece of SQL text or in a DataFrame call, the query context.
+//!
+//! The table of classes is data (`error/conditions.json`): class names, SQLSTATEs and parameter
+//! names are Spark's, the message texts are ours. A class that is missing in the table is a
+//! programming error and shows as such, it never panics.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use serde::Deserialize;
+
+pub type SparkResult<T> = Result<T, SparkError>;
+
+/// Where in the user's program a node of a plan comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A range of SQL text: `start..stop` are character offsets (stop exclusive).
+    Sql { text: Arc<str>, start: usize, stop: usize, object_type: String, object_name: String },
+    /// A call in a DataFrame program, as the client reports it.
+    DataFrame { fragment: String, call_site: String },
+}
+
+impl Origin {
+    pub fn sql(text: Arc<str>, start: usize, stop: usize) -> Self {
+        Origin::Sql { text, start, stop, object_type: String::new(), object_name: String::new() }
+    }
+
+    /// The piece of text the origin points at.
+    pub fn fragment(&self) -> String {
+        match self {
+            Origin::Sql { text, start, stop, .. } => {
+                text.chars().skip(*start).take(stop.saturating_sub(*start)).collect()
+            }
+            Origin::DataFrame { fragment, .. } => fragment.clone(),
+        }
+    }
+
+    /// 1-based line and 0-based column of the start, for SQL text.
+    pub fn line_and_column(&self) -> Option<(usize, usize)> {
+        let Origin::Sql { text, start, .. } = self else { return None };
+        let mut line = 1;
+        let mut column = 0;
+        for c in text.chars().take(*start) {
+            if c == '\n' {
+                line += 1;
+                column = 0;
+            } else {
+                column += 1;
+            }
+        }
+        Some((line, column))
+    }
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    #[serde(default)]
+    sqlstate: Option<String>,
+    message: String,
+}
+
+static CONDITIONS: LazyLock<HashMap<String, Condition>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("error/conditions.json")).unwrap_or_default());
+
+/// An error with Spark's class. Cheap to move: one pointer.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SparkError(Box<Inner>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Inner {
+    class: Cow<'static, str>,
+    params: Vec<(Cow<'static, str>, String)>,
+    origin: Option<Arc<Origin>>,
+}
+
+impl SparkError {
+    /// An error of `class`, e.g. `DIVIDE_BY_ZERO` or `UNRESOLVED_COLUMN.WITH_SUGGESTION`.
+    pub fn new(class: impl Into<Cow<'static, str>>) -> Self {
+        SparkError(Box::new(Inner { class: class.into(), params: vec![], origin: None }))
+    }
+
+    /// Adds a message parameter. Values are stored as Spark shows them (identifiers in back
+    /// quotes, types and SQL texts in double quotes): see [`quote_id`] and [`quote_sql`].
+    pub fn param(mut self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
+        self.0.params.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Sets where the error happened, unless a more precise place is already known.
+    pub fn at(mut self, origin: Option<Arc<Origin>>) -> Self {
+        if self.0.origin.is_none() {
+            self.0.origin = origin;
+        }
+        self
+    }
+
+    /// A fault of Vonk itself: never to be caused by a user.
+    pub fn internal(message: impl fmt::Display) -> Self {
+        SparkError::new("INTERNAL_ERROR").param("message", message)
+    }
+
+    /// A feature of Spark that Vonk does not have (yet), by name.
+    pub fn unsupported(feature: impl fmt::Display) -> Self {
+        SparkError::new("UNSUPPORTED_FEATURE.VONK").param("feature", feature)
+    }
+
+    pub fn class(&self) -> &str {
+        &self.0.class
+    }
+
+    pub fn params(&self) -> &[(Cow<'static, str>, String)] {
+        &self.0.params
+    }
+
+    pub fn origin(&self) -> Option<&Arc<Origin>> {
+        self.0.origin.as_ref()
+    }
+
+    /// The SQLSTATE of the class; a sub-class has its parent's unless the table says otherwise.
+    pub fn sqlstate(&self) -> Option<&'static str> {
+        let own = CONDITIONS.get(self.class()).and_then(|c| c.sqlstate.as_deref());
+        own.or_else(|| {
+            let parent = self.class().split('.').next().unwrap_or_default();
+            CONDITIONS.get(parent).and_then(|c| c.sqlstate.as_deref())
+        })
+    }
+
+    /// The text after the class: the table's template with the parameters filled in.
+    fn text(&self) -> String {
+        let class = self.class();
+        let own = CONDITIONS.get(class).map(|c| c.message.as_str());
+        let parent = class.split_once('.').and_then(|(p, _)| CONDITIONS.get(p)).map(|c| c.message.as_str());
+        let template = match (parent, own) {
+            (Some(p), Some(o)) => format!("{p} {o}"),
+            (Some(t), None) | (None, Some(t)) => t.to_string(),
+            (None, None) => {
+                let params: Vec<_> = self.0.params.iter().map(|(k, v)| format!("{k}: {v}")).collect();
+                return params.join(", ");
+            }
+        };
+        fill(&template, &self.0.params)
+    }
+
+    /// The whole message as a client shows it, with class and SQLSTATE.
+    pub fn message(&self) -> String {
+        let mut out = format!("[{}] {}", self.class(), self.text());
+        if let Some(state) = self.sqlstate() {
+            out.push_str(&format!(" SQLSTATE: {state}"));
+        }
+        if let Some(origin) = self.origin() {
+            match (&**origin, origin.line_and_column()) {
+                (Origin::Sql { .. }, Some((line, column))) => {
+                    out.push_str(&format!("\n== SQL (line {line}, position {}) ==\n{}", column + 1, origin.fragment()));
+                }
+                (Origin::DataFrame { fragment, call_site }, _) => {
+                    out.push_str(&format!("\n== DataFrame ==\n\"{fragment}\" was called from\n{call_site}\n"));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+/// Replaces each `<name>` of the template by the parameter's value, in one pass.
+fn fill(template: &str, params: &[(Cow<'static, str>, String)]) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(open) = rest.find('<') {
+        out.push_str(&rest[..open]);
+        let tail = &rest[open..];
+        let hit = tail.find('>').and_then(|close| {
+            let name = &tail[1..close];
+            params.iter().find(|(k, _)| k == name).map(|(_, v)| (close, v))
+        });
+        match hit {
+            Some((close, value)) => {
+                out.push_str(value);
+                rest = &tail[close + 1..];
+            }
+            None => {
+                out.push('<');
+                rest = &tail[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+impl fmt::Display for SparkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl fmt::Debug for SparkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl std::error::Error for SparkError {}
+
+/// `` `a`.`b` `` of the parts of a name, as Spark quotes identifiers in messages.
+pub fn quote_id<S: AsRef<str>>(parts: impl IntoIterator<Item = S>) -> String {
+    let quoted: Vec<_> = parts.into_iter().map(|p| format!("`{}`", p.as_ref().replace('`', "``"))).collect();
+    quoted.join(".")
+}
+
+/// `"text"`: types, expressions, configuration keys and values in messages.
+pub fn quote_sql(text: impl fmt::Display) -> String {
+    format!("\"{text}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_filled_once_and_unknown_names_stay() {
+        let e = SparkError::new("UNRESOLVED_ROUTINE").param("routineName", "<searchPath>").param("searchPath", "`x`");
+        assert!(e.message().contains("<searchPath>"), "{e}");
+        assert_eq!(e.sqlstate(), Some("42883"));
+    }
+
+    #[test]
+    fn origin_counts_lines_from_one_and_columns_from_zero() {
+        let o = Origin::sql("a\nbc d".into(), 3, 4);
+        assert_eq!((o.line_and_column(), o.fragment()), (Some((2, 1)), "c".to_string()));
+    }
+}

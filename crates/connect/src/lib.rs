@@ -1,0 +1,1 @@
+//! Spark Connect: sessions, operations, reattach, artifacts and errors over gRPC.

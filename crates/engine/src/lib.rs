@@ -1,0 +1,1 @@
+//! Sessions, execution, sources and sinks, cache, memory and metrics.

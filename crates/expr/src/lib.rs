@@ -1,0 +1,1 @@
+//! Typed expressions, Spark's coercion rules, casts and the API functions are declared with.

@@ -1,0 +1,1 @@
+//! Array, map, struct, higher-order, generator and variant functions.

@@ -1,0 +1,1 @@
+//! Operators, math, bitwise, conditional, hash and miscellaneous functions.

@@ -1,0 +1,1 @@
+//! String, regular expression, URL, JSON, CSV and XML functions.

@@ -1,0 +1,1 @@
+//! The registry: every function of every family by name.

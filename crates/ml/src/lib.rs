@@ -1,0 +1,1 @@
+//! pyspark.ml: estimators as iterated queries over the engine.

@@ -1,0 +1,89 @@
+//! Constant values of every Spark type.
+
+use std::sync::Arc;
+
+use crate::types::{DataType, DayTimeField, StructField, YearMonthField};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// NULL of a type (`DataType::Null` when nothing is known).
+    Null(DataType),
+    Boolean(bool),
+    Byte(i8),
+    Short(i16),
+    Int(i32),
+    Long(i64),
+    Float(f32),
+    Double(f64),
+    /// Unscaled value, precision, scale.
+    Decimal(i128, u8, i8),
+    String(Arc<str>),
+    Binary(Arc<[u8]>),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since the epoch.
+    Timestamp(i64),
+    TimestampNtz(i64),
+    /// Nanoseconds since midnight, precision.
+    Time(i64, u8),
+    CalendarInterval {
+        months: i32,
+        days: i32,
+        microseconds: i64,
+    },
+    /// Months.
+    YearMonthInterval(i32, YearMonthField, YearMonthField),
+    /// Microseconds.
+    DayTimeInterval(i64, DayTimeField, DayTimeField),
+    /// Element type and elements.
+    Array(DataType, Vec<Literal>),
+    Map {
+        key_type: DataType,
+        value_type: DataType,
+        keys: Vec<Literal>,
+        values: Vec<Literal>,
+    },
+    Struct(Vec<StructField>, Vec<Literal>),
+    /// A value of a user-defined type: the type and its storage value.
+    Udt(DataType, Box<Literal>),
+}
+
+impl Literal {
+    pub fn string(s: impl Into<Arc<str>>) -> Self {
+        Literal::String(s.into())
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Literal::Null(_))
+    }
+
+    /// The Spark type of the value.
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Literal::Null(t) => t.clone(),
+            Literal::Boolean(_) => DataType::Boolean,
+            Literal::Byte(_) => DataType::Byte,
+            Literal::Short(_) => DataType::Short,
+            Literal::Int(_) => DataType::Int,
+            Literal::Long(_) => DataType::Long,
+            Literal::Float(_) => DataType::Float,
+            Literal::Double(_) => DataType::Double,
+            Literal::Decimal(_, p, s) => DataType::Decimal(*p, *s),
+            Literal::String(_) => DataType::STRING,
+            Literal::Binary(_) => DataType::Binary,
+            Literal::Date(_) => DataType::Date,
+            Literal::Timestamp(_) => DataType::Timestamp,
+            Literal::TimestampNtz(_) => DataType::TimestampNtz,
+            Literal::Time(_, p) => DataType::Time(*p),
+            Literal::CalendarInterval { .. } => DataType::CalendarInterval,
+            Literal::YearMonthInterval(_, a, b) => DataType::YearMonthInterval(*a, *b),
+            Literal::DayTimeInterval(_, a, b) => DataType::DayTimeInterval(*a, *b),
+            Literal::Array(t, items) => DataType::array(t.clone(), items.iter().any(Literal::is_null)),
+            Literal::Map { key_type, value_type, values, .. } => {
+                DataType::map(key_type.clone(), value_type.clone(), values.iter().any(Literal::is_null))
+            }
+            Literal::Struct(fields, _) => DataType::structure(fields.iter().cloned()),
+            Literal::Udt(t, _) => t.clone(),
+        }
+    }
+}
