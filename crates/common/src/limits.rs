@@ -14,6 +14,8 @@ pub const MAX_MESSAGE_DEPTH: usize = 1024 * 4;
 pub const MAX_PLAN_DEPTH: usize = 4_000;
 /// Stack of a thread that decodes, analyses, optimises and drops plans. Reserved, not committed.
 pub const PLANNER_STACK_BYTES: usize = 1024 * 1024 * 1024;
+/// Most threads with such a stack at one time.
+pub const MAX_PLANNER_THREADS: usize = 64;
 /// Target size of one Arrow batch in a response (`spark.connect.grpc.arrow.maxBatchSize`).
 pub const ARROW_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Responses kept for a client that may reattach
