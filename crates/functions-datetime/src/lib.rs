@@ -1,1 +1,11 @@
 //! Dates, timestamps, intervals and their text forms.
+//!
+//! One file per function (or per family of tiny ones); each exports its `FunctionSpec`s, and
+//! [`specs`] lists them all for the registry.
+
+use vonk_expr::FunctionSpec;
+
+/// Every function of this crate.
+pub fn specs() -> Vec<&'static FunctionSpec> {
+    vec![]
+}

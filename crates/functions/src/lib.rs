@@ -1,1 +1,43 @@
-//! The registry: every function of every family by name.
+//! The registry: every built-in function of every family by name, and every kernel by name for
+//! plans that come back from the wire.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use vonk_expr::{FunctionSpec, Kernel};
+
+static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = LazyLock::new(|| {
+    let families = [
+        vonk_functions_math::specs(),
+        vonk_functions_string::specs(),
+        vonk_functions_datetime::specs(),
+        vonk_functions_collection::specs(),
+        vonk_functions_aggregate::specs(),
+    ];
+    let mut out = BTreeMap::new();
+    for spec in families.into_iter().flatten() {
+        out.insert(spec.name, spec);
+        out.extend(spec.aliases.iter().map(|alias| (*alias, spec)));
+    }
+    out
+});
+
+static KERNELS: LazyLock<HashMap<&'static str, &'static Kernel>> = LazyLock::new(|| {
+    let used = FUNCTIONS.values().flat_map(|f| f.kernels.iter().copied());
+    used.chain(vonk_expr::cast::KERNELS.iter().copied()).map(|k| (k.name, k)).collect()
+});
+
+/// The function of that name (in lower case), or of that alias.
+pub fn lookup(name: &str) -> Option<&'static FunctionSpec> {
+    FUNCTIONS.get(name).copied()
+}
+
+/// All names and aliases, in order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.keys().copied()
+}
+
+/// The kernel of that name.
+pub fn kernel(name: &str) -> Option<&'static Kernel> {
+    KERNELS.get(name).copied()
+}

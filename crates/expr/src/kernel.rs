@@ -1,0 +1,182 @@
+//! Kernels: columnar functions over Arrow arrays, and the DataFusion function that wraps them.
+//!
+//! A [`Kernel`] is a static: its name is how a serialised plan finds it again. What else a call
+//! needs (types, ANSI mode, time zone, constant parameters) is in its [`Call`], plain data that
+//! travels with the plan.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
+use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use vonk_common::{Origin, SparkError};
+use vonk_plan::types::DataType;
+
+use crate::arrow_types::to_arrow;
+
+/// What a kernel computes: arguments and number of rows to a column of `to_arrow(&call.return_type)`.
+pub type Eval = fn(&Call, &[ColumnarValue], usize) -> DfResult<ColumnarValue>;
+
+pub struct Kernel {
+    /// Unique among all kernels.
+    pub name: &'static str,
+    pub volatility: Volatility,
+    pub eval: Eval,
+}
+
+impl Kernel {
+    /// A kernel whose result depends on its arguments (and the call's data) only.
+    pub const fn new(name: &'static str, eval: Eval) -> Self {
+        Kernel { name, volatility: Volatility::Immutable, eval }
+    }
+
+    pub const fn volatile(name: &'static str, eval: Eval) -> Self {
+        Kernel { name, volatility: Volatility::Volatile, eval }
+    }
+}
+
+/// One call of a kernel: all that it knows besides its arguments.
+#[derive(Clone)]
+pub struct Call {
+    pub kernel: &'static Kernel,
+    pub arg_types: Arc<[DataType]>,
+    pub return_type: DataType,
+    pub ansi: bool,
+    pub time_zone: Arc<str>,
+    /// Constant parameters of the kernel, in its own order.
+    pub params: Arc<[String]>,
+    /// Where the call stands in the user's text: for run-time errors.
+    pub origin: Option<Arc<Origin>>,
+}
+
+impl Call {
+    pub fn arrow_return_type(&self) -> Arrow {
+        to_arrow(&self.return_type)
+    }
+
+    pub fn param(&self, i: usize) -> &str {
+        self.params.get(i).map(String::as_str).unwrap_or_default()
+    }
+
+    /// A run-time error of this call, with its place in the text.
+    pub fn error(&self, e: SparkError) -> DataFusionError {
+        crate::exec_err(e.at(self.origin.clone()))
+    }
+}
+
+impl PartialEq for Call {
+    fn eq(&self, other: &Self) -> bool {
+        self.kernel.name == other.kernel.name
+            && self.ansi == other.ansi
+            && self.return_type == other.return_type
+            && self.arg_types == other.arg_types
+            && self.time_zone == other.time_zone
+            && self.params == other.params
+            && (Arc::ptr_eq(&self.arg_types, &other.arg_types) || self.origin == other.origin)
+    }
+}
+
+impl Eq for Call {}
+
+impl Hash for Call {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kernel.name.hash(state);
+        self.return_type.hash(state);
+        self.params.hash(state);
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.kernel.name, self.params)
+    }
+}
+
+/// The DataFusion function of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KernelUdf {
+    pub call: Call,
+    signature: Signature,
+}
+
+impl KernelUdf {
+    pub fn new(call: Call) -> Self {
+        let signature = Signature::variadic_any(call.kernel.volatility);
+        KernelUdf { call, signature }
+    }
+
+    /// The expression that calls the kernel.
+    pub fn call(call: Call, args: Vec<Expr>) -> Expr {
+        ScalarUDF::from(KernelUdf::new(call)).call(args)
+    }
+}
+
+impl ScalarUDFImpl for KernelUdf {
+    fn name(&self) -> &str {
+        self.call.kernel.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[Arrow]) -> DfResult<Arrow> {
+        Ok(self.call.arrow_return_type())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs) -> DfResult<FieldRef> {
+        Ok(Arc::new(Field::new(self.name(), self.call.arrow_return_type(), true)))
+    }
+
+    fn coerce_types(&self, arg_types: &[Arrow]) -> DfResult<Vec<Arrow>> {
+        Ok(arg_types.to_vec())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        let constant = !args.args.is_empty()
+            && self.call.kernel.volatility != Volatility::Volatile
+            && args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        match (self.call.kernel.eval)(&self.call, &args.args, rows)? {
+            ColumnarValue::Array(array) if constant => {
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?))
+            }
+            value => Ok(value),
+        }
+    }
+}
+
+/// The argument as an array of `rows` rows.
+pub fn array_arg(args: &[ColumnarValue], i: usize, rows: usize) -> DfResult<ArrayRef> {
+    match args.get(i) {
+        Some(value) => value.to_array(rows),
+        None => Err(crate::exec_err(SparkError::internal(format!("argument {i} is missing")))),
+    }
+}
+
+/// The argument as a typed array: `let s: StringArray = typed_arg(args, 0, rows)?`.
+pub fn typed_arg<T: Array + Clone + 'static>(args: &[ColumnarValue], i: usize, rows: usize) -> DfResult<T> {
+    let array = array_arg(args, i, rows)?;
+    array.as_any().downcast_ref::<T>().cloned().ok_or_else(|| {
+        crate::exec_err(SparkError::internal(format!(
+            "argument {i} is {} where another type is due",
+            array.data_type()
+        )))
+    })
+}
+
+/// The string of a scalar string argument: for patterns and formats that are mostly constant.
+/// Outer `None`: a column; inner `None`: NULL.
+pub fn scalar_str(args: &[ColumnarValue], i: usize) -> Option<Option<&str>> {
+    match args.get(i)? {
+        ColumnarValue::Scalar(ScalarValue::Utf8(v) | ScalarValue::LargeUtf8(v) | ScalarValue::Utf8View(v)) => {
+            Some(v.as_deref())
+        }
+        _ => None,
+    }
+}
