@@ -236,7 +236,8 @@ with section("draw"):
     blue, red, grey = "#2b6cb0", "#c05621", "#a0aec0"
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.8), layout="constrained")
     left.bar(by_hour["hour"], by_hour["delay"], color=[red if d > 0 else blue for d in by_hour["delay"]])
-    left.set(xticks=range(5, 24, 3), title="Delays grow over the day", xlabel="scheduled hour of departure", ylabel="mean delay, minutes")
+    left.set(title="Delays grow over the day", xlabel="scheduled hour of departure", ylabel="mean delay, minutes")
+    left.set_xticks(range(5, 24, 3))
     middle.barh(by_carrier["name"], by_carrier["delay"], color=[red if d > 0 else blue for d in by_carrier["delay"]])
     middle.set(title="Airlines differ", xlabel="mean delay, minutes")
     right.plot([0, *roc["false_alarms"]], [0, *roc["found"]], color=blue, linewidth=2.5, label=f"model, AUC {auc:.3f}")
