@@ -1,1 +1,10 @@
 //! Spark Connect: sessions, operations, reattach, artifacts and errors over gRPC.
+//!
+//! The service decodes requests, turns their messages into plans of `vonk-plan`, and lets a
+//! [`backend::Backend`] run them; results are buffered so that a client may come back for them. It
+//! knows the protocol and nothing of how a query is answered: no DataFusion, no Arrow kernel.
+
+pub mod backend;
+pub mod convert;
+mod text;
+mod wire;
