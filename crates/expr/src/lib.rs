@@ -12,6 +12,7 @@
 pub mod arrow_types;
 pub mod cast;
 pub mod coercion;
+pub mod columns;
 pub mod context;
 pub mod kernel;
 pub mod lambda;
@@ -21,6 +22,7 @@ pub mod spec;
 pub mod sql_text;
 pub mod typed;
 
+pub use columns::Col;
 pub use context::FnContext;
 pub use kernel::{Call, Kernel, KernelUdf};
 pub use signature::Want;
