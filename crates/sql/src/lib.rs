@@ -1,1 +1,83 @@
-//! Spark SQL text to plan: a grammar of ours on sqlparser's tokenizer.
+//! Spark SQL text to plan: a lexer and a grammar of our own.
+//!
+//! [`parse_statement`] gives a query or a command of `vonk-plan`; the smaller entry points read
+//! expressions, names, types, schemas and intervals. The grammar is written by hand, by recursive
+//! descent, on tokens that know their place: `docs/design/sql-parser.md` says why. Nothing here
+//! resolves a name or decides a type other than that of a literal.
+
+mod expr;
+mod keywords;
+mod literal;
+mod names;
+mod options;
+mod parens;
+mod parser;
+mod query;
+mod statement;
+mod tokens;
+mod types;
+
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::command::Statement;
+use vonk_plan::expr::Expr;
+use vonk_plan::relation::Relation;
+use vonk_plan::types::{DataType, StructType};
+
+pub use literal::interval_text::{CalendarInterval, parse_interval_text};
+pub use options::ParseOptions;
+
+use parser::Parser;
+
+/// Runs `rule` over the whole text.
+fn parse<T>(
+    text: &str,
+    opts: &ParseOptions<'_>,
+    rule: impl FnOnce(&mut Parser<'_>) -> SparkResult<T>,
+) -> SparkResult<T> {
+    let mut parser = Parser::new(text, opts)?;
+    let out = rule(&mut parser)?;
+    parser.expect_end()?;
+    Ok(out)
+}
+
+/// One statement, with any number of semicolons behind it.
+pub fn parse_statement(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Statement> {
+    parse(text, opts, |p| {
+        if p.at_end() {
+            return Err(SparkError::new("PARSE_EMPTY_STATEMENT"));
+        }
+        let statement = p.statement()?;
+        while p.eat_sym(";") {}
+        Ok(statement)
+    })
+}
+
+/// A query and nothing else.
+pub fn parse_query(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Relation> {
+    parse(text, opts, |p| p.query())
+}
+
+/// An expression, possibly with an alias.
+pub fn parse_expression(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Expr> {
+    parse(text, opts, |p| if p.at_end() { Err(SparkError::new("PARSE_EMPTY_STATEMENT")) } else { p.named_expression() })
+}
+
+/// A name in parts: ``a.`b c`.d``.
+pub fn parse_identifier(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Vec<String>> {
+    parse_identifier_with(text, opts)
+}
+
+pub(crate) fn parse_identifier_with(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Vec<String>> {
+    parse(text, opts, |p| if p.at_end() { Err(SparkError::new("PARSE_EMPTY_STATEMENT")) } else { p.multipart() })
+}
+
+/// A data type: `struct<a: int, b: string not null>`.
+pub fn parse_data_type(text: &str, opts: &ParseOptions<'_>) -> SparkResult<DataType> {
+    parse(text, opts, |p| p.data_type())
+}
+
+/// A schema: a column list (`a INT, b STRING`), a type, or the JSON form.
+pub fn parse_table_schema(text: &str, opts: &ParseOptions<'_>) -> SparkResult<StructType> {
+    let _ = opts;
+    parse(text, opts, |p| p.schema())
+}

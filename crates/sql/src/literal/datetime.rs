@@ -1,0 +1,311 @@
+//! Text of DATE, TIMESTAMP and TIME literals to values, by Spark's lenient forms:
+//! `[+-]yyyy[-m[m][-d[d]]]`, then after a blank or `T` the time `h[h]:m[m][:s[s][.fraction]]` and a
+//! zone. Words such as `today` and `now` are read too.
+
+use std::str::FromStr;
+
+use chrono::{Offset, TimeZone, Utc};
+use chrono_tz::Tz;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let of_era = y.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+fn valid_days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
+    let length = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        1..=12 => 31,
+        _ => return None,
+    };
+    (1..=length).contains(&day).then(|| days(year, month, day))
+}
+
+/// Reads `min` to `max` digits.
+fn digits(text: &str, min: usize, max: usize) -> Option<(i64, &str)> {
+    let len = text.bytes().take_while(u8::is_ascii_digit).count();
+    if len < min || len > max {
+        return None;
+    }
+    Some((text.get(..len)?.parse().ok()?, text.get(len..)?))
+}
+
+/// The date at the start of `text` and what follows it.
+fn date_prefix(text: &str) -> Option<(i64, &str)> {
+    let (sign, rest) = match text.as_bytes().first()? {
+        b'-' => (-1, text.get(1..)?),
+        b'+' => (1, text.get(1..)?),
+        _ => (1, text),
+    };
+    let (year, rest) = digits(rest, 4, 7)?;
+    let mut parts = [1, 1];
+    let mut rest = rest;
+    for part in &mut parts {
+        let Some(next) = rest.strip_prefix('-') else { break };
+        let (n, tail) = digits(next, 1, 2)?;
+        *part = n;
+        rest = tail;
+    }
+    let [month, day] = parts;
+    Some((valid_days(sign * year, month, day)?, rest))
+}
+
+/// Days since the epoch.
+pub(crate) fn parse_date(text: &str, zone: &str) -> Option<i32> {
+    let text = trim(text);
+    if let Some(now) = special(text, zone) {
+        return i32::try_from(now.div_euclid(MICROS_PER_SECOND * SECONDS_PER_DAY)).ok();
+    }
+    let (days, rest) = date_prefix(text)?;
+    let whole_date = text.get(..text.len() - rest.len())?.trim_start_matches(['+', '-']).matches('-').count() == 2;
+    // After a whole date anything may follow a blank or `T`.
+    (rest.is_empty() || (whole_date && rest.starts_with([' ', 'T']))).then(|| i32::try_from(days).ok())?
+}
+
+/// Microseconds of the wall clock and the zone that was written.
+fn parse_local(text: &str) -> Option<(i64, Option<&str>)> {
+    let (day, rest) = match date_prefix(text) {
+        Some((day, rest)) => (Some(day), rest),
+        None => (None, text.strip_prefix('T').unwrap_or(text)),
+    };
+    let time = match day {
+        Some(_) if rest.is_empty() => return Some((micros(day?, 0)?, None)),
+        Some(_) => rest.strip_prefix([' ', 'T'])?,
+        None => rest,
+    };
+    if day.is_some() && time.is_empty() {
+        return Some((micros(day?, 0)?, None));
+    }
+    let (hour, mut rest) = digits(time, 1, 2)?;
+    let (mut minute, mut second, mut fraction) = (0, 0, 0);
+    if let Some(tail) = rest.strip_prefix(':') {
+        (minute, rest) = digits(tail, 1, 2)?;
+    } else if day.is_none() {
+        return None;
+    }
+    if let Some(tail) = rest.strip_prefix(':') {
+        (second, rest) = digits(tail, 1, 2)?;
+        if let Some(tail) = rest.strip_prefix('.') {
+            let len = tail.bytes().take_while(u8::is_ascii_digit).count();
+            let six: String = tail.get(..len)?.chars().chain("000000".chars()).take(6).collect();
+            fraction = six.parse().ok()?;
+            rest = tail.get(len..)?;
+        }
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let zone = rest.trim();
+    let day = match day {
+        Some(day) => day,
+        None => Utc::now().timestamp().div_euclid(SECONDS_PER_DAY),
+    };
+    let of_day = (hour * 3600 + minute * 60 + second) * MICROS_PER_SECOND + fraction;
+    Some((micros(day, of_day)?, (!zone.is_empty()).then_some(zone)))
+}
+
+fn micros(days: i64, of_day: i64) -> Option<i64> {
+    days.checked_mul(SECONDS_PER_DAY * MICROS_PER_SECOND)?.checked_add(of_day)
+}
+
+/// Microseconds since the epoch; without a zone in the text, `zone` is the zone.
+pub(crate) fn parse_timestamp(text: &str, zone: &str) -> Option<i64> {
+    let text = trim(text);
+    if let Some(now) = special(text, zone) {
+        return to_instant(now, zone, special_is_local(text));
+    }
+    let (local, written) = parse_local(text)?;
+    to_instant(local, written.unwrap_or(zone), true)
+}
+
+/// Microseconds of the wall clock; a zone in the text is left out of account.
+pub(crate) fn parse_timestamp_ntz(text: &str, zone: &str) -> Option<i64> {
+    let text = trim(text);
+    if let Some(now) = special(text, zone) {
+        return Some(now);
+    }
+    parse_local(text).and_then(|(local, written)| match written {
+        Some(z) => to_instant(local, z, true).map(|_| local),
+        None => Some(local),
+    })
+}
+
+/// The text names a zone.
+pub(crate) fn has_zone(text: &str) -> bool {
+    parse_local(trim(text)).is_some_and(|(_, zone)| zone.is_some())
+}
+
+/// Nanoseconds since midnight of `hh:mm[:ss[.fraction]]`, and the digits of the fraction.
+pub(crate) fn parse_time(text: &str) -> Option<(i64, u8)> {
+    let text = trim(text);
+    let (clock, shift) = match (strip_suffix(text, "AM"), strip_suffix(text, "PM")) {
+        (Some(t), _) => (t.trim_end(), Some(0)),
+        (_, Some(t)) => (t.trim_end(), Some(12)),
+        _ => (text.strip_prefix('T').unwrap_or(text), None),
+    };
+    let (mut hour, rest) = digits(clock, 1, 2)?;
+    if let Some(shift) = shift {
+        if !(1..=12).contains(&hour) {
+            return None;
+        }
+        hour = hour % 12 + shift;
+    }
+    let (minute, rest) = digits(rest.strip_prefix(':')?, 1, 2)?;
+    let (second, rest) = match rest.strip_prefix(':') {
+        Some(tail) => digits(tail, 1, 2)?,
+        None => (0, rest),
+    };
+    let mut nanos = 0;
+    let mut precision = 0;
+    if let Some(tail) = rest.strip_prefix('.') {
+        let len = tail.len();
+        if len > 9 || !tail.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        nanos = format!("{tail:0<9}").parse().ok()?;
+        precision = len as u8;
+    } else if !rest.is_empty() {
+        return None;
+    }
+    let valid = hour < 24 && minute < 60 && second < 60;
+    valid.then_some(((hour * 3600 + minute * 60 + second) * 1_000_000_000 + nanos, precision))
+}
+
+fn strip_suffix<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(suffix.len())?;
+    text.get(at..)?.eq_ignore_ascii_case(suffix).then(|| text.get(..at)).flatten()
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// `epoch`, `now`, `today`, `tomorrow`, `yesterday`: microseconds of the wall clock in `zone`
+/// (`epoch`: of UTC).
+fn special(text: &str, zone: &str) -> Option<i64> {
+    let word = text.to_ascii_lowercase();
+    if word == "epoch" {
+        return Some(0);
+    }
+    let shift = match word.as_str() {
+        "now" | "today" => 0,
+        "tomorrow" => 1,
+        "yesterday" => -1,
+        _ => return None,
+    };
+    let now = Utc::now().timestamp_micros();
+    let local = now + offset_at_utc(now.div_euclid(MICROS_PER_SECOND), zone)? * MICROS_PER_SECOND;
+    let day = SECONDS_PER_DAY * MICROS_PER_SECOND;
+    Some(if word == "now" { local } else { (local.div_euclid(day) + shift) * day })
+}
+
+fn special_is_local(text: &str) -> bool {
+    !text.eq_ignore_ascii_case("epoch")
+}
+
+fn to_instant(local: i64, zone: &str, is_local: bool) -> Option<i64> {
+    if !is_local {
+        return Some(local);
+    }
+    let seconds = local.div_euclid(MICROS_PER_SECOND);
+    local.checked_sub(offset_at_local(seconds, zone)? * MICROS_PER_SECOND)
+}
+
+/// A fixed offset in seconds: `Z`, `UTC`, `+1`, `+01:30`, `GMT-08:00`.
+fn fixed_offset(zone: &str) -> Option<i64> {
+    let bare = ["UTC", "GMT", "UT"].iter().find_map(|p| zone.strip_prefix(p)).unwrap_or(zone);
+    if bare.is_empty() || zone == "Z" || zone == "z" {
+        return Some(0);
+    }
+    let (sign, rest) = match bare.as_bytes().first()? {
+        b'+' => (1, bare.get(1..)?),
+        b'-' => (-1, bare.get(1..)?),
+        _ => return None,
+    };
+    let mut parts = [0i64; 3];
+    if rest.contains(':') || rest.len() <= 2 {
+        for (i, part) in rest.split(':').enumerate() {
+            *parts.get_mut(i)? = digits(part, 1, 2).filter(|(_, tail)| tail.is_empty())?.0;
+        }
+    } else {
+        for (i, at) in (0..rest.len()).step_by(2).enumerate() {
+            *parts.get_mut(i)? = rest.get(at..at + 2)?.parse().ok()?;
+        }
+    }
+    let [h, m, s] = parts;
+    let seconds = h * 3600 + m * 60 + s;
+    (m < 60 && s < 60 && seconds <= 18 * 3600).then_some(sign * seconds)
+}
+
+fn region(zone: &str) -> Option<Tz> {
+    let full = match zone {
+        "PST" => "America/Los_Angeles",
+        "EST" => "America/New_York",
+        "MST" => "America/Denver",
+        "CST" => "America/Chicago",
+        "JST" => "Asia/Tokyo",
+        "IST" => "Asia/Kolkata",
+        "CET" => "Europe/Paris",
+        other => other,
+    };
+    Tz::from_str(full).ok()
+}
+
+pub(crate) fn is_zone(zone: &str) -> bool {
+    fixed_offset(zone).is_some() || region(zone).is_some()
+}
+
+fn offset_at_utc(seconds: i64, zone: &str) -> Option<i64> {
+    if let Some(fixed) = fixed_offset(zone) {
+        return Some(fixed);
+    }
+    let at = chrono::DateTime::from_timestamp(clamp(seconds), 0)?.naive_utc();
+    Some(i64::from(region(zone)?.offset_from_utc_datetime(&at).fix().local_minus_utc()))
+}
+
+/// In a gap the offset before it, in an overlap the earlier instant.
+fn offset_at_local(seconds: i64, zone: &str) -> Option<i64> {
+    if let Some(fixed) = fixed_offset(zone) {
+        return Some(fixed);
+    }
+    let tz = region(zone)?;
+    let at = chrono::DateTime::from_timestamp(clamp(seconds), 0)?.naive_utc();
+    match tz.offset_from_local_datetime(&at).earliest() {
+        Some(offset) => Some(i64::from(offset.fix().local_minus_utc())),
+        None => offset_at_utc(seconds - SECONDS_PER_DAY, zone),
+    }
+}
+
+/// Far from today no zone changes any more: the last known rule holds.
+fn clamp(seconds: i64) -> i64 {
+    const YEAR: i64 = 31_556_952;
+    seconds.clamp(-200_000 * YEAR, 200_000 * YEAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        assert_eq!(parse_date("2020-1-2", "UTC"), Some(18263));
+        assert_eq!(parse_date("2020", "UTC"), Some(18262));
+        assert_eq!(parse_date("2020-02-30", "UTC"), None);
+        assert_eq!(parse_timestamp("1970-01-01 00:00:01.5", "+01:00"), Some(-3_598_500_000));
+        assert_eq!(
+            parse_timestamp("2020-07-01T00:00:00 Europe/Berlin", "UTC"),
+            parse_timestamp("2020-06-30 22:00", "Z")
+        );
+        assert_eq!(parse_time("10:11:12.5"), Some((36_672_500_000_000, 1)));
+    }
+}

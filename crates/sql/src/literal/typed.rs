@@ -1,0 +1,84 @@
+//! Typed literals: `DATE '…'`, `TIMESTAMP '…'`, `TIME '…'`, `INTERVAL '…'`, `X'…'`.
+
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::expr::{Expr, ExprKind};
+use vonk_plan::literal::Literal;
+
+use crate::literal::datetime::{has_zone, parse_date, parse_time, parse_timestamp, parse_timestamp_ntz};
+use crate::literal::interval_text::parse_interval_text;
+use crate::parser::Parser;
+use crate::tokens::Kind;
+
+impl Parser<'_> {
+    pub fn typed_literal(&mut self) -> SparkResult<Expr> {
+        let start = self.pos;
+        let name = self.word(0).to_ascii_uppercase();
+        self.next();
+        let value = self.string_constant()?;
+        let literal = match name.as_str() {
+            "INTERVAL" => self.interval_of_text(&value, start)?,
+            "X" => binary(&value),
+            "DATE" => parse_date(&value, self.zone()).map(Literal::Date),
+            "TIME" => parse_time(&value).map(|(nanos, precision)| Literal::Time(nanos, precision.max(6))),
+            "TIMESTAMP_NTZ" => parse_timestamp_ntz(&value, self.zone()).map(Literal::TimestampNtz),
+            "TIMESTAMP_LTZ" => parse_timestamp(&value, self.zone()).map(Literal::Timestamp),
+            "TIMESTAMP" if self.opts.conf.get("spark.sql.timestampType") == Some("TIMESTAMP_NTZ") => {
+                if has_zone(&value) {
+                    parse_timestamp(&value, self.zone()).map(Literal::Timestamp)
+                } else {
+                    parse_timestamp_ntz(&value, self.zone()).map(Literal::TimestampNtz)
+                }
+            }
+            "TIMESTAMP" => parse_timestamp(&value, self.zone()).map(Literal::Timestamp),
+            _ => return Err(self.unsupported_typed_literal(&name, start)),
+        };
+        match literal {
+            Some(literal) => Ok(self.make(ExprKind::Literal(literal), start)),
+            None => Err(self.invalid_typed_literal(&name, &value, start)),
+        }
+    }
+
+    fn zone(&self) -> &str {
+        self.opts.conf.time_zone()
+    }
+
+    fn interval_of_text(&self, value: &str, start: usize) -> SparkResult<Option<Literal>> {
+        let Ok(interval) = parse_interval_text(value) else { return Ok(None) };
+        let units: Vec<String> = value
+            .split_whitespace()
+            .filter(|w| !w.eq_ignore_ascii_case("interval") && w.bytes().all(|b| b.is_ascii_alphabetic()))
+            .map(str::to_string)
+            .collect();
+        self.ansi_interval(interval, &units, start).map(Some)
+    }
+
+    fn invalid_typed_literal(&self, name: &str, value: &str, start: usize) -> SparkError {
+        let error = SparkError::new("INVALID_TYPED_LITERAL")
+            .param("valueType", format!("\"{name}\""))
+            .param("value", format!("'{value}'"));
+        self.error(error, start)
+    }
+
+    fn unsupported_typed_literal(&self, name: &str, start: usize) -> SparkError {
+        let supported = r#""DATE", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP", "INTERVAL", "X", "TIME""#;
+        let error = SparkError::new("UNSUPPORTED_TYPED_LITERAL")
+            .param("unsupportedType", format!("\"{name}\""))
+            .param("supportedTypes", supported);
+        self.error(error, start)
+    }
+
+    /// A typed literal stands at this token, as a partition value may.
+    pub fn at_typed_literal(&self) -> bool {
+        self.kind(0) == Kind::Word && self.kind(1) == Kind::String
+    }
+}
+
+/// Hex digits; an odd number of them has a zero before it.
+fn binary(text: &str) -> Option<Literal> {
+    let padded = if text.len() % 2 == 1 { format!("0{text}") } else { text.to_string() };
+    let bytes = (0..padded.len())
+        .step_by(2)
+        .map(|i| padded.get(i..i + 2).and_then(|h| u8::from_str_radix(h, 16).ok()))
+        .collect::<Option<Vec<u8>>>()?;
+    Some(Literal::Binary(bytes.into()))
+}

@@ -1,0 +1,196 @@
+//! Names: identifiers, names in parts, `IDENTIFIER(…)`, and which word may be an alias.
+
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::expr::{Expr, ExprKind};
+use vonk_plan::literal::Literal;
+
+use crate::keywords::{is_reserved, is_table_alias};
+use crate::parser::Parser;
+use crate::tokens::Kind;
+
+impl Parser<'_> {
+    /// The token `ahead` may be a name.
+    pub fn is_name_n(&self, ahead: usize) -> bool {
+        match self.kind(ahead) {
+            Kind::Word => !(self.opts.enforce_reserved && is_reserved(self.word(ahead))),
+            Kind::QuotedName => true,
+            _ => false,
+        }
+    }
+
+    pub fn ident(&mut self) -> SparkResult<String> {
+        if !self.is_name_n(0) {
+            return self.fail();
+        }
+        let word = self.word(0);
+        let name = match self.kind(0) {
+            Kind::QuotedName => unquote(word),
+            _ => {
+                self.check_ascii(word)?;
+                word.to_string()
+            }
+        };
+        self.next();
+        Ok(name)
+    }
+
+    fn check_ascii(&self, word: &str) -> SparkResult<()> {
+        let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || word.contains("://");
+        if plain { Ok(()) } else { Err(self.invalid_identifier(word)) }
+    }
+
+    fn invalid_identifier(&self, word: &str) -> SparkError {
+        self.error(SparkError::new("INVALID_IDENTIFIER").param("ident", word), self.pos)
+    }
+
+    /// A name where no operator can follow: `a-b` is refused with a hint to quote it.
+    pub fn strict_ident(&mut self) -> SparkResult<String> {
+        let start = self.pos;
+        let name = self.ident()?;
+        if self.sym("-") && matches!(self.kind(1), Kind::Word | Kind::Number) {
+            while self.sym("-") && matches!(self.kind(1), Kind::Word | Kind::Number) {
+                self.skip(2);
+            }
+            let text = self.text_since(start);
+            return Err(self.error(SparkError::new("INVALID_IDENTIFIER").param("ident", text), start));
+        }
+        Ok(name)
+    }
+
+    /// `a.b.c`.
+    pub fn multipart(&mut self) -> SparkResult<Vec<String>> {
+        let mut parts = vec![self.strict_ident()?];
+        while self.sym(".") && self.is_name_n(1) {
+            self.next();
+            parts.push(self.strict_ident()?);
+        }
+        Ok(parts)
+    }
+
+    /// `a.b.c` or `IDENTIFIER('a.b.c')`.
+    pub fn name(&mut self) -> SparkResult<Vec<String>> {
+        if !self.at_identifier_clause() {
+            return self.multipart();
+        }
+        let start = self.pos;
+        let expr = self.identifier_clause()?;
+        let mut parts = self.constant_name(&expr, start)?;
+        while self.eat_sym(".") {
+            parts.push(self.strict_ident()?);
+        }
+        Ok(parts)
+    }
+
+    pub fn at_identifier_clause(&self) -> bool {
+        self.at("IDENTIFIER") && self.sym_n(1, "(")
+    }
+
+    /// The expression inside `IDENTIFIER(…)`.
+    pub fn identifier_clause(&mut self) -> SparkResult<Expr> {
+        self.next();
+        self.in_parens(|p| p.expression())
+    }
+
+    /// The name that a constant expression spells.
+    pub fn constant_name(&self, expr: &Expr, start: usize) -> SparkResult<Vec<String>> {
+        match constant_string(expr) {
+            Some(text) => crate::parse_identifier_with(&text, self.opts),
+            None => {
+                let error = SparkError::new("NOT_A_CONSTANT_STRING.NOT_CONSTANT")
+                    .param("name", "IDENTIFIER")
+                    .param("expr", self.text_since(start));
+                Err(self.error(error, start))
+            }
+        }
+    }
+
+    pub fn ident_list(&mut self) -> SparkResult<Vec<String>> {
+        self.in_parens(|p| p.comma_list(|p| p.strict_ident()))
+    }
+
+    /// The current word is an alias of a table, not the start of what follows.
+    pub fn at_table_alias(&self) -> bool {
+        match self.kind(0) {
+            Kind::QuotedName => true,
+            Kind::Word => {
+                let w = self.word(0);
+                is_table_alias(w) && self.is_name_n(0) && !self.clause_starts()
+            }
+            _ => false,
+        }
+    }
+
+    /// The current word is an alias of a column, not the start of what follows.
+    pub fn at_column_alias(&self) -> bool {
+        match self.kind(0) {
+            Kind::QuotedName => true,
+            Kind::Word => self.is_name_n(0) && !self.clause_starts(),
+            _ => false,
+        }
+    }
+
+    /// The current word starts a clause. Every such word may also be a name: it is one where the
+    /// clause could not go on.
+    fn clause_starts(&self) -> bool {
+        let by = self.at_n(1, "BY");
+        let paren = self.sym_n(1, "(");
+        match self.word(0).to_ascii_uppercase().as_str() {
+            "GROUP" | "ORDER" | "SORT" | "CLUSTER" | "DISTRIBUTE" | "PARTITION" => by,
+            "WINDOW" => self.is_name_n(1) && self.at_n(2, "AS"),
+            "FROM" | "WHERE" | "HAVING" | "QUALIFY" | "LIMIT" | "OFFSET" | "UNION" | "EXCEPT" | "INTERSECT"
+            | "MINUS" | "SELECT" | "ON" | "JOIN" | "CROSS" | "USING" | "LATERAL" | "INTO" | "DO" | "THEN" | "ELSE" => {
+                !self.ends_n(1)
+            }
+            "SET" | "VALUES" | "WHEN" | "INSERT" => !self.ends_n(1) && !self.at_n(1, "WHERE"),
+            "END" => false,
+            "PIVOT" => paren,
+            "UNPIVOT" => paren || self.any_n(1, &["INCLUDE", "EXCLUDE"]),
+            "TABLESAMPLE" => paren,
+            "VERSION" | "SYSTEM_VERSION" | "TIMESTAMP" | "SYSTEM_TIME" => self.at_n(1, "AS") && self.at_n(2, "OF"),
+            "FOR" => paren || !self.ends_n(1),
+            "INNER" | "LEFT" | "RIGHT" | "FULL" | "SEMI" | "ANTI" | "NATURAL" => {
+                self.any_n(1, &["JOIN", "OUTER", "SEMI", "ANTI", "INNER", "LEFT", "RIGHT", "FULL", "CROSS"])
+            }
+            "MATCH_RECOGNIZE" => false,
+            _ => false,
+        }
+    }
+
+    /// `[AS] name`, where a column may have one.
+    pub fn column_alias(&mut self) -> SparkResult<Option<String>> {
+        if self.at("AS") && !self.ends_n(1) {
+            self.next();
+            return self.strict_ident().map(Some);
+        }
+        if self.at_column_alias() { self.strict_ident().map(Some) } else { Ok(None) }
+    }
+
+    /// `[AS] name`, where a table may have one.
+    pub fn table_alias(&mut self) -> SparkResult<Option<String>> {
+        if self.at("AS") && self.is_name_n(1) && is_table_alias(self.word(1)) {
+            self.next();
+            return self.strict_ident().map(Some);
+        }
+        if self.at_table_alias() && !self.at("AS") { self.strict_ident().map(Some) } else { Ok(None) }
+    }
+}
+
+/// The name inside back quotes or double quotes.
+pub(crate) fn unquote(word: &str) -> String {
+    let Some(quote) = word.chars().next() else { return String::new() };
+    let inner = word.get(1..word.len() - 1).unwrap_or_default();
+    let doubled: String = [quote, quote].iter().collect();
+    inner.replace(&doubled, &quote.to_string())
+}
+
+/// The value of an expression made of string literals only.
+pub(crate) fn constant_string(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        ExprKind::Literal(Literal::String(s)) => Some(s.to_string()),
+        ExprKind::Function(call) => {
+            let concat = matches!(call.name.as_slice(), [n] if n == "||" || n.eq_ignore_ascii_case("concat"));
+            concat.then(|| call.args.iter().map(constant_string).collect::<Option<String>>()).flatten()
+        }
+        _ => None,
+    }
+}

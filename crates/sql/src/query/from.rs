@@ -1,0 +1,221 @@
+//! FROM: tables, sub-queries, inline tables, functions, and what may stand behind each of them.
+
+use vonk_common::SparkResult;
+use vonk_plan::expr::ExprKind;
+use vonk_plan::relation::{Options, Relation, RelationKind, TimeTravel};
+
+use crate::names::constant_string;
+use crate::parser::Parser;
+use crate::tokens::Kind;
+
+impl Parser<'_> {
+    /// `FROM a, b JOIN c …`.
+    pub fn from_clause(&mut self) -> SparkResult<Relation> {
+        self.expect("FROM")?;
+        self.relations()
+    }
+
+    pub fn relations(&mut self) -> SparkResult<Relation> {
+        let start = self.pos;
+        let mut left = self.joined_relation(None)?;
+        while self.eat_sym(",") {
+            left = self.joined_relation(Some((left, start)))?;
+            self.grow()?;
+        }
+        // PIVOT and UNPIVOT after a list apply to the whole of it.
+        self.pivots(left, start)
+    }
+
+    /// A table and the joins behind it. With `left`, the table is joined to it by a comma.
+    fn joined_relation(&mut self, left: Option<(Relation, usize)>) -> SparkResult<Relation> {
+        let start = self.pos;
+        let lateral = self.lateral_follows();
+        let mut out = self.relation_primary()?;
+        out = self.pivots(out, start)?;
+        let mut from = start;
+        if let Some((before, before_start)) = left {
+            out = self.comma_join(before, out, lateral, before_start);
+            from = before_start;
+        } else if lateral {
+            let one = self.relation(RelationKind::OneRow, start);
+            out = self.comma_join(one, out, true, start);
+        }
+        self.join_chain(out, from)
+    }
+
+    pub fn join_chain(&mut self, left: Relation, start: usize) -> SparkResult<Relation> {
+        let mut out = left;
+        loop {
+            if self.join_follows() {
+                out = self.join(out, start)?;
+                self.grow()?;
+            } else if self.pivot_follows() {
+                out = self.pivots(out, start)?;
+            } else {
+                return Ok(out);
+            }
+        }
+    }
+
+    /// Takes LATERAL before a sub-query or a function; LATERAL VIEW is another thing.
+    pub fn lateral_follows(&mut self) -> bool {
+        let lateral = self.at("LATERAL") && !self.at_n(1, "VIEW") && !self.ends_n(1);
+        if lateral {
+            self.next();
+        }
+        lateral
+    }
+
+    pub fn relation_primary(&mut self) -> SparkResult<Relation> {
+        self.nested(|p| p.relation_primary_here())
+    }
+
+    fn relation_primary_here(&mut self) -> SparkResult<Relation> {
+        let start = self.pos;
+        if self.sym("(") {
+            let inner = if self.parens.is_query(start) {
+                self.in_parens(|p| p.query())?
+            } else {
+                self.in_parens(|p| p.relations())?
+            };
+            let sampled = self.sampled(inner, start)?;
+            return self.aliased(sampled, start);
+        }
+        if self.at("VALUES") && !self.ends_n(1) && (self.sym_n(1, "(") || self.kind(1) != Kind::Word) {
+            return self.inline_table();
+        }
+        if self.at("TABLE") && self.sym_n(1, "(") {
+            return self.fail();
+        }
+        if self.at_identifier_clause() {
+            return self.identifier_relation();
+        }
+        let streaming = self.at("STREAM")
+            && (self.sym_n(1, "(") || (self.is_name_n(1) && !self.ends_n(1) && self.at_table_after_stream()));
+        if streaming {
+            self.next();
+            let parens = self.eat_sym("(");
+            let name = self.name()?;
+            if parens {
+                self.expect_sym(")")?;
+            }
+            return self.table(name, true, start);
+        }
+        let name = self.multipart()?;
+        if self.sym("(") {
+            return self.table_function(name, start);
+        }
+        self.table(name, false, start)
+    }
+
+    fn at_table_after_stream(&self) -> bool {
+        !self.any_n(
+            1,
+            &["AS", "JOIN", "WHERE", "ON", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "GROUP", "ORDER", "LIMIT"],
+        )
+    }
+
+    fn identifier_relation(&mut self) -> SparkResult<Relation> {
+        let start = self.pos;
+        let name = self.identifier_clause()?;
+        if constant_string(&name).is_some() || self.sym("(") || self.sym(".") {
+            let mut parts = self.constant_name(&name, start)?;
+            while self.eat_sym(".") {
+                parts.push(self.strict_ident()?);
+            }
+            if self.sym("(") {
+                return self.table_function(parts, start);
+            }
+            return self.table(parts, false, start);
+        }
+        let options = self.table_options()?;
+        let table = self.relation(RelationKind::TableIdentifier { name, options }, start);
+        let sampled = self.sampled(table, start)?;
+        self.aliased(sampled, start)
+    }
+
+    /// What follows the name of a table.
+    fn table(&mut self, name: Vec<String>, streaming: bool, start: usize) -> SparkResult<Relation> {
+        let time_travel = self.time_travel()?;
+        let options = self.table_options()?;
+        let kind = RelationKind::Table { name, options, streaming, time_travel };
+        let table = self.relation(kind, start);
+        let sampled = self.sampled(table, start)?;
+        self.aliased(sampled, start)
+    }
+
+    /// `[FOR] VERSION AS OF v`, `[FOR] TIMESTAMP AS OF t`.
+    fn time_travel(&mut self) -> SparkResult<Option<TimeTravel>> {
+        let ahead = usize::from(self.at("FOR"));
+        if !(self.at_n(ahead + 1, "AS") && self.at_n(ahead + 2, "OF")) {
+            return Ok(None);
+        }
+        let version = self.any_n(ahead, &["VERSION", "SYSTEM_VERSION"]);
+        if !version && !self.any_n(ahead, &["TIMESTAMP", "SYSTEM_TIME"]) {
+            return Ok(None);
+        }
+        self.skip(ahead + 3);
+        if !version {
+            let at = self.nested(|p| p.value())?;
+            return Ok(Some(TimeTravel::Timestamp(at)));
+        }
+        let version = match self.kind(0) {
+            Kind::Number => {
+                let word = self.word(0).to_string();
+                self.next();
+                word
+            }
+            _ => self.string_constant()?,
+        };
+        Ok(Some(TimeTravel::Version(version)))
+    }
+
+    /// `WITH ('key' = value, …)` behind a table.
+    pub fn table_options(&mut self) -> SparkResult<Options> {
+        if !(self.at("WITH") && self.sym_n(1, "(")) {
+            return Ok(Options::new());
+        }
+        self.next();
+        self.options()
+    }
+
+    /// `[[AS] alias [(columns)]]`.
+    pub fn aliased(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
+        let Some(alias) = self.table_alias()? else { return Ok(input) };
+        let columns = if self.sym("(") { self.ident_list()? } else { vec![] };
+        self.grow()?;
+        let kind = RelationKind::Alias { input: Box::new(input), alias, qualifier: vec![], columns };
+        Ok(self.relation(kind, start))
+    }
+
+    /// `LATERAL VIEW [OUTER] generator(…) table [[AS] column, …]`, any number of them.
+    pub fn lateral_views(&mut self, input: Relation) -> SparkResult<Relation> {
+        let mut out = input;
+        while self.at_all(&["LATERAL", "VIEW"]) {
+            let start = self.pos;
+            self.skip(2);
+            let outer = self.at("OUTER") && !self.sym_n(1, "(") && {
+                self.next();
+                true
+            };
+            let at = self.pos;
+            let name = self.multipart()?;
+            if !self.sym("(") {
+                return self.fail();
+            }
+            let generator = self.call_tail(name, at)?;
+            if !matches!(generator.kind, ExprKind::Function(_)) {
+                return self.fail();
+            }
+            let alias = if self.at("AS") || !self.at_column_alias() { None } else { Some(self.strict_ident()?) };
+            let mut columns = vec![];
+            if self.eat("AS") || (alias.is_some() && self.at_column_alias() && !self.at_all(&["LATERAL", "VIEW"])) {
+                columns = self.comma_list(|p| p.strict_ident())?;
+            }
+            self.grow()?;
+            out = self
+                .relation(RelationKind::LateralView { input: Box::new(out), generator, outer, alias, columns }, start);
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,108 @@
+//! Joins.
+
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::relation::{Join, JoinCondition, JoinKind, Relation, RelationKind};
+
+use crate::parser::Parser;
+
+impl Parser<'_> {
+    pub fn join_follows(&self) -> bool {
+        let ahead = usize::from(self.at("NATURAL"));
+        let at = |n: usize, word: &str| self.at_n(ahead + n, word);
+        if self.ends_n(1) {
+            // A join word at the end still is one: the error comes behind it.
+            return self.at_any(&["JOIN", "CROSS", "LEFT", "RIGHT", "FULL", "INNER", "NATURAL"]);
+        }
+        at(0, "JOIN")
+            || self.at("NATURAL")
+            || at(0, "CROSS")
+            || at(0, "INNER")
+            || ((at(0, "LEFT") || at(0, "RIGHT") || at(0, "FULL"))
+                && self.any_n(ahead + 1, &["JOIN", "OUTER", "SEMI", "ANTI"]))
+            || ((at(0, "SEMI") || at(0, "ANTI")) && at(1, "JOIN"))
+    }
+
+    pub fn comma_join(&mut self, left: Relation, right: Relation, lateral: bool, start: usize) -> Relation {
+        let join = Join { left, right, kind: JoinKind::Inner, condition: JoinCondition::None, lateral };
+        self.relation(RelationKind::Join(Box::new(join)), start)
+    }
+
+    pub fn join(&mut self, left: Relation, start: usize) -> SparkResult<Relation> {
+        let at = self.pos;
+        let natural = self.eat("NATURAL");
+        let kind = self.join_kind()?;
+        self.expect("JOIN")?;
+        let lateral = self.lateral_follows();
+        let right = self.relation_primary()?;
+        let condition = if natural {
+            if kind == JoinKind::Cross {
+                let error = SparkError::new("INCOMPATIBLE_JOIN_TYPES")
+                    .param("joinType1", "NATURAL")
+                    .param("joinType2", "CROSS");
+                return Err(self.error(error, at));
+            }
+            JoinCondition::Natural
+        } else if self.at("ON") && !self.ends_n(1) {
+            self.next();
+            JoinCondition::On(self.expression()?)
+        } else if self.eat("USING") {
+            JoinCondition::Using(self.ident_list()?)
+        } else {
+            JoinCondition::None
+        };
+        if lateral {
+            self.check_lateral(kind, &condition, at)?;
+        }
+        let join = Join { left, right, kind, condition, lateral };
+        Ok(self.relation(RelationKind::Join(Box::new(join)), start))
+    }
+
+    fn join_kind(&mut self) -> SparkResult<JoinKind> {
+        let kind = if self.eat("CROSS") {
+            JoinKind::Cross
+        } else if self.eat("LEFT") {
+            match () {
+                () if self.eat("SEMI") => JoinKind::LeftSemi,
+                () if self.eat("ANTI") => JoinKind::LeftAnti,
+                () => {
+                    self.eat("OUTER");
+                    JoinKind::Left
+                }
+            }
+        } else if self.eat("RIGHT") {
+            self.eat("OUTER");
+            JoinKind::Right
+        } else if self.eat("FULL") {
+            self.eat("OUTER");
+            JoinKind::Full
+        } else if self.eat("SEMI") {
+            JoinKind::LeftSemi
+        } else if self.eat("ANTI") {
+            JoinKind::LeftAnti
+        } else {
+            self.eat("INNER");
+            JoinKind::Inner
+        };
+        Ok(kind)
+    }
+
+    fn check_lateral(&self, kind: JoinKind, condition: &JoinCondition, at: usize) -> SparkResult<()> {
+        let error = match condition {
+            JoinCondition::Using(_) => SparkError::new("UNSUPPORTED_FEATURE.LATERAL_JOIN_USING"),
+            JoinCondition::Natural => {
+                SparkError::new("INCOMPATIBLE_JOIN_TYPES").param("joinType1", "LATERAL").param("joinType2", "NATURAL")
+            }
+            _ => {
+                let name = match kind {
+                    JoinKind::Right => "RIGHT OUTER",
+                    JoinKind::Full => "FULL OUTER",
+                    JoinKind::LeftSemi => "LEFT SEMI",
+                    JoinKind::LeftAnti => "LEFT ANTI",
+                    _ => return Ok(()),
+                };
+                SparkError::new("INVALID_LATERAL_JOIN_TYPE").param("joinType", name)
+            }
+        };
+        Err(self.error(error, at))
+    }
+}

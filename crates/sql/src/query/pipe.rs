@@ -1,0 +1,78 @@
+//! Pipe operators: what stands behind `|>`.
+
+use vonk_common::SparkResult;
+use vonk_plan::relation::{PipeOperator, Relation, RelationKind, SetKind};
+
+use crate::parser::Parser;
+
+impl Parser<'_> {
+    pub fn pipe_operator(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
+        let input = match self.word(0).to_ascii_uppercase().as_str() {
+            "SELECT" => return self.select(Some(input)),
+            "EXTEND" => {
+                self.next();
+                let exprs = self.named_expressions()?;
+                return Ok(self.pipe(input, PipeOperator::Extend(exprs), start));
+            }
+            "SET" => {
+                self.next();
+                let pairs = self.comma_list(|p| {
+                    let name = p.strict_ident()?;
+                    p.expect_sym("=")?;
+                    Ok((name, p.expression()?))
+                })?;
+                return Ok(self.pipe(input, PipeOperator::Set(pairs), start));
+            }
+            "DROP" => {
+                self.next();
+                let names = self.comma_list(|p| p.strict_ident())?;
+                return Ok(self.pipe(input, PipeOperator::Drop(names), start));
+            }
+            "AS" => {
+                self.next();
+                let alias = self.strict_ident()?;
+                let kind = RelationKind::Alias { input: Box::new(input), alias, qualifier: vec![], columns: vec![] };
+                return Ok(self.relation(kind, start));
+            }
+            "WHERE" => {
+                self.next();
+                let condition = self.expression()?;
+                return Ok(self.relation(RelationKind::Filter { input: Box::new(input), condition }, start));
+            }
+            "AGGREGATE" => return self.pipe_aggregate(input, start),
+            "PIVOT" | "UNPIVOT" => return self.pivots(input, start),
+            "TABLESAMPLE" => return self.sampled(input, start),
+            "UNION" | "EXCEPT" | "MINUS" | "INTERSECT" => return self.pipe_set_operation(input, start),
+            _ if self.join_follows() => return self.join_chain(input, start),
+            _ => input,
+        };
+        let windows = self.named_windows;
+        self.organization(input, start, windows)
+    }
+
+    fn pipe(&mut self, input: Relation, operator: PipeOperator, start: usize) -> Relation {
+        self.relation(RelationKind::Pipe { input: Box::new(input), operator }, start)
+    }
+
+    fn pipe_aggregate(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
+        self.next();
+        let aggregates = if self.at_all(&["GROUP", "BY"]) { vec![] } else { self.named_expressions()? };
+        let mut grouping = vec![];
+        if self.at_all(&["GROUP", "BY"]) {
+            self.skip(2);
+            grouping = self.named_expressions()?;
+        }
+        Ok(self.pipe(input, PipeOperator::Aggregate { aggregates, grouping }, start))
+    }
+
+    fn pipe_set_operation(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
+        let kind = match self.word(0).to_ascii_uppercase().as_str() {
+            "UNION" => SetKind::Union,
+            "INTERSECT" => SetKind::Intersect,
+            _ => SetKind::Except,
+        };
+        let (all, by_name) = self.set_quantifier(kind)?;
+        let right = self.query_primary()?;
+        self.combine(kind, all, by_name, input, right, start)
+    }
+}

@@ -1,0 +1,221 @@
+//! Data types in SQL text, and the column lists of schemas.
+
+use std::sync::Arc;
+
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::types::{DataType, DayTimeField, StructField, StructType, YearMonthField};
+
+use crate::literal::Field;
+use crate::parser::Parser;
+use crate::tokens::Kind;
+
+impl Parser<'_> {
+    pub fn data_type(&mut self) -> SparkResult<DataType> {
+        self.nested(|p| p.data_type_here())
+    }
+
+    fn data_type_here(&mut self) -> SparkResult<DataType> {
+        let start = self.pos;
+        if self.kind(0) != Kind::Word {
+            return self.fail();
+        }
+        let word = self.word(0).to_ascii_uppercase();
+        let angle = self.sym_n(1, "<");
+        match word.as_str() {
+            "ARRAY" if angle => {
+                self.skip(2);
+                let element = self.data_type()?;
+                self.expect_closing_angle()?;
+                return Ok(DataType::array(element, true));
+            }
+            "MAP" if angle => {
+                self.skip(2);
+                let key = self.data_type()?;
+                self.expect_sym(",")?;
+                let value = self.data_type()?;
+                self.expect_closing_angle()?;
+                return Ok(DataType::map(key, value, true));
+            }
+            "STRUCT" if angle || self.sym_n(1, "<>") => {
+                self.next();
+                if self.eat_sym("<>") {
+                    return Ok(DataType::structure([]));
+                }
+                self.next();
+                if self.sym(">") || self.sym(">>") {
+                    self.expect_closing_angle()?;
+                    return Ok(DataType::structure([]));
+                }
+                let fields = self.comma_list(|p| p.struct_field())?;
+                self.expect_closing_angle()?;
+                return Ok(DataType::structure(fields));
+            }
+            "INTERVAL" => {
+                self.next();
+                return self.interval_type(start);
+            }
+            _ => {}
+        }
+        let name = self.ident()?;
+        self.named_type(&name, &word, start)
+    }
+
+    fn named_type(&mut self, name: &str, word: &str, start: usize) -> SparkResult<DataType> {
+        let had_parens = self.sym("(");
+        let numbers = self.type_parameters()?;
+        let out = match (word, numbers.as_slice()) {
+            ("BOOLEAN", []) => DataType::Boolean,
+            ("TINYINT" | "BYTE", []) => DataType::Byte,
+            ("SMALLINT" | "SHORT", []) => DataType::Short,
+            ("INT" | "INTEGER", []) => DataType::Int,
+            ("BIGINT" | "LONG", []) => DataType::Long,
+            ("FLOAT" | "REAL", []) => DataType::Float,
+            ("DOUBLE", []) => DataType::Double,
+            ("DATE", []) => DataType::Date,
+            ("TIMESTAMP", []) => self.timestamp_type(),
+            ("TIMESTAMP_NTZ", []) => DataType::TimestampNtz,
+            ("TIMESTAMP_LTZ", []) => DataType::Timestamp,
+            ("TIME", []) => self.time_zone_suffix(DataType::Time(6)),
+            ("TIME", [p]) => {
+                let precision = u8::try_from(*p).ok().filter(|p| *p <= 9);
+                let precision = precision.ok_or_else(|| {
+                    self.error(SparkError::new("UNSUPPORTED_TIME_PRECISION").param("precision", p), start)
+                })?;
+                self.time_zone_suffix(DataType::Time(precision))
+            }
+            ("STRING", []) => self.collated()?,
+            ("BINARY", []) => DataType::Binary,
+            ("VARIANT", []) => DataType::Variant,
+            ("VOID" | "NULL", []) => DataType::Null,
+            ("CHAR" | "CHARACTER", [n]) => DataType::Char(u32::try_from(*n).unwrap_or_default()),
+            ("VARCHAR", [n]) => DataType::VarChar(u32::try_from(*n).unwrap_or_default()),
+            ("DECIMAL" | "DEC" | "NUMERIC", []) => DataType::USER_DEFAULT_DECIMAL,
+            ("DECIMAL" | "DEC" | "NUMERIC", [p]) => self.decimal(*p, 0, start)?,
+            ("DECIMAL" | "DEC" | "NUMERIC", [p, s]) => self.decimal(*p, *s, start)?,
+            ("GEOMETRY", [srid]) => DataType::Geometry(i32::try_from(*srid).unwrap_or_default()),
+            ("GEOGRAPHY", [srid]) => DataType::Geography(i32::try_from(*srid).unwrap_or_default()),
+            ("GEOMETRY", []) if had_parens => DataType::Geometry(-1),
+            ("GEOGRAPHY", []) if had_parens => DataType::Geography(-1),
+            ("CHAR" | "CHARACTER" | "VARCHAR", []) => {
+                let error = SparkError::new("DATATYPE_MISSING_SIZE").param("type", quote_sql(word));
+                return Err(self.error(error, start));
+            }
+            ("ARRAY" | "MAP" | "STRUCT", []) => {
+                return Err(self.error(SparkError::new(format!("INCOMPLETE_TYPE_DEFINITION.{word}")), start));
+            }
+            _ => {
+                let params: Vec<_> = numbers.iter().map(i64::to_string).collect();
+                let shown = if params.is_empty() { String::new() } else { format!("({})", params.join(",")) };
+                let error = SparkError::new("UNSUPPORTED_DATATYPE")
+                    .param("typeName", quote_sql(format!("{}{shown}", name.to_uppercase())));
+                return Err(self.error(error, start));
+            }
+        };
+        Ok(out)
+    }
+
+    /// `(10, 2)`; `(any)` of GEOMETRY counts as none.
+    fn type_parameters(&mut self) -> SparkResult<Vec<i64>> {
+        if !self.sym("(") || (self.kind(1) != Kind::Number && !self.at_n(1, "ANY") && !self.sym_n(1, "-")) {
+            return Ok(vec![]);
+        }
+        self.in_parens(|p| if p.eat("ANY") { Ok(vec![]) } else { p.comma_list(|p| p.integer()) })
+    }
+
+    fn timestamp_type(&mut self) -> DataType {
+        if self.eat_all(&["WITHOUT", "TIME", "ZONE"]) {
+            return DataType::TimestampNtz;
+        }
+        if self.eat_all(&["WITH", "LOCAL", "TIME", "ZONE"]) {
+            return DataType::Timestamp;
+        }
+        match self.opts.conf.get("spark.sql.timestampType") {
+            Some("TIMESTAMP_NTZ") => DataType::TimestampNtz,
+            _ => DataType::Timestamp,
+        }
+    }
+
+    fn time_zone_suffix(&mut self, t: DataType) -> DataType {
+        self.eat_all(&["WITHOUT", "TIME", "ZONE"]);
+        t
+    }
+
+    fn collated(&mut self) -> SparkResult<DataType> {
+        if !self.eat("COLLATE") {
+            return Ok(DataType::STRING);
+        }
+        let name = self.multipart()?.pop().unwrap_or_default().to_uppercase();
+        Ok(DataType::String((name != "UTF8_BINARY").then(|| Arc::from(name.as_str()))))
+    }
+
+    fn decimal(&self, precision: i64, scale: i64, start: usize) -> SparkResult<DataType> {
+        if precision > 38 {
+            let error = SparkError::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION")
+                .param("precision", precision)
+                .param("maxPrecision", 38);
+            return Err(self.error(error, start));
+        }
+        if scale > precision {
+            let error =
+                SparkError::new("DECIMAL_SCALE_EXCEEDS_PRECISION").param("scale", scale).param("precision", precision);
+            return Err(self.error(error, start));
+        }
+        Ok(DataType::Decimal(precision as u8, scale as i8))
+    }
+
+    fn interval_type(&mut self, start: usize) -> SparkResult<DataType> {
+        let unit = |p: &Self, ahead: usize| match p.word(ahead).to_ascii_uppercase().as_str() {
+            u @ ("YEAR" | "MONTH" | "DAY" | "HOUR" | "MINUTE" | "SECOND") => Field::named(u),
+            _ => None,
+        };
+        let Some(from) = unit(self, 0) else { return Ok(DataType::CalendarInterval) };
+        let from_word = self.word(0).to_ascii_uppercase();
+        self.next();
+        let to = if self.at("TO") { unit(self, 1) } else { None };
+        match (from, to) {
+            (Field::YearMonth(a), None) => Ok(DataType::YearMonthInterval(a, a)),
+            (Field::DayTime(a), None) => Ok(DataType::DayTimeInterval(a, a)),
+            (Field::YearMonth(YearMonthField::Month), Some(_)) => self.fail(),
+            (Field::DayTime(DayTimeField::Second), Some(_)) => self.fail(),
+            (Field::YearMonth(a), Some(Field::YearMonth(b))) if a < b => {
+                self.skip(2);
+                Ok(DataType::YearMonthInterval(a, b))
+            }
+            (Field::DayTime(a), Some(Field::DayTime(b))) if a < b => {
+                self.skip(2);
+                Ok(DataType::DayTimeInterval(a, b))
+            }
+            (Field::DayTime(a), Some(Field::DayTime(b))) if a > b && from_word != "DAY" => {
+                let error = SparkError::new("_LEGACY_ERROR_TEMP_0028")
+                    .param("intervalInput", format!("interval {a} to {b}"))
+                    .param("supportedIntervals", "");
+                Err(self.error(error, start))
+            }
+            _ => self.fail(),
+        }
+    }
+
+    /// `name[:] type [NOT NULL] [COMMENT 'text']`.
+    fn struct_field(&mut self) -> SparkResult<StructField> {
+        let name = self.strict_ident()?;
+        self.eat_sym(":");
+        self.field_of(name)
+    }
+
+    fn field_of(&mut self, name: String) -> SparkResult<StructField> {
+        let data_type = self.data_type()?;
+        let nullable = !self.eat_all(&["NOT", "NULL"]);
+        let mut field = StructField::new(name, data_type, nullable);
+        if self.eat("COMMENT") {
+            let comment = self.string_constant()?;
+            field.metadata = Some(serde_json::json!({ "comment": comment }).to_string().into());
+        }
+        Ok(field)
+    }
+
+    /// A column list as in a schema string, without parentheses.
+    pub fn schema(&mut self) -> SparkResult<StructType> {
+        self.comma_list(|p| p.struct_field()).map(StructType::new)
+    }
+}
