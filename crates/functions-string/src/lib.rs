@@ -5,7 +5,43 @@
 
 use vonk_expr::FunctionSpec;
 
+pub mod ascii;
+pub mod base;
+pub mod case;
+pub mod chars;
+pub mod concat;
+pub mod length;
+pub mod pad;
+pub mod position;
+pub mod repeat;
+pub mod replace;
+pub mod substring;
+pub mod trim;
+
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    vec![]
+    [
+        ascii::SPECS,
+        base::SPECS,
+        case::SPECS,
+        concat::SPECS,
+        length::SPECS,
+        pad::SPECS,
+        position::SPECS,
+        repeat::SPECS,
+        replace::SPECS,
+        substring::SPECS,
+        trim::SPECS,
+    ]
+    .concat_refs()
+}
+
+trait ConcatRefs {
+    fn concat_refs(&self) -> Vec<&'static FunctionSpec>;
+}
+
+impl<const N: usize> ConcatRefs for [&'static [FunctionSpec]; N] {
+    fn concat_refs(&self) -> Vec<&'static FunctionSpec> {
+        self.iter().flat_map(|family| family.iter()).collect()
+    }
 }

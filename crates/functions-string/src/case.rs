@@ -1,0 +1,76 @@
+//! `upper`, `lower` and `initcap`.
+//!
+//! Full Unicode mappings (`ß` becomes `SS`); words of `initcap` begin after a space only.
+
+use datafusion::arrow::array::StringArray;
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::ColumnarValue;
+use vonk_common::SparkResult;
+use vonk_expr::columns::string_rows;
+use vonk_expr::context::Nullability;
+use vonk_expr::{Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_plan::types::DataType;
+
+pub static SPECS: &[FunctionSpec] = &[
+    FunctionSpec::scalar("upper", "string_funcs", |c, a| build(c, a, &UPPER))
+        .aliases(&["ucase"])
+        .usage("The string in upper case.")
+        .kernels(&[&UPPER]),
+    FunctionSpec::scalar("lower", "string_funcs", |c, a| build(c, a, &LOWER))
+        .aliases(&["lcase"])
+        .usage("The string in lower case.")
+        .kernels(&[&LOWER]),
+    FunctionSpec::scalar("initcap", "string_funcs", |c, a| build(c, a, &INITCAP))
+        .usage("The string with each word's first letter in upper case, the others in lower case.")
+        .kernels(&[&INITCAP]),
+];
+
+static UPPER: Kernel = Kernel::new("upper", |_, a, n| map(a, n, upper));
+static LOWER: Kernel = Kernel::new("lower", |_, a, n| map(a, n, lower));
+static INITCAP: Kernel = Kernel::new("initcap", |_, a, n| map(a, n, initcap));
+
+fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
+    let args = ctx.coerce(args, 1, &[Want::Str])?;
+    let ty = args.first().map_or(DataType::STRING, |a| a.data_type.clone());
+    Ok(ctx.call(kernel, args, ty, Nullability::Args))
+}
+
+fn map(args: &[ColumnarValue], rows: usize, write: fn(&str, &mut String)) -> DfResult<ColumnarValue> {
+    let v = Col::<StringArray>::new(args, 0)?;
+    string_rows(rows, v.array().value_data().len(), |i, out| {
+        write(not_null!(v.get(i)), out);
+        Ok(Some(()))
+    })
+}
+
+fn upper(s: &str, out: &mut String) {
+    if s.is_ascii() {
+        out.push_str(s);
+        out.make_ascii_uppercase();
+    } else {
+        out.push_str(&s.to_uppercase());
+    }
+}
+
+fn lower(s: &str, out: &mut String) {
+    if s.is_ascii() {
+        out.push_str(s);
+        out.make_ascii_lowercase();
+    } else {
+        out.push_str(&s.to_lowercase());
+    }
+}
+
+fn initcap(s: &str, out: &mut String) {
+    let mut lowered = String::with_capacity(s.len());
+    lower(s, &mut lowered);
+    let mut start = true;
+    for c in lowered.chars() {
+        if start {
+            out.extend(c.to_uppercase());
+        } else {
+            out.push(c);
+        }
+        start = c == ' ';
+    }
+}
