@@ -40,6 +40,8 @@ pub enum Command {
         name: Name,
         if_exists: bool,
     },
+    /// Commands that one statement asks for, in order: `DECLARE a, b INT`.
+    Many(Vec<Command>),
     UseCatalog(String),
     UseNamespace(Name),
 
@@ -245,6 +247,9 @@ pub enum Command {
         pattern: Option<String>,
     },
     ShowCurrentNamespace,
+    ShowCollations {
+        pattern: Option<String>,
+    },
     Explain {
         mode: ExplainMode,
         statement: Box<Statement>,
@@ -314,6 +319,8 @@ pub struct ColumnDef {
     pub default: Option<(Expr, String)>,
     /// SQL text of GENERATED ALWAYS AS.
     pub generated: Option<String>,
+    /// GENERATED … AS IDENTITY.
+    pub identity: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -332,6 +339,8 @@ pub struct CreateTable {
     pub comment: Option<String>,
     pub properties: Properties,
     pub query: Option<Relation>,
+    /// SQL texts of CONSTRAINT, PRIMARY KEY, CHECK and the like.
+    pub constraints: Vec<String>,
     pub if_not_exists: bool,
     /// CREATE OR REPLACE, or REPLACE.
     pub replace: bool,
@@ -556,6 +565,10 @@ pub enum ScriptStatement {
     Iterate(String),
     Signal { condition: Option<String>, sqlstate: Option<String>, message: Option<Expr> },
     Resignal,
+    DeclareCursor { name: String, query: Relation },
+    OpenCursor { name: String, using: Vec<Expr> },
+    FetchCursor { name: String, into: Vec<Name> },
+    CloseCursor { name: String },
 }
 
 /// `df.write`.
