@@ -1,0 +1,4 @@
+//! Physical operators of our own, and how logical nodes of ours become them.
+
+pub mod gather;
+pub mod planner;

@@ -1,0 +1,220 @@
+//! All partitions as one, in order: partition 0 to its end, then partition 1, and so on.
+//!
+//! DataFusion's own operator takes batches as they come, so that the row order of a plain read or of
+//! `range` would change from run to run. Here all partitions run at one time, each ahead of its turn
+//! by at most [`AHEAD_BYTES`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+/// How many bytes of a partition wait for their turn.
+const AHEAD_BYTES: usize = 32 << 20;
+
+/// The operator.
+#[derive(Debug, Clone)]
+pub struct Gather {
+    input: Arc<dyn ExecutionPlan>,
+    fetch: Option<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl Gather {
+    pub fn new(input: Arc<dyn ExecutionPlan>, fetch: Option<usize>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(input.schema()),
+            Partitioning::UnknownPartitioning(1),
+            input.pipeline_behavior(),
+            input.boundedness(),
+        );
+        Gather { input, fetch, properties: Arc::new(properties) }
+    }
+
+    pub fn input(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.input
+    }
+}
+
+impl DisplayAs for Gather {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gather")?;
+        self.fetch.map_or(Ok(()), |n| write!(f, ": fetch={n}"))
+    }
+}
+
+impl ExecutionPlan for Gather {
+    fn name(&self) -> &str {
+        "Gather"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => Ok(Arc::new(Gather::new(input, self.fetch))),
+            _ => Err(DataFusionError::Internal("Gather has one child".into())),
+        }
+    }
+
+    fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let stream = in_order(&self.input, &context)?;
+        Ok(match self.fetch {
+            Some(n) => limited(stream, n),
+            None => stream,
+        })
+    }
+
+    fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
+        Ok(Arc::new(Statistics::new_unknown(&self.schema())))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.fetch
+    }
+}
+
+/// The rows of all partitions in order, as one stream. Dropping it stops the work.
+pub fn in_order(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    let partitions = plan.output_partitioning().partition_count();
+    if partitions == 0 {
+        return Ok(adapt(plan, futures::stream::empty().boxed()));
+    }
+    if partitions == 1 {
+        return plan.execute(0, Arc::clone(context));
+    }
+    let mut tasks = JoinSet::new();
+    let mut receivers = Vec::with_capacity(partitions);
+    for partition in 0..partitions {
+        let (send, receive) = mpsc::unbounded_channel();
+        let input = plan.execute(partition, Arc::clone(context))?;
+        tasks.spawn(run_ahead(input, send));
+        receivers.push(receive);
+    }
+    let state = (receivers.into_iter(), None::<mpsc::UnboundedReceiver<Ahead>>, tasks);
+    let batches = futures::stream::unfold(state, |(mut rest, mut current, mut tasks)| async move {
+        loop {
+            let Some(receiver) = current.as_mut() else {
+                current = Some(rest.next()?);
+                continue;
+            };
+            match receiver.recv().await {
+                Some((batch, _turn)) => return Some((batch, (rest, current, tasks))),
+                None => match failed(&mut tasks) {
+                    Some(error) => return Some((Err(error), (rest, current, tasks))),
+                    None => current = None,
+                },
+            }
+        }
+    });
+    Ok(adapt(plan, batches.boxed()))
+}
+
+type Ahead = (Result<RecordBatch>, Option<OwnedSemaphorePermit>);
+
+/// Runs one partition, with at most [`AHEAD_BYTES`] waiting in the channel.
+async fn run_ahead(mut input: SendableRecordBatchStream, send: mpsc::UnboundedSender<Ahead>) {
+    const KIB: usize = 1024;
+    let room = Arc::new(Semaphore::new(AHEAD_BYTES / KIB));
+    while let Some(batch) = input.next().await {
+        let size = batch.as_ref().map_or(0, RecordBatch::get_array_memory_size).div_ceil(KIB);
+        let permits = u32::try_from(size.clamp(1, AHEAD_BYTES / KIB)).unwrap_or(1);
+        let permit = Arc::clone(&room).acquire_many_owned(permits).await.ok();
+        let ended = batch.is_err();
+        if send.send((batch, permit)).is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// The error of a task that panicked.
+fn failed(tasks: &mut JoinSet<()>) -> Option<DataFusionError> {
+    while let Some(ended) = tasks.try_join_next() {
+        if let Err(e) = ended {
+            if let Ok(panic) = e.try_into_panic() {
+                let text = vonk_common::planner::panic_message(panic.as_ref());
+                return Some(vonk_expr::exec_err(vonk_common::SparkError::internal(text)));
+            }
+        }
+    }
+    None
+}
+
+fn limited(input: SendableRecordBatchStream, rows: usize) -> SendableRecordBatchStream {
+    let schema = input.schema();
+    let batches = futures::stream::unfold((input, rows), |(mut input, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        match input.next().await? {
+            Ok(batch) => {
+                let take = batch.num_rows().min(left);
+                Some((Ok(batch.slice(0, take)), (input, left - take)))
+            }
+            Err(e) => Some((Err(e), (input, 0))),
+        }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches.boxed()))
+}
+
+fn adapt(plan: &Arc<dyn ExecutionPlan>, batches: BoxStream<'static, Result<RecordBatch>>) -> SendableRecordBatchStream {
+    Box::pin(RecordBatchStreamAdapter::new(plan.schema(), batches))
+}
+
+/// Puts [`Gather`] in the place of DataFusion's operator.
+#[derive(Debug)]
+pub struct GatherInOrder;
+
+impl PhysicalOptimizerRule for GatherInOrder {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            let any: &dyn std::any::Any = node.as_ref();
+            let Some(coalesce) = any.downcast_ref::<CoalescePartitionsExec>() else {
+                return Ok(Transformed::no(node));
+            };
+            let gather = Gather::new(Arc::clone(coalesce.input()), coalesce.fetch());
+            Ok(Transformed::yes(Arc::new(gather)))
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "gather_in_order"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}

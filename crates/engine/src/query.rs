@@ -1,0 +1,164 @@
+//! A planned query and its run.
+//!
+//! A join that builds a hash table cannot spill. When memory runs out before the first row went
+//! out, the query is planned again with joins that sort (they spill), and runs once more.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use tokio::runtime::Handle;
+use vonk_common::planner::{self, Deep};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::spark_error;
+use vonk_plan::types::StructType;
+
+use crate::exact;
+use crate::operators::gather::in_order;
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::state;
+
+/// A query that is planned and can run.
+pub struct Prepared {
+    pub schema: StructType,
+    pub plan: Arc<dyn ExecutionPlan>,
+    pub progress: Arc<Progress>,
+    pub session: Arc<Session>,
+    logical: Arc<Deep<LogicalPlan>>,
+    state: Arc<SessionState>,
+}
+
+/// The rows of a query: batches with exactly the Arrow form of `schema`.
+pub struct ResultStream {
+    pub schema: StructType,
+    pub arrow_schema: SchemaRef,
+    pub progress: Arc<Progress>,
+    pub batches: BoxStream<'static, SparkResult<RecordBatch>>,
+}
+
+impl ResultStream {
+    /// All batches, for small results.
+    pub async fn collect(self) -> SparkResult<Vec<RecordBatch>> {
+        self.batches.try_collect().await
+    }
+}
+
+/// Optimises and plans on a planner thread.
+pub async fn physical_plan(
+    state: Arc<SessionState>,
+    logical: Arc<Deep<LogicalPlan>>,
+) -> SparkResult<Arc<dyn ExecutionPlan>> {
+    let runtime = Handle::current();
+    let work = planner::run(move || {
+        let plan = logical.get().ok_or_else(|| SparkError::internal("the plan is gone"))?;
+        runtime.block_on(state.create_physical_plan(plan)).map_err(spark_error)
+    });
+    work.await?
+}
+
+impl Prepared {
+    pub(crate) async fn plan(session: Arc<Session>, plan: LogicalPlan, schema: StructType) -> SparkResult<Self> {
+        let state = session.state();
+        let logical = Arc::new(Deep::new(plan));
+        let plan = physical_plan(Arc::clone(&state), Arc::clone(&logical)).await?;
+        Ok(Prepared { schema, plan, progress: Arc::default(), session, logical, state })
+    }
+
+    /// DataFusion's logical plan, before optimisation.
+    pub fn logical(&self) -> Option<&LogicalPlan> {
+        self.logical.get()
+    }
+
+    pub fn state(&self) -> &Arc<SessionState> {
+        &self.state
+    }
+
+    /// A context for running plans of this query.
+    pub fn task_context(&self) -> Arc<TaskContext> {
+        self.state.task_ctx()
+    }
+
+    /// The rows as the engine has them inside: no exact schema, no re-planning.
+    pub fn run_raw(&self) -> SparkResult<SendableRecordBatchStream> {
+        self.progress.started(&self.plan);
+        in_order(&self.plan, &self.task_context()).map_err(spark_error)
+    }
+
+    /// Starts the query.
+    pub fn run(self) -> SparkResult<ResultStream> {
+        let schema = self.schema.clone();
+        let progress = Arc::clone(&self.progress);
+        let arrow_schema = exact::exact_schema(&schema);
+        let first = self.run_raw()?;
+        let exact_schema = Arc::clone(&arrow_schema);
+        let counters = Arc::clone(&progress);
+        let spark = schema.clone();
+        let batches = futures::stream::once(with_second_chance(self, first)).try_flatten();
+        let batches = batches
+            .map(move |batch| {
+                let batch = batch?;
+                let exact = exact::exact_batch(&batch, &spark, &exact_schema);
+                let pieces = exact::split(exact.map_err(|e| spark_error(e.into()))?);
+                for piece in &pieces {
+                    counters.put_out(piece.num_rows(), piece.get_array_memory_size());
+                }
+                Ok(futures::stream::iter(pieces.into_iter().map(Ok)))
+            })
+            .try_flatten();
+        let counters = Arc::clone(&progress);
+        let end = futures::stream::poll_fn(move |_| {
+            counters.finished();
+            std::task::Poll::Ready(None)
+        });
+        Ok(ResultStream { schema, arrow_schema, progress, batches: batches.chain(end).boxed() })
+    }
+}
+
+/// The stream, or that of a second plan when the first runs out of memory before its first batch.
+async fn with_second_chance(
+    query: Prepared,
+    mut first: SendableRecordBatchStream,
+) -> SparkResult<BoxStream<'static, SparkResult<RecordBatch>>> {
+    let head = match first.next().await {
+        Some(Err(e)) if out_of_memory(&e) && has_hash_join(&query.plan) => {
+            drop(first);
+            log::info!("a hash join does not fit in memory: planning again with sort-merge joins");
+            let state = Arc::new(state::without_hash_joins(&query.state));
+            let plan = physical_plan(Arc::clone(&state), Arc::clone(&query.logical)).await?;
+            query.progress.started(&plan);
+            let second = in_order(&plan, &state.task_ctx()).map_err(spark_error)?;
+            return Ok(second.map_err(spark_error).boxed());
+        }
+        head => head,
+    };
+    let head = futures::stream::iter(head);
+    Ok(head.chain(first).map_err(spark_error).boxed())
+}
+
+fn out_of_memory(e: &DataFusionError) -> bool {
+    match e {
+        DataFusionError::ResourcesExhausted(_) => true,
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => out_of_memory(inner),
+        DataFusionError::Shared(inner) => out_of_memory(inner),
+        DataFusionError::Collection(all) => all.iter().any(out_of_memory),
+        DataFusionError::External(inner) => inner.downcast_ref::<DataFusionError>().is_some_and(out_of_memory),
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+            arrow::error::ArrowError::ExternalError(x) => {
+                x.downcast_ref::<DataFusionError>().is_some_and(out_of_memory)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn has_hash_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.name() == "HashJoinExec" || plan.children().into_iter().any(has_hash_join)
+}

@@ -1,0 +1,76 @@
+//! One session: its settings, its names, its cached results, and the DataFusion state made of them.
+
+use std::sync::Arc;
+
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use parking_lot::{Mutex, RwLock};
+use vonk_catalog::{Catalog, SessionNames};
+use vonk_common::{SessionConf, SparkResult};
+use vonk_plan::types::StructType;
+
+use crate::query::Prepared;
+use crate::server::Server;
+use crate::state;
+
+pub struct Session {
+    pub server: Arc<Server>,
+    pub user: Arc<str>,
+    pub id: Arc<str>,
+    conf: RwLock<SessionConf>,
+    pub names: RwLock<SessionNames>,
+    /// The state built for the settings beside it.
+    state: Mutex<Option<(SessionConf, Arc<SessionState>)>>,
+}
+
+impl Session {
+    pub(crate) fn new(server: &Arc<Server>, user: &str, id: &str, conf: SessionConf) -> Self {
+        Session {
+            server: Arc::clone(server),
+            user: user.into(),
+            id: id.into(),
+            conf: RwLock::new(conf),
+            names: RwLock::default(),
+            state: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn fork(&self, user: &str, id: &str) -> Self {
+        let fork = Session::new(&self.server, user, id, self.conf());
+        *fork.names.write() = self.names.read().clone();
+        fork
+    }
+
+    /// The settings as they are now.
+    pub fn conf(&self) -> SessionConf {
+        self.conf.read().clone()
+    }
+
+    /// The settings, shared: for services that read and set them.
+    pub fn conf_lock(&self) -> &RwLock<SessionConf> {
+        &self.conf
+    }
+
+    pub fn catalog(&self) -> &dyn Catalog {
+        &*self.server.catalog
+    }
+
+    /// DataFusion's state for the present settings: built again only when they have changed.
+    pub fn state(&self) -> Arc<SessionState> {
+        let conf = self.conf();
+        let mut slot = self.state.lock();
+        match &*slot {
+            Some((of, state)) if *of == conf => Arc::clone(state),
+            _ => {
+                let state = Arc::new(state::build(&self.server, &conf, &self.id));
+                *slot = Some((conf, Arc::clone(&state)));
+                state
+            }
+        }
+    }
+
+    /// Plans an analysed query. Call it anywhere: the work is done on a planner thread.
+    pub async fn prepare(self: &Arc<Self>, plan: LogicalPlan, schema: StructType) -> SparkResult<Prepared> {
+        Prepared::plan(Arc::clone(self), plan, schema).await
+    }
+}
