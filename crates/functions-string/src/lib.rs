@@ -10,11 +10,15 @@ pub mod base;
 pub mod case;
 pub mod chars;
 pub mod concat;
+pub mod java_regex;
 pub mod length;
+pub mod like;
 pub mod pad;
 pub mod position;
+pub mod regexp;
 pub mod repeat;
 pub mod replace;
+pub mod split;
 pub mod substring;
 pub mod trim;
 
@@ -26,10 +30,13 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         case::SPECS,
         concat::SPECS,
         length::SPECS,
+        like::SPECS,
         pad::SPECS,
         position::SPECS,
+        regexp::SPECS,
         repeat::SPECS,
         replace::SPECS,
+        split::SPECS,
         substring::SPECS,
         trim::SPECS,
     ]
