@@ -5,7 +5,10 @@
 
 use vonk_expr::FunctionSpec;
 
+pub mod operator;
+mod support;
+
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    vec![]
+    operator::specs()
 }

@@ -1,0 +1,145 @@
+//! `== != < <= > >= <=>`: native DataFusion operators over a common type, so that they are pushed
+//! down to files. NaN equals NaN and is greater than all numbers; 0.0 equals -0.0.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, Operator};
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
+use vonk_plan::types::DataType;
+
+use super::promote;
+use crate::support::{cast_to, diff_types, infix, native, two};
+
+pub const SPECS: &[&FunctionSpec] = &[
+    &FunctionSpec::scalar("==", "predicate_funcs", |c, a| compare(c, a, Operator::Eq))
+        .aliases(&["="])
+        .usage("expr1 == expr2 - True if they are equal."),
+    &FunctionSpec::scalar("!=", "predicate_funcs", not_equal)
+        .aliases(&["<>"])
+        .usage("expr1 != expr2 - True if they are not equal."),
+    &FunctionSpec::scalar("<", "predicate_funcs", |c, a| compare(c, a, Operator::Lt))
+        .usage("expr1 < expr2 - True if expr1 is less."),
+    &FunctionSpec::scalar("<=", "predicate_funcs", |c, a| compare(c, a, Operator::LtEq))
+        .usage("expr1 <= expr2 - True if expr1 is less or equal."),
+    &FunctionSpec::scalar(">", "predicate_funcs", |c, a| compare(c, a, Operator::Gt))
+        .usage("expr1 > expr2 - True if expr1 is greater."),
+    &FunctionSpec::scalar(">=", "predicate_funcs", |c, a| compare(c, a, Operator::GtEq))
+        .usage("expr1 >= expr2 - True if expr1 is greater or equal."),
+    &FunctionSpec::scalar("<=>", "predicate_funcs", |c, a| compare(c, a, Operator::IsNotDistinctFrom))
+        .usage("expr1 <=> expr2 - True if they are equal or both NULL; never NULL."),
+    &FunctionSpec::scalar("equal_null", "misc_funcs", equal_null)
+        .usage("equal_null(expr1, expr2) - True if they are equal or both NULL; never NULL."),
+];
+
+fn symbol(op: Operator) -> &'static str {
+    match op {
+        Operator::Eq => "=",
+        Operator::Lt => "<",
+        Operator::LtEq => "<=",
+        Operator::Gt => ">",
+        Operator::GtEq => ">=",
+        _ => "<=>",
+    }
+}
+
+/// Values of the type can be put in order (`for_equality`: can be compared at all).
+pub fn orderable(t: &DataType) -> bool {
+    match t {
+        DataType::Map(..) | DataType::Variant | DataType::CalendarInterval => false,
+        DataType::Geometry(_) | DataType::Geography(_) => false,
+        DataType::Array(e, _) => orderable(e),
+        DataType::Struct(s) => s.fields.iter().all(|f| orderable(&f.data_type)),
+        DataType::Udt(u) => orderable(&u.sql_type),
+        _ => true,
+    }
+}
+
+/// Both sides in their common type.
+pub fn aligned(
+    ctx: &FnContext,
+    a: TypedExpr,
+    b: TypedExpr,
+    sql: &SqlText,
+    symbol: &str,
+) -> SparkResult<(TypedExpr, TypedExpr)> {
+    let (a, b) = literal_digits(ctx, a, b)?;
+    let Some(ty) = promote::common(&a.data_type, &b.data_type, ctx.ansi()) else {
+        return Err(diff_types(ctx, sql, &a, &b));
+    };
+    if !orderable(&ty) {
+        return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
+            .param("sqlExpr", quote_sql(sql))
+            .param("functionName", quote_id([symbol]))
+            .param("dataType", quote_sql(ty.sql()))
+            .at(ctx.origin.clone()));
+    }
+    Ok((side(ctx, a, &ty)?, side(ctx, b, &ty)?))
+}
+
+/// An integer literal beside a decimal takes the digits it has, so that no column needs a cast.
+fn literal_digits(ctx: &FnContext, a: TypedExpr, b: TypedExpr) -> SparkResult<(TypedExpr, TypedExpr)> {
+    let shaped = |value: TypedExpr, other: &DataType| -> SparkResult<TypedExpr> {
+        match other {
+            DataType::Decimal(..) if value.data_type.is_integral() && value.as_literal().is_some() => {
+                let (p, s) = super::arithmetic::decimal_of(&value, other);
+                cast_to(ctx, value, &DataType::Decimal(p, s))
+            }
+            _ => Ok(value),
+        }
+    };
+    let (ta, tb) = (a.data_type.clone(), b.data_type.clone());
+    Ok((shaped(a, &tb)?, shaped(b, &ta)?))
+}
+
+/// A cast of a constant is computed at once, so that file statistics can be compared with it.
+fn side(ctx: &FnContext, value: TypedExpr, ty: &DataType) -> SparkResult<TypedExpr> {
+    let literal = value.as_literal().is_some();
+    if value.data_type.same_type(ty) {
+        return Ok(value);
+    }
+    let mut out = cast_to(ctx, value, ty)?;
+    if literal && let Ok(Some(v)) = out.constant() {
+        out.expr = Expr::Literal(v, None);
+    }
+    Ok(out)
+}
+
+fn compare(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
+    let (a, b) = two(ctx, args)?;
+    let sql = infix(&a, symbol(op), &b);
+    comparison(ctx, a, b, op, sql)
+}
+
+/// A comparison with a text of its own.
+pub fn comparison(ctx: &FnContext, a: TypedExpr, b: TypedExpr, op: Operator, sql: SqlText) -> SparkResult<TypedExpr> {
+    let (a, b) = aligned(ctx, a, b, &sql, symbol(op))?;
+    let null_safe = op == Operator::IsNotDistinctFrom;
+    let nullable = !null_safe && (a.nullable || b.nullable);
+    let expr = match (a.data_type == DataType::Null, null_safe) {
+        (true, false) => Expr::Literal(ScalarValue::Boolean(None), None),
+        (true, true) => Expr::Literal(ScalarValue::Boolean(Some(true)), None),
+        _ => native(a.expr.clone(), op, b.expr.clone()),
+    };
+    Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&[a, b]).at(ctx.origin.clone()))
+}
+
+fn not_equal(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let (a, b) = two(ctx, args)?;
+    let equal = infix(&a, "=", &b);
+    let mut out = comparison(ctx, a, b, Operator::Eq, equal.clone())?;
+    out.expr = match out.expr {
+        Expr::BinaryExpr(e) => native(*e.left, Operator::NotEq, *e.right),
+        other => other,
+    };
+    out.sql = SqlText::wrap("(NOT ", equal, ")");
+    Ok(out)
+}
+
+fn equal_null(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let sql = ctx.sql(&args);
+    let (a, b) = two(ctx, args)?;
+    let mut out = comparison(ctx, a.clone(), b.clone(), Operator::IsNotDistinctFrom, infix(&a, "<=>", &b))?;
+    out.sql = sql;
+    Ok(out)
+}

@@ -1,0 +1,116 @@
+//! `and`, `or`, `not`: native and three-valued. Chains come flat and become balanced trees.
+//!
+//! Spark does not look at the right side of a row when the left side decides. Native operators
+//! compute whole columns, so an operand that can raise is put under a CASE of those before it.
+
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::Case;
+use datafusion::logical_expr::{Expr, Operator};
+use vonk_common::SparkResult;
+use vonk_expr::{FnContext, FunctionSpec, KernelUdf, SqlText, TypedExpr};
+use vonk_plan::types::DataType;
+
+use crate::support::{balanced, cast_to, diff_types, one, unexpected, wrong_type};
+
+pub const SPECS: &[&FunctionSpec] = &[
+    &FunctionSpec::scalar("and", "predicate_funcs", |c, a| chain(c, a, Operator::And))
+        .usage("expr1 and expr2 - Logical AND."),
+    &FunctionSpec::scalar("or", "predicate_funcs", |c, a| chain(c, a, Operator::Or))
+        .usage("expr1 or expr2 - Logical OR."),
+    &FunctionSpec::scalar("not", "predicate_funcs", not).aliases(&["!"]).usage("not expr - Logical NOT."),
+];
+
+fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 1..=usize::MAX)?;
+    let word = if op == Operator::And { "AND" } else { "OR" };
+    let mut sql: Option<SqlText> = None;
+    let mut operands = Vec::with_capacity(args.len());
+    let mut left: Option<TypedExpr> = None;
+    for arg in args {
+        let text = match sql {
+            None => arg.sql.clone(),
+            Some(before) => SqlText::infix(before, word, arg.sql.clone()),
+        };
+        let arg = boolean(ctx, arg, left.as_ref(), &text)?;
+        left = Some(arg.clone());
+        sql = Some(text);
+        operands.push(arg);
+    }
+    let nullable = operands.iter().any(|a| a.nullable);
+    let exprs = guarded(operands.iter().map(|a| a.expr.clone()).collect(), op);
+    let Some(expr) = balanced(op, exprs) else { return TypedExpr::null(DataType::Boolean) };
+    let sql = sql.unwrap_or_else(|| "".into());
+    Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&operands).at(ctx.origin.clone()))
+}
+
+fn boolean(ctx: &FnContext, arg: TypedExpr, left: Option<&TypedExpr>, sql: &SqlText) -> SparkResult<TypedExpr> {
+    match &arg.data_type {
+        DataType::Boolean => Ok(arg),
+        DataType::Null | DataType::String(_) => cast_to(ctx, arg, &DataType::Boolean),
+        other => match left {
+            Some(l) if l.data_type.same_type(other) => Err(wrong_type(ctx, sql, "\"BOOLEAN\"", other)),
+            Some(l) => Err(diff_types(ctx, sql, l, &arg)),
+            None => Ok(arg),
+        },
+    }
+}
+
+/// Puts each operand that can raise under the condition that those before it do not decide.
+fn guarded(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
+    if exprs.len() > 64 || !exprs.iter().skip(1).any(can_raise) {
+        return exprs;
+    }
+    let mut out: Vec<Expr> = Vec::with_capacity(exprs.len());
+    let mut before: Vec<Expr> = vec![];
+    for expr in exprs {
+        let condition = if can_raise(&expr) { balanced(op, before.clone()) } else { None };
+        before.push(expr.clone());
+        out.push(match condition {
+            None => expr,
+            Some(condition) => {
+                let (open, decided) = match op {
+                    Operator::And => (Expr::IsNotFalse(Box::new(condition)), false),
+                    _ => (Expr::IsNotTrue(Box::new(condition)), true),
+                };
+                let decided = Expr::Literal(ScalarValue::Boolean(Some(decided)), None);
+                Expr::Case(Case::new(None, vec![(Box::new(open), Box::new(expr))], Some(Box::new(decided))))
+            }
+        });
+    }
+    out
+}
+
+/// The expression calls a kernel that raises on some input of its columns.
+pub fn can_raise(expr: &Expr) -> bool {
+    let mut found = false;
+    let mut visited = 0;
+    let walk = expr.apply(|e| {
+        visited += 1;
+        if visited > 1000 {
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        if let Expr::ScalarFunction(f) = e
+            && let Some(udf) = f.func.inner().downcast_ref::<KernelUdf>()
+            && udf.call.ansi
+            && f.args.iter().any(|a| !matches!(a, Expr::Literal(..)))
+        {
+            found = true;
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walk.is_ok() && found
+}
+
+fn not(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let a = one(ctx, args)?;
+    let sql = SqlText::wrap("(NOT ", a.sql.clone(), ")");
+    let a = match &a.data_type {
+        DataType::Boolean => a,
+        DataType::Null | DataType::String(_) => cast_to(ctx, a, &DataType::Boolean)?,
+        _ => return Err(unexpected(ctx, &sql, 0, "\"BOOLEAN\"", &a)),
+    };
+    let expr = Expr::Not(Box::new(a.expr.clone()));
+    Ok(TypedExpr::new(expr, DataType::Boolean, a.nullable, sql).derived_from(&[a]).at(ctx.origin.clone()))
+}

@@ -1,0 +1,67 @@
+//! `in` and `between`: native, so that they are pushed down to files.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{Expr, Operator};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
+use vonk_plan::types::DataType;
+
+use super::{comparison, promote};
+use crate::support::{cast_to, data_diff_types, infix, native};
+
+pub const SPECS: &[&FunctionSpec] = &[
+    &FunctionSpec::scalar("in", "predicate_funcs", is_in)
+        .usage("expr1 in(expr2, …) - True if expr1 equals any of the others."),
+    &FunctionSpec::scalar("between", "predicate_funcs", between)
+        .usage("expr1 between expr2 and expr3 - True if expr1 is neither less than expr2 nor greater than expr3."),
+];
+
+fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 1..=usize::MAX)?;
+    let mut texts = args.iter().map(|a| a.sql.clone());
+    let value = texts.next().unwrap_or_else(|| "".into());
+    let sql = SqlText::concat([SqlText::new("("), value, SqlText::call(" IN ", texts), SqlText::new(")")]);
+    let types: Vec<_> = args.iter().map(|a| &a.data_type).collect();
+    let Some(ty) = promote::common_all(types.iter().copied(), ctx.ansi()) else {
+        return Err(data_diff_types(ctx, &sql, "in", &types));
+    };
+    if !comparison::orderable(&ty) {
+        return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
+            .param("sqlExpr", vonk_common::error::quote_sql(&sql))
+            .param("functionName", "`in`")
+            .param("dataType", vonk_common::error::quote_sql(ty.sql()))
+            .at(ctx.origin.clone()));
+    }
+    let nullable = args.iter().any(|a| a.nullable);
+    let mut cast = Vec::with_capacity(args.len());
+    for (i, arg) in args.into_iter().enumerate() {
+        let literal = arg.as_literal().is_some() || (i > 0 && arg.foldable);
+        let mut arg = cast_to(ctx, arg, &ty)?;
+        if literal
+            && arg.as_literal().is_none()
+            && let Ok(Some(v)) = arg.constant()
+        {
+            arg.expr = Expr::Literal(v, None);
+        }
+        cast.push(arg);
+    }
+    let mut exprs = cast.iter().map(|a| a.expr.clone());
+    let expr = match exprs.next() {
+        _ if ty == DataType::Null => Expr::Literal(ScalarValue::Boolean(None), None),
+        Some(value) => Expr::InList(InList::new(Box::new(value), exprs.collect(), false)),
+        None => return Err(SparkError::internal("IN without a value")),
+    };
+    Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&cast).at(ctx.origin.clone()))
+}
+
+fn between(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 3..=3)?;
+    let sql = SqlText::call("between", args.iter().map(|a| a.sql.clone()));
+    let [value, lower, upper] = args.as_slice() else { return Err(SparkError::internal("between of three")) };
+    let above = comparison::comparison(ctx, value.clone(), lower.clone(), Operator::GtEq, infix(value, ">=", lower))?;
+    let below = comparison::comparison(ctx, value.clone(), upper.clone(), Operator::LtEq, infix(value, "<=", upper))?;
+    let nullable = above.nullable || below.nullable;
+    let expr = native(above.expr, Operator::And, below.expr);
+    Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&args).at(ctx.origin.clone()))
+}
