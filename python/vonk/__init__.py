@@ -1,0 +1,69 @@
+"""Vonk: Apache Spark's job without the JVM.
+
+    import vonk
+    spark = vonk.session()          # a plain PySpark session on an embedded server
+
+The server is the `vonk` binary of this package, started on a free port of the loopback
+interface; it ends with this process.
+"""
+
+import atexit
+import subprocess
+import threading
+
+from vonk._binary import find_binary
+
+__all__ = ["session", "start_server", "EmbeddedServer", "find_binary"]
+__version__ = "0.1.0"
+
+_lock = threading.Lock()
+_server = None
+
+
+class EmbeddedServer:
+    """A `vonk server` that lives as long as this object's process, or until `stop()`."""
+
+    def __init__(self, *args):
+        command = [find_binary(), "server", "--port", "0", "--until-stdin-closes", *args]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = self._process.stdout.readline()
+        if not line.startswith("sc://"):
+            self._process.wait(timeout=10)
+            raise RuntimeError(f"the server did not start (exit status {self._process.returncode}): {line.strip()}")
+        self.url = line.strip()
+
+    @property
+    def alive(self):
+        return self._process.poll() is None
+
+    def stop(self):
+        """Closes the server's standard input, which ends it, and waits for that."""
+        if self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+def start_server(*args):
+    """Starts the embedded server, or gives the one that runs. `args` go to `vonk server`."""
+    global _server
+    with _lock:
+        if _server is None or not _server.alive:
+            _server = EmbeddedServer(*args)
+            atexit.register(_server.stop)
+        return _server
+
+
+def session(config=None):
+    """A PySpark session on the embedded server.
+
+    `config` is a dict of settings for the session's builder.
+    """
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.remote(start_server().url)
+    for key, value in (config or {}).items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
