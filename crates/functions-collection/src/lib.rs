@@ -1,11 +1,20 @@
-//! Array, map, struct, higher-order, generator and variant functions.
+//! Array, map, struct, higher-order and generator functions.
 //!
-//! One file per function (or per family of tiny ones); each exports its `FunctionSpec`s, and
-//! [`specs`] lists them all for the registry.
+//! Most array functions share one technique: elements are compared as rows of Arrow's row format
+//! ([`rows`]), a function decides which elements its result has, as indices, and [`lists`] takes
+//! them in one kernel call.
+
+pub mod array;
+pub mod generator;
+pub mod lambda;
+mod lists;
+pub mod map;
+mod rows;
+pub mod structs;
 
 use vonk_expr::FunctionSpec;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    vec![]
+    [array::SPECS, map::SPECS, structs::SPECS, generator::SPECS, lambda::SPECS].concat()
 }
