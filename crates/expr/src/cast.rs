@@ -1,32 +1,212 @@
 //! `CAST`: explicit, implicit, ANSI, legacy and `TRY_CAST`.
+//!
+//! [`explicit_cast`] checks the pair of types, finds the result's nullability and makes the
+//! expression: DataFusion's own cast where it means the same as Spark's (widening numbers), else a
+//! call of the one kernel `cast`, whose [`convert`] goes by the target type. [`Caster`] and
+//! [`convert`] also serve readers of text files, JSON and partition values.
 
-use vonk_common::SparkResult;
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::{ColumnarValue, Expr};
+use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
+use crate::arrow_types::to_arrow;
 use crate::context::QueryFacts;
+use crate::kernel::{Call, Kernel, KernelUdf, array_arg};
+use crate::sql_text::SqlText;
 use crate::typed::TypedExpr;
 
+mod error;
+mod map;
+pub mod parse;
+mod rules;
 pub mod text;
+mod to_binary;
+mod to_boolean;
+mod to_datetime;
+mod to_decimal;
+mod to_fractional;
+mod to_integral;
+mod to_interval;
+mod to_nested;
+mod to_string;
+pub mod variant;
+pub mod zone;
+
+pub use rules::{can_cast, can_null};
+use zone::Zone;
+
+/// What a cast does with a value it cannot convert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// An error.
+    Ansi,
+    /// NULL for malformed text, wrap-around for numbers.
+    Legacy,
+    /// NULL.
+    Try,
+}
+
+/// What casts need at run time.
+pub struct Caster<'a> {
+    pub mode: Mode,
+    pub zone: &'a Zone,
+    pub origin: Option<&'a Arc<Origin>>,
+}
 
 /// An implicit cast: in the session's mode, invisible in names.
 pub fn cast(facts: &QueryFacts, value: TypedExpr, to: &DataType) -> SparkResult<TypedExpr> {
-    let sql = value.sql.clone();
-    let name = value.name.clone();
-    let mut out = explicit_cast(facts, value, to, CastMode::Session)?;
+    implicit_cast(facts, value, to, CastMode::Session)
+}
+
+/// A cast in a given mode that is invisible in names.
+pub fn implicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: CastMode) -> SparkResult<TypedExpr> {
+    if value.data_type == *to {
+        return Ok(value);
+    }
+    let (sql, name) = (value.sql.clone(), value.name.clone());
+    let mut out = explicit_cast(facts, value, to, mode)?;
     out.sql = sql;
     out.name = name;
     Ok(out)
 }
 
-/// A cast the user wrote: its text is `CAST(x AS INT)`.
+/// A cast the user wrote: its text is `CAST(x AS INT)`. Casting a column (not an expression) keeps
+/// the column's name; casts to arrays, maps and structs do not show in the text.
 pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: CastMode) -> SparkResult<TypedExpr> {
-    let _ = (facts, mode);
-    let mut out = value;
-    out.expr = datafusion::logical_expr::cast(out.expr, crate::arrow_types::to_arrow(to));
-    out.data_type = to.clone();
+    let to = &without_char_limits(to);
+    let session = if facts.conf.ansi() { Mode::Ansi } else { Mode::Legacy };
+    let run = match mode {
+        CastMode::Session => session,
+        CastMode::Ansi => Mode::Ansi,
+        CastMode::Legacy => Mode::Legacy,
+        CastMode::Try => Mode::Try,
+    };
+    let from = value.data_type.clone();
+    let name = value.name.clone().filter(|_| !is_cast(&value.expr));
+    let word = if run == Mode::Try { "TRY_CAST(" } else { "CAST(" };
+    let written = SqlText::wrap(word, value.sql.clone(), &format!(" AS {})", to.sql()));
+    rules::check(&from, to, run, &written).map_err(|e| e.at(value.origin.clone()))?;
+    let sql = match to {
+        DataType::Array(..) | DataType::Map(..) | DataType::Struct(_) => value.sql.clone(),
+        _ => written,
+    };
+    let nullable = rules::nullable(value.nullable, &from, to, run);
+    let same = to_arrow(&from) == to_arrow(to) && (from.same_type(to) || (from.is_string() && to.is_string()));
+    let expr = if same {
+        value.expr.clone()
+    } else if is_widening(&from, to) {
+        datafusion::logical_expr::cast(value.expr.clone(), to_arrow(to))
+    } else {
+        let call = Call {
+            kernel: &CAST,
+            arg_types: Arc::from([from]),
+            return_type: to.clone(),
+            ansi: run == Mode::Ansi,
+            time_zone: facts.conf.time_zone().into(),
+            params: if run == Mode::Try { Arc::from(["try".to_string()]) } else { Arc::from([]) },
+            origin: value.origin.clone(),
+        };
+        KernelUdf::call(call, vec![value.expr.clone()])
+    };
+    let mut out = TypedExpr::new(expr, to.clone(), nullable, sql);
+    out.foldable = value.foldable;
+    out.deterministic = value.deterministic;
+    out.metadata = value.metadata.filter(|_| same);
+    out.name = name;
+    out.origin = value.origin;
     Ok(out)
 }
 
+fn is_cast(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(_) | Expr::TryCast(_) => true,
+        Expr::ScalarFunction(f) => f.func.name() == CAST.name,
+        _ => false,
+    }
+}
+
+/// CHAR(n) and VARCHAR(n) are STRING in a cast.
+fn without_char_limits(t: &DataType) -> DataType {
+    match t {
+        DataType::Char(_) | DataType::VarChar(_) => DataType::STRING,
+        DataType::Array(e, n) => DataType::array(without_char_limits(e), *n),
+        DataType::Map(k, v, n) => DataType::map(without_char_limits(k), without_char_limits(v), *n),
+        DataType::Struct(s) => DataType::structure(s.fields.iter().map(|f| {
+            let mut f = f.clone();
+            f.data_type = without_char_limits(&f.data_type);
+            f
+        })),
+        other => other.clone(),
+    }
+}
+
+/// Casts that DataFusion does as Spark does, without any value failing: its optimizer sees through
+/// them (pruning, statistics).
+fn is_widening(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    match (from, to) {
+        (T::Null, _) => !matches!(to, T::Variant | T::Udt(_)),
+        (T::Decimal(..), T::Decimal(..)) => !can_null(from, to),
+        (f, T::Decimal(..)) if f.is_integral() => !can_null(from, to),
+        (
+            T::Byte | T::Short | T::Int | T::Long | T::Float,
+            T::Byte | T::Short | T::Int | T::Long | T::Float | T::Double,
+        ) => crate::coercion::can_up_cast(from, to),
+        _ => false,
+    }
+}
+
+/// The kernel of all casts.
+pub static CAST: Kernel = Kernel::new("cast", eval);
+
 /// The kernels that casts use.
-pub const KERNELS: &[&crate::kernel::Kernel] = &[];
+pub const KERNELS: &[&Kernel] = &[&CAST];
+
+fn eval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let array = array_arg(args, 0, rows)?;
+    let zone = Zone::named(&call.time_zone).map_err(crate::exec_err)?;
+    let mode = match (call.ansi, call.param(0)) {
+        (_, "try") => Mode::Try,
+        (true, _) => Mode::Ansi,
+        (false, _) => Mode::Legacy,
+    };
+    let caster = Caster { mode, zone: &zone, origin: call.origin.as_ref() };
+    let from = call.arg_types.first().unwrap_or(&DataType::Null);
+    Ok(ColumnarValue::Array(convert(&caster, &array, from, &call.return_type)?))
+}
+
+/// Casts an array of type `from` (in Arrow `to_arrow(from)`) to `to`.
+pub fn convert(c: &Caster, array: &ArrayRef, from: &DataType, to: &DataType) -> DfResult<ArrayRef> {
+    use DataType as T;
+    let (from, to) = (from.storage(), to.storage());
+    if from.same_type(to) {
+        return Ok(Arc::clone(array));
+    }
+    match (from, to) {
+        (T::Null, _) => Ok(datafusion::arrow::array::new_null_array(&to_arrow(to), array.len())),
+        (T::Variant, _) => variant::from_variant(c, array, to),
+        (_, T::Variant) => variant::to_variant(c, array, from),
+        (_, T::String(_) | T::Char(_) | T::VarChar(_)) => to_string::convert(c, array, from),
+        (_, T::Boolean) => to_boolean::convert(c, array, from),
+        (_, T::Byte | T::Short | T::Int | T::Long) => to_integral::convert(c, array, from, to),
+        (_, T::Float | T::Double) => to_fractional::convert(c, array, from, to),
+        (_, T::Decimal(p, s)) => to_decimal::convert(c, array, from, *p, *s),
+        (_, T::Binary) => to_binary::convert(array, from),
+        (_, T::Date | T::Timestamp | T::TimestampNtz | T::Time(_)) => to_datetime::convert(c, array, from, to),
+        (_, T::CalendarInterval | T::YearMonthInterval(..) | T::DayTimeInterval(..)) => {
+            to_interval::convert(c, array, from, to)
+        }
+        (T::Array(..) | T::Map(..) | T::Struct(_), _) => to_nested::convert(c, array, from, to),
+        (from, to) => Err(no_kernel(from, to)),
+    }
+}
+
+/// The rules let a cast through that no kernel does: our fault.
+fn no_kernel(from: &DataType, to: &DataType) -> datafusion::common::DataFusionError {
+    crate::exec_err(SparkError::internal(format!("no cast from {from} to {to}")))
+}

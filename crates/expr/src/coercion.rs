@@ -1,48 +1,21 @@
-//! Spark's type lattice: implicit casts of arguments, and the common type of several values.
+//! Spark's type lattice: implicit casts of arguments, the common type of several values, and the
+//! types that operators and `INSERT` give their operands.
+//!
+//! Everything here is about types alone; [`crate::cast`] makes the casts. `ansi` chooses between
+//! the rules of ANSI mode and the older ones of `spark.sql.ansi.enabled=false`.
 
-use vonk_plan::types::DataType;
+mod arithmetic;
+mod common;
+mod comparison;
+mod decimal;
+mod implicit;
+mod store;
+mod upcast;
 
-use crate::signature::Want;
-
-/// The type an argument of type `from` is cast to when `want` is expected and `from` does not fit.
-pub fn implicit_cast_target(from: &DataType, want: &Want, ansi: bool) -> Option<DataType> {
-    let default = |w: &Want| -> Option<DataType> {
-        Some(match w {
-            Want::Any => from.clone(),
-            Want::Type(t) => t.clone(),
-            Want::Str => DataType::STRING,
-            Want::Numeric | Want::Fractional => DataType::Double,
-            Want::Integral => DataType::Long,
-            Want::Decimal => DataType::SYSTEM_DEFAULT_DECIMAL,
-            Want::AnyTimestamp => DataType::Timestamp,
-            Want::YearMonthInterval => DataType::YEAR_MONTH,
-            Want::DayTimeInterval => DataType::DAY_TIME,
-            _ => return None,
-        })
-    };
-    let _ = ansi;
-    match (from, want) {
-        (_, Want::OneOf(all)) => all.iter().find_map(|w| implicit_cast_target(from, w, ansi)),
-        (DataType::Null, w) => default(w),
-        (f, Want::Type(t)) if f.is_numeric() && t.is_numeric() => Some(t.clone()),
-        (DataType::String(_), w) => default(w),
-        (f, Want::Str | Want::Type(DataType::String(_))) if f.is_atomic() => Some(DataType::STRING),
-        (DataType::Date | DataType::Timestamp | DataType::TimestampNtz, Want::Type(t)) if t.is_datetime() => {
-            Some(t.clone())
-        }
-        (DataType::Date, Want::AnyTimestamp) => Some(DataType::Timestamp),
-        (f, Want::Decimal) if f.is_integral() => Some(DataType::SYSTEM_DEFAULT_DECIMAL),
-        _ => None,
-    }
-}
-
-/// The type both values can be given without loss, as operators, CASE, IN, UNION and array
-/// constructors need it; `None` if there is none.
-pub fn common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<DataType> {
-    let _ = ansi;
-    match (a, b) {
-        (a, b) if a.same_type(b) => Some(a.clone()),
-        (DataType::Null, t) | (t, DataType::Null) => Some(t.clone()),
-        _ => None,
-    }
-}
+pub use arithmetic::{ArithmeticOp, BinaryKind, BinaryTypes, Mismatch, binary_arithmetic, binary_operands};
+pub use common::{common_type, common_type_of, tightest_common_type};
+pub use comparison::{comparison, comparison_operands};
+pub use decimal::{bounded, decimal_arithmetic, decimal_for, literal_decimal, wider_decimal};
+pub use implicit::implicit_cast_target;
+pub use store::{StorePolicy, can_ansi_store_assign, store_assignment_cast};
+pub use upcast::can_up_cast;

@@ -59,6 +59,19 @@ impl TypedExpr {
         Ok(out)
     }
 
+    /// A literal named as the session's time zone shows it: TIMESTAMP literals need this form.
+    pub fn literal_in(value: &Literal, time_zone: &str) -> SparkResult<Self> {
+        let mut out = TypedExpr::literal(value)?;
+        if matches!(
+            value,
+            Literal::Timestamp(_) | Literal::Array(..) | Literal::Map { .. } | Literal::Struct(..) | Literal::Udt(..)
+        ) {
+            let zone = crate::cast::zone::Zone::named(time_zone)?;
+            out.sql = crate::cast::text::literal_name_in(value, &zone).into();
+        }
+        Ok(out)
+    }
+
     pub fn null(data_type: DataType) -> SparkResult<Self> {
         TypedExpr::literal(&Literal::Null(data_type))
     }

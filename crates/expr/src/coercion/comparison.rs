@@ -1,0 +1,56 @@
+//! The type two values are compared as.
+
+use vonk_common::SparkResult;
+use vonk_plan::types::DataType;
+
+use super::common::{common_type, tightest_common_type};
+use super::decimal::literal_decimal;
+use crate::cast::cast;
+use crate::context::QueryFacts;
+use crate::typed::TypedExpr;
+
+/// The type for `=`, `<`, … of two values; `None` when they cannot be compared.
+pub fn comparison(left: &DataType, right: &DataType, ansi: bool) -> Option<DataType> {
+    if ansi {
+        return common_type(left, right, true);
+    }
+    use DataType as T;
+    match (left, right) {
+        (a, b) if a.same_type(b) => Some(a.clone()),
+        (T::String(_), T::String(_)) => Some(T::STRING),
+        (T::String(_), t) | (t, T::String(_)) => match t {
+            T::Null => Some(T::STRING),
+            T::Decimal(..) => Some(T::Double),
+            t if t.is_ansi_interval() => None,
+            t if t.is_atomic() && *t != T::CalendarInterval => Some(t.clone()),
+            _ => None,
+        },
+        (T::Boolean, t) | (t, T::Boolean) if t.is_numeric() => Some(t.clone()),
+        (a, b) => tightest_common_type(a, b, false).or_else(|| match (a, b) {
+            (a, b) if a.is_numeric() && b.is_numeric() => common_type(a, b, false),
+            (a, b) if !a.is_atomic() && !b.is_atomic() => common_type(a, b, false),
+            _ => None,
+        }),
+    }
+}
+
+/// Both values cast to the type they are compared as; `None` when there is none.
+pub fn comparison_operands(
+    facts: &QueryFacts,
+    left: TypedExpr,
+    right: TypedExpr,
+) -> SparkResult<Option<(TypedExpr, TypedExpr)>> {
+    let left_first = as_decimal(facts, &left, &right)?;
+    let right_first = as_decimal(facts, &right, &left)?;
+    let (left, right) = (left_first.unwrap_or(left), right_first.unwrap_or(right));
+    let Some(t) = comparison(&left.data_type, &right.data_type, facts.conf.ansi()) else { return Ok(None) };
+    Ok(Some((cast(facts, left, &t)?, cast(facts, right, &t)?)))
+}
+
+/// An integral literal beside a decimal becomes the decimal of its digits first.
+fn as_decimal(facts: &QueryFacts, value: &TypedExpr, other: &TypedExpr) -> SparkResult<Option<TypedExpr>> {
+    match (&other.data_type, literal_decimal(value)) {
+        (DataType::Decimal(..), Some((p, s))) => cast(facts, value.clone(), &DataType::Decimal(p, s)).map(Some),
+        _ => Ok(None),
+    }
+}
