@@ -13,7 +13,9 @@ mod options;
 mod parens;
 mod parser;
 mod query;
+mod schema;
 mod statement;
+mod substitution;
 mod tokens;
 mod types;
 
@@ -21,10 +23,11 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::Statement;
 use vonk_plan::expr::Expr;
 use vonk_plan::relation::Relation;
-use vonk_plan::types::{DataType, StructType};
+use vonk_plan::types::DataType;
 
 pub use literal::interval_text::{CalendarInterval, parse_interval_text};
 pub use options::ParseOptions;
+pub use schema::parse_table_schema;
 
 use parser::Parser;
 
@@ -37,12 +40,14 @@ fn parse<T>(
     let mut parser = Parser::new(text, opts)?;
     let out = rule(&mut parser)?;
     parser.expect_end()?;
+    parser.take_deferred()?;
     Ok(out)
 }
 
 /// One statement, with any number of semicolons behind it.
 pub fn parse_statement(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Statement> {
-    parse(text, opts, |p| {
+    let text = substitution::substitute(text, opts.conf);
+    parse(&text, opts, |p| {
         if p.at_end() {
             return Err(SparkError::new("PARSE_EMPTY_STATEMENT"));
         }
@@ -74,10 +79,4 @@ pub(crate) fn parse_identifier_with(text: &str, opts: &ParseOptions<'_>) -> Spar
 /// A data type: `struct<a: int, b: string not null>`.
 pub fn parse_data_type(text: &str, opts: &ParseOptions<'_>) -> SparkResult<DataType> {
     parse(text, opts, |p| p.data_type())
-}
-
-/// A schema: a column list (`a INT, b STRING`), a type, or the JSON form.
-pub fn parse_table_schema(text: &str, opts: &ParseOptions<'_>) -> SparkResult<StructType> {
-    let _ = opts;
-    parse(text, opts, |p| p.schema())
 }

@@ -8,7 +8,7 @@ use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::expr::{CallSyntax, Expr, ExprKind, FunctionCall};
 
 use crate::options::ParseOptions;
-use crate::parens::Parens;
+use crate::parens::{Parens, starts_query};
 use crate::tokens::{Kind, Token, tokenize};
 
 /// Levels that rules around an expression may add to its own `MAX_PLAN_DEPTH`.
@@ -36,6 +36,8 @@ pub(crate) struct Parser<'a> {
     pub lambdas: Vec<Vec<String>>,
     /// `OVER name` met so far, to be resolved by a WINDOW clause.
     pub named_windows: usize,
+    /// The first fault that is not one of syntax: told when the whole text has proved well-formed.
+    deferred: Option<SparkError>,
 }
 
 impl<'a> Parser<'a> {
@@ -56,6 +58,7 @@ impl<'a> Parser<'a> {
             positional: 0,
             lambdas: vec![],
             named_windows: 0,
+            deferred: None,
         })
     }
 
@@ -118,6 +121,11 @@ impl<'a> Parser<'a> {
             Kind::Symbol => matches!(self.word(ahead), ")" | "," | ";" | "]" | "|>"),
             _ => false,
         }
+    }
+
+    /// A query begins here.
+    pub fn query_starts(&self) -> bool {
+        if self.sym("(") { self.parens.is_query(self.pos) } else { starts_query(self.src, &self.tokens, self.pos) }
     }
 
     // ---- taking
@@ -286,6 +294,15 @@ impl<'a> Parser<'a> {
         };
         let origin = Origin::sql(self.text.clone(), t.char_start, t.char_end);
         SparkError::new("PARSE_SYNTAX_ERROR").param("error", found).param("hint", "").at(Some(Arc::new(origin)))
+    }
+
+    /// Keeps an error for the end of the parse: faults of syntax come first.
+    pub fn defer(&mut self, error: SparkError) {
+        self.deferred.get_or_insert(error);
+    }
+
+    pub fn take_deferred(&mut self) -> SparkResult<()> {
+        self.deferred.take().map_or(Ok(()), Err)
     }
 
     /// An error of the text from token `start` up to here.

@@ -58,7 +58,13 @@ impl Parser<'_> {
             _ => {}
         }
         let name = self.ident()?;
-        self.named_type(&name, &word, start)
+        match self.named_type(&name, &word, start) {
+            Err(e) if !e.class().starts_with("PARSE_") => {
+                self.defer(e);
+                Ok(DataType::Null)
+            }
+            other => other,
+        }
     }
 
     fn named_type(&mut self, name: &str, word: &str, start: usize) -> SparkResult<DataType> {
@@ -74,6 +80,14 @@ impl Parser<'_> {
             ("DOUBLE", []) => DataType::Double,
             ("DATE", []) => DataType::Date,
             ("TIMESTAMP", []) => self.timestamp_type(),
+            ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [p]) if !(6..=9).contains(p) => {
+                let error =
+                    SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", p).param("type", quote_sql(word));
+                return Err(self.error(error, start));
+            }
+            ("TIMESTAMP", [6]) => self.timestamp_type(),
+            ("TIMESTAMP_LTZ", [6]) => DataType::Timestamp,
+            ("TIMESTAMP_NTZ", [6]) => DataType::TimestampNtz,
             ("TIMESTAMP_NTZ", []) => DataType::TimestampNtz,
             ("TIMESTAMP_LTZ", []) => DataType::Timestamp,
             ("TIME", []) => self.time_zone_suffix(DataType::Time(6)),

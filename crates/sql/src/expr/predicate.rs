@@ -93,8 +93,7 @@ impl Parser<'_> {
         let all = self.at("ALL");
         self.next();
         if self.sym_n(1, ")") {
-            let message = "Expected something between '(' and ')'.";
-            return Err(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0064").param("msg", message), self.pos));
+            return Err(self.error(SparkError::new("INVALID_SQL_SYNTAX.EMPTY_QUANTIFIED_PATTERN"), self.pos));
         }
         let nodes = self.nodes;
         let patterns = self.in_parens(|p| p.expressions())?;

@@ -50,7 +50,7 @@ impl Parser<'_> {
             "DATE" | "TIMESTAMP" | "TIMESTAMP_NTZ" | "TIMESTAMP_LTZ" | "TIME" | "X" | "INTERVAL" if string => {
                 self.typed_literal()
             }
-            "CAST" | "TRY_CAST" if paren => self.cast(),
+            "CAST" | "TRY_CAST" if paren && self.keyword_inside(self.pos + 1, "AS") => self.cast(),
             _ if paren => match self.special_call()? {
                 Some(call) => Ok(call),
                 None => self.name_or_call(),

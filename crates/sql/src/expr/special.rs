@@ -14,8 +14,7 @@ impl Parser<'_> {
     /// The call at the current word, when it is written in a form that is not the common one.
     pub fn special_call(&mut self) -> SparkResult<Option<Expr>> {
         let start = self.pos;
-        let close = self.parens.close(start + 1).unwrap_or(start);
-        let has = |p: &Self, word: &str| p.keyword_inside(start + 1, close, word);
+        let has = |p: &Self, word: &str| p.keyword_inside(start + 1, word);
         let call = match self.word(0).to_ascii_uppercase().as_str() {
             "EXTRACT" if has(self, "FROM") => self.extract()?,
             "TRIM" if has(self, "FROM") => self.trim()?,
@@ -33,13 +32,16 @@ impl Parser<'_> {
     }
 
     /// A keyword stands directly inside the parenthesis, not deeper, and something follows it.
-    fn keyword_inside(&self, open: usize, close: usize, word: &str) -> bool {
+    pub fn keyword_inside(&self, open: usize, word: &str) -> bool {
+        let close = self.parens.close(open).unwrap_or(usize::MAX);
         let mut i = open + 1;
         while i < close {
             if let Some(inner) = self.parens.close(i) {
                 i = inner;
             } else if self.at_n(i - self.pos, word) {
                 return true;
+            } else if self.kind(i - self.pos) == crate::tokens::Kind::End {
+                return false;
             }
             i += 1;
         }

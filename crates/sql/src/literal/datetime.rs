@@ -261,10 +261,6 @@ fn region(zone: &str) -> Option<Tz> {
     Tz::from_str(full).ok()
 }
 
-pub(crate) fn is_zone(zone: &str) -> bool {
-    fixed_offset(zone).is_some() || region(zone).is_some()
-}
-
 fn offset_at_utc(seconds: i64, zone: &str) -> Option<i64> {
     if let Some(fixed) = fixed_offset(zone) {
         return Some(fixed);

@@ -53,8 +53,10 @@ impl Parser<'_> {
     pub fn interval(&mut self) -> SparkResult<Expr> {
         let start = self.pos;
         self.next();
-        let literal = self.interval_value(start)?;
-        Ok(self.make(ExprKind::Literal(literal), start))
+        match self.interval_value(start) {
+            Err(e) if e.class().starts_with("PARSE_") => Err(e),
+            literal => Ok(self.literal_or_defer(literal, start)),
+        }
     }
 
     fn interval_value(&mut self, start: usize) -> SparkResult<Literal> {
@@ -68,7 +70,7 @@ impl Parser<'_> {
                 return self.unit_to_unit(&value, is_string, &unit, &to, at);
             }
             if is_string && parse_number(&value).is_none() {
-                return Err(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0026").param("value", value), at));
+                self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0026").param("value", &value), at));
             }
             text.push_str(&format!(" {value} {unit}"));
             fields.push(unit);

@@ -18,8 +18,17 @@ impl Parser<'_> {
         let word = self.word(0);
         self.next();
         let sign = if negative { "-" } else { "" };
-        let literal = self.number_value(sign, word).map_err(|e| self.error(e, start))?;
-        Ok(self.make(ExprKind::Literal(literal), start))
+        let literal = self.number_value(sign, word).map_err(|e| self.error(e, start));
+        Ok(self.literal_or_defer(literal, start))
+    }
+
+    /// A literal; a value that does not fit is told after the syntax has been checked.
+    pub fn literal_or_defer(&mut self, literal: SparkResult<Literal>, start: usize) -> Expr {
+        let literal = literal.unwrap_or_else(|e| {
+            self.defer(e);
+            Literal::Null(DataType::Null)
+        });
+        self.make(ExprKind::Literal(literal), start)
     }
 
     fn number_value(&self, sign: &str, word: &str) -> SparkResult<Literal> {

@@ -37,10 +37,6 @@ impl Parser<'_> {
         }
         self.adjacent_strings()
     }
-
-    pub fn at_string(&self) -> bool {
-        self.kind(0) == Kind::String || ((self.sym(":") || self.sym("?")) && !self.ends_n(1))
-    }
 }
 
 /// The value of a string token.

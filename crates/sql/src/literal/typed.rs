@@ -1,13 +1,12 @@
 //! Typed literals: `DATE '…'`, `TIMESTAMP '…'`, `TIME '…'`, `INTERVAL '…'`, `X'…'`.
 
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::expr::{Expr, ExprKind};
+use vonk_plan::expr::Expr;
 use vonk_plan::literal::Literal;
 
 use crate::literal::datetime::{has_zone, parse_date, parse_time, parse_timestamp, parse_timestamp_ntz};
 use crate::literal::interval_text::parse_interval_text;
 use crate::parser::Parser;
-use crate::tokens::Kind;
 
 impl Parser<'_> {
     pub fn typed_literal(&mut self) -> SparkResult<Expr> {
@@ -16,7 +15,10 @@ impl Parser<'_> {
         self.next();
         let value = self.string_constant()?;
         let literal = match name.as_str() {
-            "INTERVAL" => self.interval_of_text(&value, start)?,
+            "INTERVAL" => match self.interval_of_text(&value, start) {
+                Ok(literal) => literal,
+                Err(e) => return Ok(self.literal_or_defer(Err(e), start)),
+            },
             "X" => binary(&value),
             "DATE" => parse_date(&value, self.zone()).map(Literal::Date),
             "TIME" => parse_time(&value).map(|(nanos, precision)| Literal::Time(nanos, precision.max(6))),
@@ -30,12 +32,13 @@ impl Parser<'_> {
                 }
             }
             "TIMESTAMP" => parse_timestamp(&value, self.zone()).map(Literal::Timestamp),
-            _ => return Err(self.unsupported_typed_literal(&name, start)),
+            _ => {
+                let error = self.unsupported_typed_literal(&name, start);
+                return Ok(self.literal_or_defer(Err(error), start));
+            }
         };
-        match literal {
-            Some(literal) => Ok(self.make(ExprKind::Literal(literal), start)),
-            None => Err(self.invalid_typed_literal(&name, &value, start)),
-        }
+        let literal = literal.ok_or_else(|| self.invalid_typed_literal(&name, &value, start));
+        Ok(self.literal_or_defer(literal, start))
     }
 
     fn zone(&self) -> &str {
@@ -65,11 +68,6 @@ impl Parser<'_> {
             .param("unsupportedType", format!("\"{name}\""))
             .param("supportedTypes", supported);
         self.error(error, start)
-    }
-
-    /// A typed literal stands at this token, as a partition value may.
-    pub fn at_typed_literal(&self) -> bool {
-        self.kind(0) == Kind::Word && self.kind(1) == Kind::String
     }
 }
 

@@ -73,7 +73,10 @@ impl Parser<'_> {
     fn relation_primary_here(&mut self) -> SparkResult<Relation> {
         let start = self.pos;
         if self.sym("(") {
-            let inner = if self.parens.is_query(start) {
+            // `(VALUES … JOIN …)` is a join, though it begins as a query does.
+            let joined =
+                self.at_n(1, "VALUES") && self.keyword_inside(start, "JOIN") && !self.keyword_inside(start, "SELECT");
+            let inner = if self.parens.is_query(start) && !joined {
                 self.in_parens(|p| p.query())?
             } else {
                 self.in_parens(|p| p.relations())?

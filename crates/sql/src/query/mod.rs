@@ -84,7 +84,7 @@ impl Parser<'_> {
         let start = self.pos;
         let mut left = self.intersect_term()?;
         loop {
-            if self.sym("|>") {
+            if self.sym("|>") || self.sym("|") {
                 self.next();
                 left = self.pipe_operator(left, start)?;
                 self.grow()?;
@@ -123,10 +123,8 @@ impl Parser<'_> {
     fn set_quantifier(&mut self, kind: SetKind) -> SparkResult<(bool, bool)> {
         self.next();
         let all = self.eat("ALL");
-        if !all {
-            self.eat("DISTINCT");
-        }
-        let by_name = kind == SetKind::Union && self.at_all(&["BY", "NAME"]);
+        let quantified = all || self.eat("DISTINCT");
+        let by_name = kind == SetKind::Union && quantified && self.at_all(&["BY", "NAME"]);
         if by_name {
             self.skip(2);
         }

@@ -32,7 +32,7 @@ impl Parser<'_> {
             self.expect_all(&["OUT", "OF"])?;
             let denominator = self.integer()?;
             if self.eat("ON") {
-                let error = SparkError::new("_LEGACY_ERROR_TEMP_0016").param("msg", "BUCKET x OUT OF y ON colname");
+                let error = SparkError::new("_LEGACY_ERROR_TEMP_0015").param("msg", "BUCKET x OUT OF y ON colname");
                 return Err(self.error(error, start));
             }
             self.fraction_check(numerator as f64 / denominator as f64, start)?;
@@ -60,7 +60,7 @@ impl Parser<'_> {
         if (0.0..=1.0 + 1e-6).contains(&fraction) {
             return Ok(());
         }
-        let message = format!("Sampling fraction ({fraction:?}) must be on interval [0, 1]");
-        Err(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0064").param("msg", message), start))
+        let error = SparkError::new("INVALID_TABLESAMPLE_FRACTION").param("fraction", format!("{fraction:?}"));
+        Err(self.error(error, start))
     }
 }

@@ -1,0 +1,243 @@
+//! ALTER DATABASE, ALTER TABLE, ALTER VIEW.
+
+use vonk_common::SparkResult;
+use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Command, Name, PartitionSpec, Properties};
+
+use crate::parser::Parser;
+
+impl Parser<'_> {
+    pub fn alter(&mut self) -> SparkResult<Command> {
+        let start = self.pos;
+        if self.at_n(1, "INDEX") {
+            return Err(self.invalid_statement(start));
+        }
+        self.next();
+        if self.at_namespace() {
+            self.next();
+            return self.alter_database();
+        }
+        let view = self.at("VIEW");
+        if !view {
+            self.expect("TABLE")?;
+        } else {
+            self.next();
+        }
+        let if_exists = self.if_exists();
+        let name = self.name()?;
+        let partition = self.optional_partition()?;
+        let action = self.alter_action(view, partition)?;
+        Ok(Command::AlterTable { name, if_exists, view, action })
+    }
+
+    fn alter_database(&mut self) -> SparkResult<Command> {
+        let name = self.name()?;
+        let (mut properties, mut unset, mut location) = (Properties::new(), vec![], None);
+        if self.eat("UNSET") {
+            if !self.at_any(&["DBPROPERTIES", "PROPERTIES"]) {
+                return self.fail();
+            }
+            self.next();
+            self.if_exists();
+            unset = self.property_list()?.into_iter().map(|(k, _)| k).collect();
+            return Ok(Command::AlterDatabase { name, properties, unset, location });
+        }
+        self.expect("SET")?;
+        if self.at_any(&["DBPROPERTIES", "PROPERTIES"]) {
+            self.next();
+            properties = self.properties()?;
+        } else {
+            self.expect("LOCATION")?;
+            location = Some(self.string_constant()?);
+        }
+        Ok(Command::AlterDatabase { name, properties, unset, location })
+    }
+
+    fn alter_action(&mut self, view: bool, partition: Option<PartitionSpec>) -> SparkResult<AlterAction> {
+        let word = self.word(0).to_ascii_uppercase();
+        if view && (self.at("AS") || self.query_starts()) {
+            self.eat("AS");
+            let at = self.pos;
+            let query = Box::new(self.query()?);
+            return Ok(AlterAction::ViewQuery { query, text: self.text_since(at).to_string() });
+        }
+        if view && self.schema_binding() {
+            return Ok(AlterAction::Other("WITH SCHEMA".into()));
+        }
+        self.next();
+        Ok(match word.as_str() {
+            "RENAME" => self.alter_rename(partition)?,
+            "SET" => self.alter_set(partition)?,
+            "UNSET" => {
+                self.expect("TBLPROPERTIES")?;
+                let if_exists = self.if_exists();
+                let keys = self.property_list()?.into_iter().map(|(k, _)| k).collect();
+                AlterAction::UnsetProperties { keys, if_exists }
+            }
+            "ADD" => self.alter_add()?,
+            "DROP" => self.alter_drop()?,
+            "ALTER" | "CHANGE" => self.alter_column()?,
+            "REPLACE" => {
+                self.expect("COLUMNS")?;
+                let columns = self.in_parens(|p| p.comma_list(|p| p.positioned_column()))?;
+                AlterAction::ReplaceColumns(columns.into_iter().map(|(_, c, _)| c).collect())
+            }
+            "RECOVER" => {
+                self.expect("PARTITIONS")?;
+                AlterAction::RecoverPartitions
+            }
+            "CLUSTER" => {
+                self.expect("BY")?;
+                if self.eat("NONE") {
+                    AlterAction::ClusterBy(vec![])
+                } else {
+                    AlterAction::ClusterBy(self.in_parens(|p| p.comma_list(|p| p.multipart()))?)
+                }
+            }
+            "DEFAULT" => {
+                self.expect("COLLATION")?;
+                self.multipart()?;
+                AlterAction::Other("DEFAULT COLLATION".into())
+            }
+            _ => {
+                self.pos -= 1;
+                return self.fail();
+            }
+        })
+    }
+
+    fn alter_rename(&mut self, partition: Option<PartitionSpec>) -> SparkResult<AlterAction> {
+        if self.eat("COLUMN") {
+            let from = self.multipart()?;
+            self.expect("TO")?;
+            return Ok(AlterAction::RenameColumn { from, to: self.strict_ident()? });
+        }
+        self.expect("TO")?;
+        match partition {
+            Some(from) => Ok(AlterAction::RenamePartition { from, to: self.partition()? }),
+            None => Ok(AlterAction::Rename(self.multipart()?)),
+        }
+    }
+
+    fn alter_set(&mut self, partition: Option<PartitionSpec>) -> SparkResult<AlterAction> {
+        if self.eat("TBLPROPERTIES") {
+            return Ok(AlterAction::SetProperties(self.properties()?));
+        }
+        if self.eat("LOCATION") {
+            return Ok(AlterAction::SetLocation { partition, location: self.string_constant()? });
+        }
+        if self.eat("SERDEPROPERTIES") {
+            self.property_list()?;
+            return Ok(AlterAction::SetSerde);
+        }
+        self.expect("SERDE")?;
+        self.string_constant()?;
+        if self.eat_all(&["WITH", "SERDEPROPERTIES"]) {
+            self.property_list()?;
+        }
+        Ok(AlterAction::SetSerde)
+    }
+
+    fn alter_add(&mut self) -> SparkResult<AlterAction> {
+        if self.at_any(&["COLUMN", "COLUMNS"]) {
+            self.next();
+            let parens = self.eat_sym("(");
+            let columns = self.comma_list(|p| p.positioned_column())?;
+            if parens {
+                self.expect_sym(")")?;
+            }
+            return Ok(AlterAction::AddColumns(columns));
+        }
+        if self.constraint()?.is_some() {
+            return Ok(AlterAction::Other("ADD CONSTRAINT".into()));
+        }
+        let if_not_exists = self.if_not_exists();
+        let mut partitions = vec![];
+        while self.at("PARTITION") {
+            let spec = self.partition()?;
+            let location = if self.eat("LOCATION") { Some(self.string_constant()?) } else { None };
+            partitions.push((spec, location));
+        }
+        if partitions.is_empty() {
+            return self.fail();
+        }
+        Ok(AlterAction::AddPartitions { if_not_exists, partitions })
+    }
+
+    fn alter_drop(&mut self) -> SparkResult<AlterAction> {
+        if self.eat("CONSTRAINT") {
+            self.if_exists();
+            self.strict_ident()?;
+            let _ = self.eat("RESTRICT") || self.eat("CASCADE");
+            return Ok(AlterAction::Other("DROP CONSTRAINT".into()));
+        }
+        if self.at_any(&["COLUMN", "COLUMNS"]) {
+            self.next();
+            let if_exists = self.if_exists();
+            let names = if self.sym("(") {
+                self.in_parens(|p| p.comma_list(|p| p.multipart()))?
+            } else {
+                self.comma_list(|p| p.multipart())?
+            };
+            return Ok(AlterAction::DropColumns { names, if_exists });
+        }
+        let if_exists = self.if_exists();
+        let partitions = self.comma_list(|p| p.partition())?;
+        Ok(AlterAction::DropPartitions { if_exists, partitions, purge: self.eat("PURGE") })
+    }
+
+    /// `a.b type … [FIRST | AFTER c]`.
+    fn positioned_column(&mut self) -> SparkResult<(Name, ColumnDef, ColumnPosition)> {
+        let mut parents = self.multipart()?;
+        let name = parents.pop().unwrap_or_default();
+        let column = self.column_def_named(name, &mut vec![])?;
+        Ok((parents, column, self.position_clause()?))
+    }
+
+    fn position_clause(&mut self) -> SparkResult<ColumnPosition> {
+        if self.eat("FIRST") {
+            return Ok(ColumnPosition::First);
+        }
+        if self.eat("AFTER") {
+            return Ok(ColumnPosition::After(self.strict_ident()?));
+        }
+        Ok(ColumnPosition::Unspecified)
+    }
+
+    /// Behind ALTER or CHANGE: `[COLUMN] name` and one change, or Hive's whole new definition.
+    fn alter_column(&mut self) -> SparkResult<AlterAction> {
+        if self.at("COLUMN") && !self.ends_n(1) {
+            self.next();
+        }
+        let name = self.multipart()?;
+        let (mut data_type, mut nullable, mut comment, mut default) = (None, None, None, None);
+        let mut position = ColumnPosition::Unspecified;
+        if self.eat("TYPE") {
+            data_type = Some(self.data_type()?);
+        } else if self.eat("COMMENT") {
+            comment = Some(self.string_constant()?);
+        } else if self.at_any(&["FIRST", "AFTER"]) {
+            position = self.position_clause()?;
+        } else if self.eat_all(&["SET", "NOT", "NULL"]) {
+            nullable = Some(false);
+        } else if self.eat_all(&["DROP", "NOT", "NULL"]) {
+            nullable = Some(true);
+        } else if self.eat_all(&["SET", "DEFAULT"]) {
+            let at = self.pos;
+            let value = self.expression()?;
+            default = Some(Some((value, self.text_since(at).to_string())));
+        } else if self.eat_all(&["DROP", "DEFAULT"]) {
+            default = Some(None);
+        } else if self.is_name_n(0) && self.is_name_n(1) {
+            // Hive: the new name and type.
+            self.strict_ident()?;
+            data_type = Some(self.data_type()?);
+            if self.eat("COMMENT") {
+                comment = Some(self.string_constant()?);
+            }
+            position = self.position_clause()?;
+        } else {
+            return self.fail();
+        }
+        Ok(AlterAction::AlterColumn { name, data_type, nullable, comment, position, default })
+    }
+}
