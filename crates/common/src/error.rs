@@ -38,6 +38,45 @@ impl Origin {
         }
     }
 
+    /// A few lines that show the place: the SQL text around it underlined, or the call site.
+    pub fn summary(&self) -> String {
+        let (text, start, stop, object) = match self {
+            Origin::DataFrame { fragment, call_site } => {
+                return format!("== DataFrame ==\n\"{fragment}\" was called from\n{call_site}\n");
+            }
+            Origin::Sql { text, start, stop, object_type, object_name } if !object_type.is_empty() => {
+                (text, *start, *stop, format!(" of {object_type} {object_name}"))
+            }
+            Origin::Sql { text, start, stop, .. } => (text, *start, *stop, String::new()),
+        };
+        /// So many characters are shown on either side.
+        const AROUND: usize = 32;
+        let chars: Vec<char> = text.chars().collect();
+        let stop = stop.clamp(0, chars.len());
+        let start = start.min(stop);
+        let before = chars.iter().take(start).rev().take(AROUND).take_while(|c| **c != '\n').count();
+        let after = chars.iter().skip(stop).take(AROUND).take_while(|c| **c != '\n').count();
+        let (from, to) = (start - before, stop + after);
+        let dots = |cut: bool| if cut { "..." } else { "" };
+        let cut = |at: Option<&char>| at.is_some_and(|c| *c != '\n');
+        let head = dots(before == AROUND && from > 0 && cut(chars.get(from - 1)));
+        let tail = dots(after == AROUND && cut(chars.get(to)));
+        let (line, column) = self.line_and_column().unwrap_or((1, 0));
+        let mut out = format!("== SQL{object} (line {line}, position {}) ==\n", column + 1);
+        let mut at = from;
+        let shown: String = chars.iter().skip(from).take(to - from).collect();
+        let lines: Vec<&str> = shown.split('\n').collect();
+        for (i, line) in lines.iter().enumerate() {
+            let (head, tail) = (if i == 0 { head } else { "" }, if i + 1 == lines.len() { tail } else { "" });
+            out.push_str(&format!("{head}{line}{tail}\n{}", " ".repeat(head.len())));
+            let end = at + line.chars().count();
+            out.extend((at..end.min(stop)).map(|i| if i < start { ' ' } else { '^' }));
+            out.push('\n');
+            at = end + 1;
+        }
+        out
+    }
+
     /// 1-based line and 0-based column of the start, for SQL text.
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
         let Origin::Sql { text, start, .. } = self else { return None };
@@ -151,15 +190,8 @@ impl SparkError {
             out.push_str(&format!(" SQLSTATE: {state}"));
         }
         if let Some(origin) = self.origin() {
-            match (&**origin, origin.line_and_column()) {
-                (Origin::Sql { .. }, Some((line, column))) => {
-                    out.push_str(&format!("\n== SQL (line {line}, position {}) ==\n{}", column + 1, origin.fragment()));
-                }
-                (Origin::DataFrame { fragment, call_site }, _) => {
-                    out.push_str(&format!("\n== DataFrame ==\n\"{fragment}\" was called from\n{call_site}\n"));
-                }
-                _ => {}
-            }
+            out.push('\n');
+            out.push_str(&origin.summary());
         }
         out
     }
@@ -225,6 +257,15 @@ mod tests {
         let e = SparkError::new("UNRESOLVED_ROUTINE").param("routineName", "<searchPath>").param("searchPath", "`x`");
         assert!(e.message().contains("<searchPath>"), "{e}");
         assert_eq!(e.sqlstate(), Some("42883"));
+    }
+
+    #[test]
+    fn the_summary_underlines_the_place() {
+        let text = "merge into nope using x on true when matched then delete";
+        let expected =
+            "== SQL (line 1, position 12) ==\nmerge into nope using x on true when matched th...\n           ^^^^\n";
+        assert_eq!(Origin::sql(text.into(), 11, 15).summary(), expected);
+        assert_eq!(Origin::sql("a\nbc d".into(), 2, 4).summary(), "== SQL (line 2, position 1) ==\nbc d\n^^\n");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub const MAX_INBOUND_MESSAGE_BYTES: usize = 128 * 1024 * 1024;
 /// Largest plan after decompression (`spark.connect.maxPlanSize`).
 pub const MAX_DECOMPRESSED_PLAN_BYTES: usize = 512 * 1024 * 1024;
+/// Most bytes that one byte of a compressed plan may become.
+pub const MAX_PLAN_COMPRESSION_RATIO: usize = 10_000;
 /// Deepest nesting of protobuf messages in a request (`spark.connect.grpc.marshallerRecursionLimit`).
 pub const MAX_MESSAGE_DEPTH: usize = 1024 * 4;
 /// Deepest nesting of an expression or a relation after parsing. Flat chains of `AND`, `OR` and

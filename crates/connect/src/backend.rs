@@ -34,14 +34,8 @@ pub struct SessionKey {
 /// The engine behind the service.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    type Session: BackendSession;
-
     /// A fresh session: defaults of the server, no temporary objects.
-    async fn open_session(&self, key: &SessionKey) -> SparkResult<Arc<Self::Session>>;
-
-    /// A session that starts with the source's settings, current database, temporary views,
-    /// functions, variables and artifacts, and goes its own way from there.
-    async fn clone_session(&self, source: &Arc<Self::Session>, key: &SessionKey) -> SparkResult<Arc<Self::Session>>;
+    async fn open_session(&self, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>>;
 
     /// The version of Spark that clients are told.
     fn spark_version(&self) -> &str {
@@ -54,6 +48,10 @@ pub trait Backend: Send + Sync + 'static {
 pub trait BackendSession: Send + Sync + 'static {
     /// The settings, shared with the service that answers the client's `Config` calls.
     fn conf(&self) -> &RwLock<SessionConf>;
+
+    /// A session that starts with this one's settings, current database, temporary views, functions
+    /// and variables, and goes its own way from there. Artifacts are given to it one by one.
+    async fn clone_session(self: Arc<Self>, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>>;
 
     /// Runs a plan. The future covers analysis and planning; the stream gives the results in the
     /// order in which the client gets them. Dropping either stops the work, as does

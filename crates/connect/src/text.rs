@@ -34,3 +34,8 @@ pub fn table_schema(_text: &str) -> SparkResult<StructType> {
 pub fn schema(text: &str) -> SparkResult<StructType> {
     if text.trim_start().starts_with('{') { vonk_plan::types::json::parse_struct(text) } else { table_schema(text) }
 }
+
+/// What a client asks to be parsed as DDL: a single type, else the columns of a table.
+pub fn type_or_schema(text: &str) -> SparkResult<DataType> {
+    data_type(text).or_else(|e| table_schema(text).map(DataType::Struct).map_err(|_| e))
+}

@@ -5,15 +5,31 @@
 //! Every length-delimited field is taken for a message as long as its bytes read as one, so that a
 //! string can only make the answer too high, and text cannot do so by more than some sixty levels.
 
+use std::io::Read;
+
 use bytes::Bytes;
 use prost::Message;
-use vonk_common::limits::MAX_MESSAGE_DEPTH;
+use vonk_common::limits::{MAX_DECOMPRESSED_PLAN_BYTES, MAX_MESSAGE_DEPTH, MAX_PLAN_COMPRESSION_RATIO};
 use vonk_common::{SparkError, SparkResult};
 
 /// Decodes a message whose depth has been checked. Call this on a planner thread.
 pub fn decode<M: Message + Default>(bytes: Bytes) -> SparkResult<M> {
     check_depth(&bytes)?;
     M::decode(bytes).map_err(|e| cannot_parse(&e.to_string()))
+}
+
+/// Unpacks zstd. Neither the size nor the ratio may be out of proportion.
+pub fn decompress(data: &[u8]) -> SparkResult<Bytes> {
+    let limit = data.len().saturating_mul(MAX_PLAN_COMPRESSION_RATIO).min(MAX_DECOMPRESSED_PLAN_BYTES);
+    let decoder = zstd::stream::read::Decoder::new(data).map_err(|e| cannot_parse(&e.to_string()))?;
+    let mut out = vec![];
+    decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(|e| cannot_parse(&e.to_string()))?;
+    if out.len() > limit {
+        return Err(SparkError::new("CONNECT_INVALID_PLAN.PLAN_SIZE_LARGER_THAN_MAX")
+            .param("planSize", "unknown")
+            .param("maxPlanSize", limit));
+    }
+    Ok(out.into())
 }
 
 pub fn cannot_parse(reason: &str) -> SparkError {
@@ -137,6 +153,16 @@ mod tests {
         assert!(!exceeds_depth(&nested(99), 100));
         assert!(exceeds_depth(&nested(100), 100));
         assert!(exceeds_depth(&nested(1_000_000), 4096));
+    }
+
+    #[test]
+    fn decompression_is_limited() -> Result<(), std::io::Error> {
+        let packed = zstd::encode_all(&b"abc"[..], 0)?;
+        assert_eq!(decompress(&packed), Ok(Bytes::from_static(b"abc")));
+        let bomb = zstd::encode_all(std::io::repeat(0).take(1 << 30), 1)?;
+        assert!(decompress(&bomb).is_err_and(|e| e.class().ends_with("PLAN_SIZE_LARGER_THAN_MAX")));
+        assert!(decompress(b"abc").is_err());
+        Ok(())
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod expression;
 pub mod literal;
 mod ml;
 mod relation;
+pub(crate) mod schema_text;
 mod sql;
 pub mod types;
 
