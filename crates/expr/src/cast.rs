@@ -97,7 +97,9 @@ pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     };
     let nullable = rules::nullable(value.nullable, &from, to, run);
     let same = to_arrow(&from) == to_arrow(to) && (from.same_type(to) || (from.is_string() && to.is_string()));
-    let expr = if same {
+    let expr = if let Some(special) = special_datetime(facts, &value, to)? {
+        special
+    } else if same {
         value.expr.clone()
     } else if is_widening(&from, to) {
         datafusion::logical_expr::cast(value.expr.clone(), to_arrow(to))
@@ -120,6 +122,27 @@ pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     out.name = name;
     out.origin = value.origin;
     Ok(out)
+}
+
+/// `CAST('today' AS DATE)` and its like: constant words that stand for moments.
+fn special_datetime(facts: &QueryFacts, value: &TypedExpr, to: &DataType) -> SparkResult<Option<Expr>> {
+    use datafusion::common::ScalarValue;
+    let text = match value.as_literal() {
+        Some(ScalarValue::Utf8(Some(text))) if to.is_datetime() => text,
+        _ => return Ok(None),
+    };
+    if !text.chars().any(|ch| ch.is_ascii_alphabetic()) {
+        return Ok(None);
+    }
+    let zone = Zone::named(facts.conf.time_zone())?;
+    let Some(micros) = parse::datetime::special(text, facts.now, &zone) else { return Ok(None) };
+    let local = zone.micros_to_local(micros).unwrap_or(micros);
+    let scalar = match to {
+        DataType::Date => ScalarValue::Date32(Some(local.div_euclid(text::datetime::MICROS_PER_DAY) as i32)),
+        DataType::Timestamp => ScalarValue::TimestampMicrosecond(Some(micros), Some(crate::arrow_types::UTC.into())),
+        _ => ScalarValue::TimestampMicrosecond(Some(local), None),
+    };
+    Ok(Some(Expr::Literal(scalar, None)))
 }
 
 fn is_cast(expr: &Expr) -> bool {

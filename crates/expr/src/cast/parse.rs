@@ -1,5 +1,7 @@
 //! Reading values from text, by Spark's rules for `CAST`.
 
+pub mod datetime;
+pub mod interval;
 pub mod number;
 
 /// White space and ISO control characters, which Spark trims before it reads a value.
