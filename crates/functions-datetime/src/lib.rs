@@ -1,11 +1,37 @@
-//! Dates, timestamps, intervals and their text forms.
+//! Dates, times and timestamps, intervals, and their text forms.
 //!
 //! One file per function (or per family of tiny ones); each exports its `FunctionSpec`s, and
 //! [`specs`] lists them all for the registry.
 
 use vonk_expr::FunctionSpec;
 
+pub mod add;
+pub mod args;
+pub mod cast_alias;
+pub mod civil;
+pub mod extract;
+pub mod fields;
+pub mod intervals;
+pub mod make;
+pub mod now;
+pub mod truncate;
+pub mod unix;
+pub mod zone;
+pub mod zones;
+
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    vec![]
+    let families = [
+        add::SPECS,
+        cast_alias::SPECS,
+        extract::SPECS,
+        fields::SPECS,
+        intervals::SPECS,
+        make::SPECS,
+        now::SPECS,
+        truncate::SPECS,
+        unix::SPECS,
+        zones::SPECS,
+    ];
+    families.into_iter().flatten().collect()
 }

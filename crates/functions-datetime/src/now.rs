@@ -1,0 +1,84 @@
+//! The current date and time, one moment for the whole query.
+
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
+use vonk_plan::Literal;
+use vonk_plan::types::DataType;
+
+use crate::args::MICROS_PER_DAY;
+use crate::zone::Zone;
+
+pub static SPECS: &[FunctionSpec] = &[
+    FunctionSpec::scalar("current_date", "datetime_funcs", current_date)
+        .aliases(&["curdate"])
+        .usage("Today's date in the session's time zone."),
+    FunctionSpec::scalar("current_timestamp", "datetime_funcs", current_timestamp)
+        .aliases(&["now"])
+        .usage("The moment at which the query began."),
+    FunctionSpec::scalar("localtimestamp", "datetime_funcs", localtimestamp)
+        .usage("The wall clock of the session's time zone when the query began."),
+    FunctionSpec::scalar("current_time", "datetime_funcs", current_time)
+        .usage("The time of day in the session's time zone when the query began."),
+    FunctionSpec::scalar("current_timezone", "datetime_funcs", current_timezone).usage("The session's time zone."),
+];
+
+/// The moment of the query on the session's wall clock, in microseconds.
+pub fn local_now(ctx: &FnContext) -> SparkResult<i64> {
+    let zone = Zone::named(ctx.time_zone())?;
+    Ok(zone.micros_to_local(ctx.facts.now).unwrap_or(ctx.facts.now))
+}
+
+fn constant(ctx: &FnContext, args: &[TypedExpr], value: Literal, name: &str) -> SparkResult<TypedExpr> {
+    ctx.arity(args, 0..=0)?;
+    let mut out = TypedExpr::literal(&value)?.at(ctx.origin.clone());
+    out.sql = SqlText::call(name, []);
+    Ok(out)
+}
+
+fn current_date(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let days = local_now(ctx)?.div_euclid(MICROS_PER_DAY);
+    constant(ctx, &args, Literal::Date(days as i32), "current_date")
+}
+
+fn current_timestamp(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    constant(ctx, &args, Literal::Timestamp(ctx.facts.now), &ctx.name)
+}
+
+fn localtimestamp(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    constant(ctx, &args, Literal::TimestampNtz(local_now(ctx)?), "localtimestamp")
+}
+
+fn current_timezone(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    constant(ctx, &args, Literal::string(ctx.time_zone()), "current_timezone")
+}
+
+fn current_time(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 0..=1)?;
+    if args.is_empty() {
+        args.push(TypedExpr::literal(&Literal::Int(6))?);
+    }
+    let precision = args.first().and_then(|a| a.constant_i64(&ctx.name, "precision").transpose()).transpose()?;
+    let precision = match precision {
+        Some(p) if (0..=9).contains(&p) => p as u8,
+        other => {
+            return Err(ctx
+                .mismatch("VALUE_OUT_OF_RANGE", &args)
+                .param("exprName", "`precision`")
+                .param("valueRange", "[0, 6]")
+                .param("currentValue", other.map_or("NULL".to_string(), |p| p.to_string())));
+        }
+    };
+    let step = 10i64.pow(9 - u32::from(precision));
+    let nanos = local_now(ctx)?.rem_euclid(MICROS_PER_DAY) * 1000;
+    let mut out = TypedExpr::literal(&Literal::Time(nanos / step * step, precision))?.at(ctx.origin.clone());
+    out.sql = ctx.sql(&args);
+    Ok(out)
+}
+
+/// The cast target of functions of the time type: its precision.
+pub fn time_precision(ty: &DataType) -> SparkResult<u8> {
+    match ty {
+        DataType::Time(p) => Ok(*p),
+        other => Err(SparkError::internal(format!("{other} is not a time"))),
+    }
+}

@@ -1,0 +1,104 @@
+//! `trunc` of dates and `date_trunc` of timestamps to a unit; NULL for units there are not.
+
+use datafusion::arrow::array::{Date32Array, StringArray};
+use datafusion::arrow::datatypes::{Date32Type, TimestampMicrosecondType};
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::ColumnarValue;
+use vonk_common::SparkResult;
+use vonk_expr::columns::primitive_rows;
+use vonk_expr::context::Nullability;
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_plan::types::DataType;
+
+use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
+use crate::civil::{civil, days_from_civil};
+
+pub static SPECS: &[FunctionSpec] = &[
+    FunctionSpec::scalar("trunc", "datetime_funcs", build_trunc)
+        .usage("The first day of the date's year, quarter, month or week.")
+        .kernels(&[&TRUNC]),
+    FunctionSpec::scalar("date_trunc", "datetime_funcs", build_date_trunc)
+        .usage("The timestamp with everything below a unit cut off.")
+        .kernels(&[&DATE_TRUNC]),
+];
+
+static TRUNC: Kernel = Kernel::new("trunc", trunc);
+static DATE_TRUNC: Kernel = Kernel::new("date_trunc", date_trunc);
+
+fn build_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let args = ctx.coerce(args, 2, &[Want::DATE, Want::Str])?;
+    Ok(ctx.call(&TRUNC, args, DataType::Date, Nullability::Always))
+}
+
+fn build_date_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let args = ctx.coerce(args, 2, &[Want::Str, Want::TIMESTAMP])?;
+    Ok(ctx.call(&DATE_TRUNC, args, DataType::Timestamp, Nullability::Always))
+}
+
+/// Units from a week on are cut in days, the others in microseconds.
+#[derive(Clone, Copy)]
+enum Unit {
+    Year,
+    Quarter,
+    Month,
+    Week,
+    Micros(i64),
+}
+
+fn unit(name: &str) -> Option<Unit> {
+    Some(match name.to_ascii_uppercase().as_str() {
+        "YEAR" | "YYYY" | "YY" => Unit::Year,
+        "QUARTER" => Unit::Quarter,
+        "MONTH" | "MON" | "MM" => Unit::Month,
+        "WEEK" => Unit::Week,
+        "DAY" | "DD" => Unit::Micros(MICROS_PER_DAY),
+        "HOUR" => Unit::Micros(MICROS_PER_HOUR),
+        "MINUTE" => Unit::Micros(60 * MICROS_PER_SECOND),
+        "SECOND" => Unit::Micros(MICROS_PER_SECOND),
+        "MILLISECOND" => Unit::Micros(1000),
+        "MICROSECOND" => Unit::Micros(1),
+        _ => return None,
+    })
+}
+
+fn first_day(days: i64, unit: Unit) -> Option<i64> {
+    let (year, month, _) = civil(days);
+    match unit {
+        Unit::Year => days_from_civil(year, 1, 1),
+        Unit::Quarter => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
+        Unit::Month => days_from_civil(year, month, 1),
+        Unit::Week => Some(days - (days + 3).rem_euclid(7)),
+        Unit::Micros(_) => None,
+    }
+}
+
+fn trunc(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let date = Col::<Date32Array>::new(args, 0)?;
+    let format = Col::<StringArray>::new(args, 1)?;
+    let constant = if format.is_constant() { format.get(0).and_then(unit) } else { None };
+    primitive_rows::<Date32Type>(call, rows, |i| {
+        let (d, f) = not_null!(date.get(i), format.get(i));
+        let unit = if format.is_constant() { constant } else { unit(f) };
+        Ok(unit.and_then(|u| first_day(i64::from(d), u)).map(|d| d as i32))
+    })
+}
+
+fn date_trunc(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let format = Col::<StringArray>::new(args, 0)?;
+    let clock = Clock::new(call, args, 1)?;
+    let constant = if format.is_constant() { format.get(0).and_then(unit) } else { None };
+    primitive_rows::<TimestampMicrosecondType>(call, rows, |i| {
+        let (f, stored) = not_null!(format.get(i), clock.stored(i));
+        let unit = not_null!(if format.is_constant() { constant } else { unit(f) });
+        let local = not_null!(clock.get(i));
+        Ok(match unit {
+            // Below a day the offset does not change what is cut, unless it is not a whole unit.
+            Unit::Micros(n) if n < MICROS_PER_DAY => {
+                let offset = local - stored;
+                Some(local.div_euclid(n) * n - offset)
+            }
+            Unit::Micros(n) => clock.store(local.div_euclid(n) * n),
+            unit => first_day(local.div_euclid(MICROS_PER_DAY), unit).and_then(|d| clock.store(d * MICROS_PER_DAY)),
+        })
+    })
+}
