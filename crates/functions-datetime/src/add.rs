@@ -13,7 +13,7 @@ use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
 use crate::args::{Clock, MICROS_PER_DAY, to};
-use crate::civil::{civil, days_from_civil, month_length};
+use vonk_expr::cast::text::datetime::{civil, days_from_civil, month_length};
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("date_add", "datetime_funcs", |c, a| shift(c, a, &DATE_ADD, "date_add"))

@@ -8,11 +8,11 @@ use vonk_expr::cast::cast;
 use vonk_expr::{Call, Col, FnContext, TypedExpr, exec_err};
 use vonk_plan::types::DataType;
 
-use crate::zone::Zone;
+use vonk_expr::cast::zone::Zone;
 
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
 pub const MICROS_PER_HOUR: i64 = 3_600 * MICROS_PER_SECOND;
-pub use crate::civil::MICROS_PER_DAY;
+pub use vonk_expr::cast::text::datetime::MICROS_PER_DAY;
 
 /// The session's zone, as a call carries it.
 pub fn session_zone(call: &Call) -> DfResult<Zone> {

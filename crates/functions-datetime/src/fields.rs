@@ -11,7 +11,7 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::types::DataType;
 
 use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_SECOND};
-use crate::civil::{civil, days_from_civil};
+use vonk_expr::cast::text::datetime::{civil, days_from_civil};
 
 macro_rules! date_field {
     ($kernel:ident, $name:literal, $f:expr) => {

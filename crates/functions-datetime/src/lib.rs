@@ -8,7 +8,6 @@ use vonk_expr::FunctionSpec;
 pub mod add;
 pub mod args;
 pub mod cast_alias;
-pub mod civil;
 pub mod extract;
 pub mod fields;
 pub mod intervals;
@@ -16,7 +15,6 @@ pub mod make;
 pub mod now;
 pub mod truncate;
 pub mod unix;
-pub mod zone;
 pub mod zones;
 
 /// Every function of this crate.

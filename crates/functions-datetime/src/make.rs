@@ -12,9 +12,9 @@ use vonk_plan::types::DataType;
 
 use crate::add::renamed;
 use crate::args::{MICROS_PER_DAY, MICROS_PER_SECOND, session_zone};
-use crate::civil::{days_from_civil, month_length};
-use crate::zone::Zone;
 use crate::zones::LastZone;
+use vonk_expr::cast::text::datetime::{days_from_civil, month_length};
+use vonk_expr::cast::zone::Zone;
 
 const GROUP: &str = "datetime_funcs";
 

@@ -6,7 +6,7 @@ use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
 use crate::args::MICROS_PER_DAY;
-use crate::zone::Zone;
+use vonk_expr::cast::zone::Zone;
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("current_date", "datetime_funcs", current_date)

@@ -11,7 +11,7 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::types::DataType;
 
 use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
-use crate::civil::{civil, days_from_civil};
+use vonk_expr::cast::text::datetime::{civil, days_from_civil};
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("trunc", "datetime_funcs", build_trunc)

@@ -11,7 +11,7 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
-use crate::zone::Zone;
+use vonk_expr::cast::zone::Zone;
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("from_utc_timestamp", "datetime_funcs", |c, a| build(c, a, &FROM_UTC))
