@@ -95,7 +95,8 @@ impl Session {
     /// Turns messages of this session into plans.
     pub fn converter(&self) -> Converter {
         let artifacts = Arc::clone(&self.artifacts);
-        Converter::new(Arc::new(move |hash| artifacts.cached(hash)))
+        let conf = self.backend.conf().read().clone();
+        Converter::new(conf, Arc::new(move |hash| artifacts.cached(hash)))
     }
 
     /// Registers a new operation, or finds the one that the same request started before: true if new.

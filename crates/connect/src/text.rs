@@ -1,41 +1,111 @@
-//! The way to the SQL parser, for names, types, expressions and statements that the client sends as
-//! text.
+//! Text that the client sends inside of its messages: statements, expressions, names, types and
+//! schemas, read as the session's settings say.
 
-use vonk_common::{SparkError, SparkResult};
+use std::collections::BTreeMap;
+
+use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_plan::command::Statement;
 use vonk_plan::{DataType, Expr, StructType};
+use vonk_sql::ParseOptions;
 
-fn pending<T>() -> SparkResult<T> {
-    Err(SparkError::unsupported("SQL text"))
+/// Reads text with the settings of one session.
+pub struct TextReader {
+    conf: SessionConf,
 }
 
-pub fn statement(_text: &str) -> SparkResult<Statement> {
-    pending()
+impl TextReader {
+    pub fn new(conf: SessionConf) -> Self {
+        TextReader { conf }
+    }
+
+    fn options(&self) -> ParseOptions<'_> {
+        ParseOptions::new(&self.conf)
+    }
+
+    /// A statement, its parameters replaced by the arguments.
+    pub fn statement(
+        &self,
+        text: &str,
+        named: BTreeMap<String, Expr>,
+        positional: Vec<Expr>,
+    ) -> SparkResult<Statement> {
+        vonk_sql::parse_statement(text, &ParseOptions { named, positional, ..self.options() })
+    }
+
+    pub fn expression(&self, text: &str) -> SparkResult<Expr> {
+        vonk_sql::parse_expression(text, &self.options())
+    }
+
+    /// The parts of the name of a table or function, as SQL writes it.
+    pub fn name(&self, text: &str) -> SparkResult<Vec<String>> {
+        vonk_sql::parse_identifier(text, &self.options())
+    }
+
+    pub fn data_type(&self, text: &str) -> SparkResult<DataType> {
+        vonk_sql::parse_data_type(text, &self.options())
+    }
+
+    /// A schema as DDL (`a int, b string`) or as JSON.
+    pub fn schema(&self, text: &str) -> SparkResult<StructType> {
+        vonk_sql::parse_table_schema(text, &self.options())
+    }
+
+    /// What a client asks to be parsed as DDL: a single type, else the columns of a table.
+    pub fn type_or_schema(&self, text: &str) -> SparkResult<DataType> {
+        self.data_type(text).or_else(|_| self.schema(text).map(DataType::Struct))
+    }
 }
 
-pub fn expression(_text: &str) -> SparkResult<Expr> {
-    pending()
+/// The parts of the name of a column: dots separate, back quotes hold together, all else is free.
+pub fn column_name(text: &str) -> SparkResult<Vec<String>> {
+    let invalid = || SparkError::new("INVALID_ATTRIBUTE_NAME_SYNTAX").param("name", text);
+    let mut parts = vec![];
+    let mut part = String::new();
+    let mut quoted = false;
+    let mut before = '.';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '`' if quoted && chars.peek() == Some(&'`') => {
+                chars.next();
+                part.push('`');
+            }
+            '`' if quoted => {
+                quoted = false;
+                if chars.peek().is_some_and(|next| *next != '.') {
+                    return Err(invalid());
+                }
+            }
+            '`' if !part.is_empty() => return Err(invalid()),
+            '`' => quoted = true,
+            '.' if !quoted => {
+                if before == '.' || chars.peek().is_none() {
+                    return Err(invalid());
+                }
+                parts.push(std::mem::take(&mut part));
+            }
+            other => part.push(other),
+        }
+        before = c;
+    }
+    if quoted {
+        return Err(invalid());
+    }
+    parts.push(part);
+    Ok(parts)
 }
 
-/// The parts of a name: `a.b` has two, `` `a.b` `` one.
-pub fn identifier(text: &str) -> SparkResult<Vec<String>> {
-    Ok(text.split('.').map(|p| p.trim_matches('`').to_string()).collect())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub fn data_type(_text: &str) -> SparkResult<DataType> {
-    pending()
-}
-
-pub fn table_schema(_text: &str) -> SparkResult<StructType> {
-    pending()
-}
-
-/// A schema as DDL (`a int, b string`) or as JSON.
-pub fn schema(text: &str) -> SparkResult<StructType> {
-    if text.trim_start().starts_with('{') { vonk_plan::types::json::parse_struct(text) } else { table_schema(text) }
-}
-
-/// What a client asks to be parsed as DDL: a single type, else the columns of a table.
-pub fn type_or_schema(text: &str) -> SparkResult<DataType> {
-    data_type(text).or_else(|e| table_schema(text).map(DataType::Struct).map_err(|_| e))
+    #[test]
+    fn column_names_are_split_at_dots_outside_of_quotes() {
+        let parts = |text| column_name(text).map(|p| p.join("|"));
+        assert_eq!(parts("a.b c.count(1)"), Ok("a|b c|count(1)".into()));
+        assert_eq!(parts("`a.b`.`c``d`"), Ok("a.b|c`d".into()));
+        for wrong in ["a`b.c", ".a", "a..b", "a.", "`a", "`a`b"] {
+            assert!(parts(wrong).is_err_and(|e| e.class() == "INVALID_ATTRIBUTE_NAME_SYNTAX"), "{wrong}");
+        }
+    }
 }

@@ -5,12 +5,12 @@ use spark_connect_proto as proto;
 use vonk_common::SparkResult;
 use vonk_plan::command::CatalogCall;
 
-use super::{Converter, not_set, options, types};
+use super::{Converter, not_set, options};
 
 impl Converter {
     pub(super) fn catalog(&self, message: proto::Catalog) -> SparkResult<CatalogCall> {
         use CatalogCall as C;
-        let schema = |t: &Option<proto::DataType>| t.as_ref().map(types::schema_from_proto).transpose();
+        let schema = |t: &Option<proto::DataType>| t.as_ref().map(|t| self.schema(t)).transpose();
         Ok(match message.cat_type.ok_or_else(|| not_set("Catalog", "CATTYPE_NOT_SET"))? {
             CatType::CurrentDatabase(_) => C::CurrentDatabase,
             CatType::SetCurrentDatabase(m) => C::SetCurrentDatabase(m.db_name),

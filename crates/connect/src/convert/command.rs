@@ -12,7 +12,6 @@ use vonk_plan::command::{
 use vonk_plan::{Expr, ExprKind};
 
 use super::{Converter, bad_enum, broken, not_set, options};
-use crate::text;
 
 impl Converter {
     /// Any command but `SqlCommand`, which is not one until it is parsed.
@@ -122,7 +121,7 @@ impl Converter {
 
     fn merge(&self, m: proto::MergeIntoTableCommand) -> SparkResult<Command> {
         Ok(Command::Merge(Box::new(Merge {
-            target: text::identifier(&m.target_table_name)?,
+            target: self.text.name(&m.target_table_name)?,
             target_alias: None,
             source: self.required(m.source_table_plan)?,
             condition: self.expr_required(m.merge_condition)?,

@@ -11,7 +11,7 @@ use vonk_plan::expr::{
 };
 use vonk_plan::{DataType, Expr, ExprKind};
 
-use super::{Converter, bad_enum, broken, literal, not_set, origin, types};
+use super::{Converter, bad_enum, broken, not_set, origin};
 use crate::text;
 
 impl Converter {
@@ -36,18 +36,18 @@ impl Converter {
 
     fn expr_kind(&self, message: ExprType) -> SparkResult<Expr> {
         Ok(Expr::new(match message {
-            ExprType::Literal(l) => ExprKind::Literal(literal::from_proto(l)?),
+            ExprType::Literal(l) => ExprKind::Literal(self.literal(l)?),
             ExprType::UnresolvedAttribute(a) => ExprKind::Attribute {
-                name: text::identifier(&a.unparsed_identifier)?,
+                name: text::column_name(&a.unparsed_identifier)?,
                 plan_id: a.plan_id,
                 metadata_column: a.is_metadata_column.unwrap_or(false),
             },
             ExprType::UnresolvedFunction(f) => return self.function(f),
             ExprType::CallFunction(f) => {
-                let name = text::identifier(&f.function_name)?;
+                let name = self.text.name(&f.function_name)?;
                 ExprKind::Function(FunctionCall::new(name, self.exprs(f.arguments)?))
             }
-            ExprType::ExpressionString(s) => return text::expression(&s.expression),
+            ExprType::ExpressionString(s) => return self.text.expression(&s.expression),
             ExprType::UnresolvedStar(s) => star(s)?,
             ExprType::UnresolvedRegex(r) => regex(r),
             ExprType::Alias(a) => self.alias(*a)?,
@@ -91,7 +91,7 @@ impl Converter {
         } else {
             self.exprs(arguments)?
         };
-        let name = if is_user_defined_function { text::identifier(&function_name)? } else { vec![function_name] };
+        let name = if is_user_defined_function { self.text.name(&function_name)? } else { vec![function_name] };
         let mut call = FunctionCall::new(name, args);
         call.distinct = is_distinct;
         call.internal = is_internal.unwrap_or(false);
@@ -129,8 +129,8 @@ impl Converter {
 
     fn cast(&self, message: p::Cast) -> SparkResult<ExprKind> {
         let to = match message.cast_to_type {
-            Some(p::cast::CastToType::Type(t)) => types::from_proto(&t)?,
-            Some(p::cast::CastToType::TypeStr(s)) => text::data_type(&s)?,
+            Some(p::cast::CastToType::Type(t)) => self.data_type(&t)?,
+            Some(p::cast::CastToType::TypeStr(s)) => self.text.data_type(&s)?,
             None => return Err(not_set("Expression.Cast", "CASTTOTYPE_NOT_SET")),
         };
         let mode = match p::cast::EvalMode::try_from(message.eval_mode) {
@@ -203,7 +203,7 @@ impl Converter {
         use proto::common_inline_user_defined_function::Function;
         let code = match message.function {
             Some(Function::PythonUdf(f)) => UserCode::Python {
-                output_type: f.output_type.as_ref().map_or(Ok(DataType::Null), types::from_proto)?,
+                output_type: f.output_type.as_ref().map_or(Ok(DataType::Null), |t| self.data_type(t))?,
                 eval_type: f.eval_type,
                 command: Arc::from(&f.command[..]),
                 python_version: f.python_ver,
@@ -251,7 +251,7 @@ fn star(message: p::UnresolvedStar) -> SparkResult<ExprKind> {
             if message.plan_id.is_some() {
                 return Err(SparkError::new("CONNECT_INVALID_PLAN.UNRESOLVED_STAR_WITH_BOTH_TARGET_AND_PLAN_ID"));
             }
-            Some(text::identifier(prefix)?)
+            Some(text::column_name(prefix)?)
         }
         None => None,
     };
@@ -270,7 +270,7 @@ fn regex(message: p::UnresolvedRegex) -> ExprKind {
             plan_id: message.plan_id,
         },
         _ => ExprKind::Attribute {
-            name: text::identifier(&name).unwrap_or_else(|_| vec![name]),
+            name: text::column_name(&name).unwrap_or_else(|_| vec![name]),
             plan_id: message.plan_id,
             metadata_column: false,
         },

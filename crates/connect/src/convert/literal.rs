@@ -9,12 +9,13 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_plan::{DataType, Literal};
 
 use super::{not_set, types};
+use crate::text::TextReader;
 
 /// The value a message carries.
 #[allow(deprecated)] // Clients up to 4.0 say the types of nested values in the deprecated fields.
-pub fn from_proto(message: Message) -> SparkResult<Literal> {
+pub fn from_proto(message: Message, text: &TextReader) -> SparkResult<Literal> {
     let Message { data_type, literal_type } = message;
-    let declared = data_type.as_ref().map(types::from_proto).transpose()?;
+    let declared = data_type.as_ref().map(|t| types::from_proto(t, text)).transpose()?;
     let Some(value) = literal_type else {
         // A type alone is a NULL of that type.
         return declared.map(Literal::Null).ok_or_else(|| not_set("Expression.Literal", "LITERALTYPE_NOT_SET"));
@@ -23,7 +24,7 @@ pub fn from_proto(message: Message) -> SparkResult<Literal> {
         LiteralType::Null(t) => Literal::Null(match declared {
             Some(t) => t,
             None if t.kind.is_none() => DataType::Null,
-            None => types::from_proto(&t)?,
+            None => types::from_proto(&t, text)?,
         }),
         LiteralType::Binary(b) => Literal::Binary(Arc::from(&b[..])),
         LiteralType::Boolean(b) => Literal::Boolean(b),
@@ -60,21 +61,21 @@ pub fn from_proto(message: Message) -> SparkResult<Literal> {
         LiteralType::Array(a) => {
             let declared = match (declared, a.element_type) {
                 (Some(DataType::Array(e, _)), _) => Some(*e),
-                (_, Some(e)) => Some(types::from_proto(&e)?),
+                (_, Some(e)) => Some(types::from_proto(&e, text)?),
                 _ => None,
             };
-            let items = list(a.elements, declared.as_ref())?;
+            let items = list(a.elements, declared.as_ref(), text)?;
             Literal::Array(declared.unwrap_or_else(|| common(&items)), items)
         }
         LiteralType::Map(m) => {
             let (key, value) = match declared {
                 Some(DataType::Map(k, v, _)) => (Some(*k), Some(*v)),
                 _ => (
-                    m.key_type.as_ref().map(types::from_proto).transpose()?,
-                    m.value_type.as_ref().map(types::from_proto).transpose()?,
+                    m.key_type.as_ref().map(|t| types::from_proto(t, text)).transpose()?,
+                    m.value_type.as_ref().map(|t| types::from_proto(t, text)).transpose()?,
                 ),
             };
-            let (keys, values) = (list(m.keys, key.as_ref())?, list(m.values, value.as_ref())?);
+            let (keys, values) = (list(m.keys, key.as_ref(), text)?, list(m.values, value.as_ref(), text)?);
             Literal::Map {
                 key_type: key.unwrap_or_else(|| common(&keys)),
                 value_type: value.unwrap_or_else(|| common(&values)),
@@ -86,11 +87,11 @@ pub fn from_proto(message: Message) -> SparkResult<Literal> {
             let declared = match declared {
                 Some(t) => t,
                 None => match &s.struct_type {
-                    Some(t) => types::from_proto(t)?,
+                    Some(t) => types::from_proto(t, text)?,
                     None => return Err(SparkError::new("CONNECT_INVALID_PLAN.STRUCT_LITERAL_MISSING_DATA_TYPE")),
                 },
             };
-            structure(s.elements, declared)?
+            structure(s.elements, declared, text)?
         }
         LiteralType::SpecializedArray(a) => match a.value_type {
             Some(ValueType::Bools(v)) => array(DataType::Boolean, v.values, Literal::Boolean),
@@ -112,18 +113,18 @@ fn array<T>(t: DataType, values: Vec<T>, f: impl Fn(T) -> Literal) -> Literal {
 }
 
 /// Nested values, which leave their type to the type around them.
-fn list(items: Vec<Message>, declared: Option<&DataType>) -> SparkResult<Vec<Literal>> {
-    items.into_iter().map(|item| element(item, declared)).collect()
+fn list(items: Vec<Message>, declared: Option<&DataType>, text: &TextReader) -> SparkResult<Vec<Literal>> {
+    items.into_iter().map(|item| element(item, declared, text)).collect()
 }
 
-fn element(mut item: Message, declared: Option<&DataType>) -> SparkResult<Literal> {
+fn element(mut item: Message, declared: Option<&DataType>, text: &TextReader) -> SparkResult<Literal> {
     if item.data_type.is_none() {
         item.data_type = declared.map(types::to_proto);
     }
-    from_proto(item)
+    from_proto(item, text)
 }
 
-fn structure(elements: Vec<Message>, declared: DataType) -> SparkResult<Literal> {
+fn structure(elements: Vec<Message>, declared: DataType, text: &TextReader) -> SparkResult<Literal> {
     let DataType::Struct(s) = declared.storage() else {
         return Err(SparkError::new("CONNECT_INVALID_PLAN.STRUCT_LITERAL_MISSING_DATA_TYPE"));
     };
@@ -132,7 +133,7 @@ fn structure(elements: Vec<Message>, declared: DataType) -> SparkResult<Literal>
         return Err(super::broken("a struct literal has as many elements as its type has fields"));
     }
     let values: SparkResult<Vec<_>> =
-        elements.into_iter().zip(&fields).map(|(e, f)| element(e, Some(&f.data_type))).collect();
+        elements.into_iter().zip(&fields).map(|(e, f)| element(e, Some(&f.data_type), text)).collect();
     let value = Literal::Struct(fields, values?);
     Ok(if matches!(declared, DataType::Udt(_)) { Literal::Udt(declared, Box::new(value)) } else { value })
 }
@@ -286,6 +287,6 @@ mod tests {
             values: vec![Literal::Null(DataType::Long)],
         };
         let value = Literal::Array(map.data_type(), vec![map]);
-        assert_eq!(from_proto(to_proto(&value)), Ok(value));
+        assert_eq!(crate::convert::test_converter().literal(to_proto(&value)), Ok(value));
     }
 }

@@ -8,7 +8,7 @@ use vonk_plan::Literal;
 use vonk_plan::command::{MlCommand, MlOperatorKind};
 use vonk_plan::relation::{MlArg, MlMethod, MlOperatorRef, MlRelation};
 
-use super::{Converter, bad_enum, literal, not_set};
+use super::{Converter, bad_enum, not_set};
 
 type Params = Vec<(String, Literal)>;
 
@@ -20,7 +20,7 @@ impl Converter {
                 MlCommand::Fit {
                     estimator: estimator.name,
                     uid: estimator.uid,
-                    params: params(m.params)?,
+                    params: self.params(m.params)?,
                     dataset: self.required(m.dataset)?,
                 }
             }
@@ -34,7 +34,7 @@ impl Converter {
                     write::Type::Operator(o) => MlOperatorRef::Operator { name: o.name, uid: o.uid },
                     write::Type::ObjRef(o) => MlOperatorRef::Model(o.id),
                 },
-                params: params(m.params)?,
+                params: self.params(m.params)?,
                 path: m.path,
                 overwrite: m.should_overwrite.unwrap_or(false),
                 options: super::options(m.options),
@@ -48,7 +48,7 @@ impl Converter {
                 MlCommand::Evaluate {
                     evaluator: evaluator.name,
                     uid: evaluator.uid,
-                    params: params(m.params)?,
+                    params: self.params(m.params)?,
                     dataset: self.required(m.dataset)?,
                 }
             }
@@ -69,7 +69,7 @@ impl Converter {
                     transform::Operator::Transformer(o) => MlOperatorRef::Operator { name: o.name, uid: o.uid },
                 },
                 input: self.required(m.input.map(|i| *i))?,
-                params: params(m.params)?,
+                params: self.params(m.params)?,
             },
             MlType::Fetch(m) => MlRelation::Fetch {
                 object: id(m.obj_ref),
@@ -83,7 +83,7 @@ impl Converter {
         use proto::fetch::method::args::ArgsType;
         let arg = |a: proto::fetch::method::Args| {
             Ok(match a.args_type.ok_or_else(|| not_set("Fetch.Method.Args", "ARGSTYPE_NOT_SET"))? {
-                ArgsType::Param(l) => MlArg::Param(literal::from_proto(l)?),
+                ArgsType::Param(l) => MlArg::Param(self.literal(l)?),
                 ArgsType::Input(r) => MlArg::Input(Box::new(self.relation(r)?)),
             })
         };
@@ -92,14 +92,14 @@ impl Converter {
         };
         messages.into_iter().map(method).collect()
     }
-}
 
-/// Parameters by name, ordered.
-fn params(message: Option<proto::MlParams>) -> SparkResult<Params> {
-    let pairs = message.unwrap_or_default().params.into_iter();
-    let mut params: Params = pairs.map(|(k, v)| Ok((k, literal::from_proto(v)?))).collect::<SparkResult<_>>()?;
-    params.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(params)
+    /// Parameters by name, ordered.
+    fn params(&self, message: Option<proto::MlParams>) -> SparkResult<Params> {
+        let pairs = message.unwrap_or_default().params.into_iter();
+        let mut params: Params = pairs.map(|(k, v)| Ok((k, self.literal(v)?))).collect::<SparkResult<_>>()?;
+        params.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(params)
+    }
 }
 
 fn id(message: Option<proto::ObjectRef>) -> String {

@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use spark_connect_proto as proto;
-use vonk_common::{Origin, SparkError, SparkResult};
+use vonk_common::{Origin, SessionConf, SparkError, SparkResult};
 use vonk_plan::relation::Options;
+use vonk_plan::{DataType, Literal, StructType};
+
+use crate::text::TextReader;
 
 mod catalog;
 mod command;
@@ -28,11 +31,25 @@ pub type CacheLookup = Arc<dyn Fn(&str) -> Option<Bytes> + Send + Sync>;
 /// Converts the messages of one request.
 pub struct Converter {
     cache: CacheLookup,
+    pub(crate) text: TextReader,
 }
 
 impl Converter {
-    pub fn new(cache: CacheLookup) -> Self {
-        Converter { cache }
+    /// Reads text with these settings.
+    pub fn new(conf: SessionConf, cache: CacheLookup) -> Self {
+        Converter { cache, text: TextReader::new(conf) }
+    }
+
+    fn data_type(&self, message: &proto::DataType) -> SparkResult<DataType> {
+        types::from_proto(message, &self.text)
+    }
+
+    fn schema(&self, message: &proto::DataType) -> SparkResult<StructType> {
+        types::schema_from_proto(message, &self.text)
+    }
+
+    fn literal(&self, message: proto::expression::Literal) -> SparkResult<Literal> {
+        literal::from_proto(message, &self.text)
     }
 
     fn cached(&self, hash: &str) -> SparkResult<Bytes> {
@@ -78,5 +95,5 @@ fn origin(message: Option<proto::Origin>) -> Option<Arc<Origin>> {
 
 #[cfg(test)]
 pub(crate) fn test_converter() -> Converter {
-    Converter::new(Arc::new(|_| None))
+    Converter::new(SessionConf::new(), Arc::new(|_| None))
 }

@@ -9,8 +9,7 @@ use vonk_plan::expr::{FunctionCall, UserCode};
 use vonk_plan::relation::*;
 use vonk_plan::{Command, DataType, Expr};
 
-use super::{Converter, bad_enum, broken, literal, not_set, options, origin, types};
-use crate::text;
+use super::{Converter, bad_enum, broken, not_set, options, origin};
 use crate::wire;
 
 type Input = Option<Box<proto::Relation>>;
@@ -41,7 +40,7 @@ impl Converter {
     fn relation_kind(&self, message: RelType) -> SparkResult<RelationKind> {
         use RelationKind as K;
         Ok(match message {
-            RelType::Read(r) => read(r)?,
+            RelType::Read(r) => self.read(r)?,
             RelType::Project(p) => K::Project {
                 input: match p.input {
                     Some(input) => Box::new(self.relation(*input)?),
@@ -88,10 +87,10 @@ impl Converter {
             RelType::Tail(t) => K::Tail { input: self.boxed_input(t.input)?, limit: t.limit.into() },
             RelType::Aggregate(a) => self.aggregate(*a)?,
             RelType::Sql(s) => self.sql_relation(s)?,
-            RelType::LocalRelation(l) => local(l)?,
+            RelType::LocalRelation(l) => self.local(l)?,
             RelType::CachedLocalRelation(c) => {
                 let message: proto::LocalRelation = wire::decode(self.cached(&c.hash)?)?;
-                local(message)?
+                self.local(message)?
             }
             RelType::ChunkedCachedLocalRelation(c) => self.chunked(c)?,
             RelType::CachedRemoteRelation(c) => K::CachedRemote { id: c.relation_id },
@@ -125,10 +124,9 @@ impl Converter {
             RelType::Drop(d) => {
                 K::Drop { input: self.boxed_input(d.input)?, columns: self.exprs(d.columns)?, names: d.column_names }
             }
-            RelType::ToSchema(t) => K::ToSchema {
-                input: self.boxed_input(t.input)?,
-                schema: types::schema_from_proto(&t.schema.unwrap_or_default())?,
-            },
+            RelType::ToSchema(t) => {
+                K::ToSchema { input: self.boxed_input(t.input)?, schema: self.schema(&t.schema.unwrap_or_default())? }
+            }
             RelType::Hint(h) => {
                 K::Hint { input: self.boxed_input(h.input)?, name: h.name, parameters: self.exprs(h.parameters)? }
             }
@@ -148,7 +146,7 @@ impl Converter {
                 K::Transpose { input: self.boxed_input(t.input)?, index_columns: self.exprs(t.index_columns)? }
             }
             RelType::UnresolvedTableValuedFunction(f) => {
-                K::TableFunction(FunctionCall::new(text::identifier(&f.function_name)?, self.exprs(f.arguments)?))
+                K::TableFunction(FunctionCall::new(self.text.name(&f.function_name)?, self.exprs(f.arguments)?))
             }
             RelType::CommonInlineUserDefinedTableFunction(f) => K::Udtf(Box::new(self.udtf(f)?)),
             RelType::CommonInlineUserDefinedDataSource(_) => K::Unsupported("an inline data source".into()),
@@ -221,7 +219,7 @@ impl Converter {
                 if f.values.len() > 1 && f.values.len() != f.cols.len() {
                     return Err(SparkError::new("CONNECT_INVALID_PLAN.NA_FILL_VALUES_LENGTH_MISMATCH"));
                 }
-                let values = f.values.into_iter().map(literal::from_proto).collect::<SparkResult<_>>()?;
+                let values = f.values.into_iter().map(|l| self.literal(l)).collect::<SparkResult<_>>()?;
                 K::FillNa { input: self.boxed_input(f.input)?, columns: f.cols, values }
             }
             RelType::DropNa(d) => {
@@ -234,8 +232,8 @@ impl Converter {
                     .replacements
                     .into_iter()
                     .map(|r| {
-                        let old = literal::from_proto(r.old_value.unwrap_or_default())?;
-                        Ok((old, literal::from_proto(r.new_value.unwrap_or_default())?))
+                        let old = self.literal(r.old_value.unwrap_or_default())?;
+                        Ok((old, self.literal(r.new_value.unwrap_or_default())?))
                     })
                     .collect::<SparkResult<_>>()?,
             },
@@ -261,7 +259,7 @@ impl Converter {
                 fractions: s
                     .fractions
                     .into_iter()
-                    .map(|f| Ok((literal::from_proto(f.stratum.unwrap_or_default())?, f.fraction)))
+                    .map(|f| Ok((self.literal(f.stratum.unwrap_or_default())?, f.fraction)))
                     .collect::<SparkResult<_>>()?,
                 seed: s.seed,
             },
@@ -372,7 +370,7 @@ impl Converter {
                 Grouping::Pivot {
                     by,
                     column: Box::new(self.expr_required(pivot.col)?),
-                    values: pivot.values.into_iter().map(literal::from_proto).collect::<SparkResult<_>>()?,
+                    values: pivot.values.into_iter().map(|l| self.literal(l)).collect::<SparkResult<_>>()?,
                 }
             }
             _ => return Err(bad_enum("Aggregate.GroupType", "group_type", a.group_type)),
@@ -443,7 +441,7 @@ impl Converter {
         Ok(RelationKind::Parse {
             input: self.boxed_input(p.input)?,
             format: format.into(),
-            schema: p.schema.as_ref().map(types::schema_from_proto).transpose()?,
+            schema: p.schema.as_ref().map(|t| self.schema(t)).transpose()?,
             options: options(p.options),
         })
     }
@@ -453,7 +451,7 @@ impl Converter {
         let Some(Function::PythonUdtf(code)) = f.function else {
             return Err(not_set("CommonInlineUserDefinedTableFunction", "FUNCTION_NOT_SET"));
         };
-        let return_type = code.return_type.as_ref().map(types::from_proto).transpose()?;
+        let return_type = code.return_type.as_ref().map(|t| self.data_type(t)).transpose()?;
         Ok(UdtfCall {
             name: f.function_name,
             args: self.exprs(f.arguments)?,
@@ -473,7 +471,7 @@ impl Converter {
         let schema = match c.schema_hash {
             Some(hash) => {
                 let bytes = self.cached(&hash)?;
-                Some(text::schema(&String::from_utf8_lossy(&bytes))?)
+                Some(self.text.schema(&String::from_utf8_lossy(&bytes))?)
             }
             None => None,
         };
@@ -495,35 +493,35 @@ impl Converter {
             })),
         }
     }
-}
 
-fn read(r: proto::Read) -> SparkResult<RelationKind> {
-    use proto::read::ReadType;
-    Ok(match r.read_type {
-        Some(ReadType::NamedTable(t)) => RelationKind::Table {
-            name: text::identifier(&t.unparsed_identifier)?,
-            options: options(t.options),
-            streaming: r.is_streaming,
-            time_travel: None,
-        },
-        Some(ReadType::DataSource(d)) => RelationKind::DataSource(DataSource {
-            format: d.format.filter(|f| !f.is_empty()),
-            schema: d.schema.filter(|s| !s.is_empty()).map(|s| text::schema(&s)).transpose()?,
-            options: options(d.options),
-            paths: d.paths,
-            predicates: d.predicates,
-            streaming: r.is_streaming,
-        }),
-        None => return Err(not_set("Read", "READTYPE_NOT_SET")),
-    })
-}
-
-fn local(l: proto::LocalRelation) -> SparkResult<RelationKind> {
-    let schema = l.schema.filter(|s| !s.is_empty()).map(|s| text::schema(&s)).transpose()?;
-    if l.data.is_none() && schema.is_none() {
-        return Err(SparkError::new("CONNECT_INVALID_PLAN.SCHEMA_REQUIRED_FOR_LOCAL_RELATION"));
+    fn read(&self, r: proto::Read) -> SparkResult<RelationKind> {
+        use proto::read::ReadType;
+        Ok(match r.read_type {
+            Some(ReadType::NamedTable(t)) => RelationKind::Table {
+                name: self.text.name(&t.unparsed_identifier)?,
+                options: options(t.options),
+                streaming: r.is_streaming,
+                time_travel: None,
+            },
+            Some(ReadType::DataSource(d)) => RelationKind::DataSource(DataSource {
+                format: d.format.filter(|f| !f.is_empty()),
+                schema: d.schema.filter(|s| !s.is_empty()).map(|s| self.text.schema(&s)).transpose()?,
+                options: options(d.options),
+                paths: d.paths,
+                predicates: d.predicates,
+                streaming: r.is_streaming,
+            }),
+            None => return Err(not_set("Read", "READTYPE_NOT_SET")),
+        })
     }
-    Ok(RelationKind::Local { data: l.data.map(|d| Arc::from(&d[..])), schema })
+
+    fn local(&self, l: proto::LocalRelation) -> SparkResult<RelationKind> {
+        let schema = l.schema.filter(|s| !s.is_empty()).map(|s| self.text.schema(&s)).transpose()?;
+        if l.data.is_none() && schema.is_none() {
+            return Err(SparkError::new("CONNECT_INVALID_PLAN.SCHEMA_REQUIRED_FOR_LOCAL_RELATION"));
+        }
+        Ok(RelationKind::Local { data: l.data.map(|d| Arc::from(&d[..])), schema })
+    }
 }
 
 #[allow(deprecated)] // Clients up to 3.5 send a map.

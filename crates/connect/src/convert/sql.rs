@@ -9,8 +9,7 @@ use vonk_plan::command::Statement;
 use vonk_plan::expr::ExprKind;
 use vonk_plan::{Expr, Relation, RelationKind};
 
-use super::{Converter, literal};
-use crate::text;
+use super::Converter;
 
 impl Converter {
     /// SQL text where a relation is meant.
@@ -51,8 +50,7 @@ impl Converter {
 
     #[allow(deprecated)] // Clients up to 3.5 send arguments as literals.
     fn statement(&self, message: proto::Sql) -> SparkResult<Statement> {
-        let statement = text::statement(&message.query)?;
-        let literals = |l| Ok(Expr::new(ExprKind::Literal(literal::from_proto(l)?)));
+        let literals = |l| Ok(Expr::new(ExprKind::Literal(self.literal(l)?)));
         let mut named: BTreeMap<String, Expr> =
             message.named_arguments.into_iter().map(|(k, e)| Ok((k, self.expr(e)?))).collect::<SparkResult<_>>()?;
         for (name, l) in message.args {
@@ -62,13 +60,6 @@ impl Converter {
         for l in message.pos_args {
             positional.push(literals(l)?);
         }
-        if named.is_empty() && positional.is_empty() {
-            return Ok(statement);
-        }
-        bind(statement, &named, &positional)
+        self.text.statement(&message.query, named, positional)
     }
-}
-
-fn bind(_: Statement, _: &BTreeMap<String, Expr>, _: &[Expr]) -> SparkResult<Statement> {
-    Err(SparkError::unsupported("parameters of SQL text"))
 }

@@ -7,10 +7,10 @@ use vonk_plan::types::{DayTimeField, UTF8_BINARY, UserDefinedType, YearMonthFiel
 use vonk_plan::{DataType, StructField, StructType};
 
 use super::not_set;
-use crate::text;
+use crate::text::TextReader;
 
 /// The type a message names.
-pub fn from_proto(message: &proto::DataType) -> SparkResult<DataType> {
+pub fn from_proto(message: &proto::DataType, text: &TextReader) -> SparkResult<DataType> {
     let Some(kind) = &message.kind else { return Err(not_set("DataType", "KIND_NOT_SET")) };
     Ok(match kind {
         Kind::Null(_) => DataType::Null,
@@ -48,27 +48,29 @@ pub fn from_proto(message: &proto::DataType) -> SparkResult<DataType> {
                 i.end_field.map_or(Ok(if i.start_field.is_some() { start } else { DayTimeField::Second }), day_time)?;
             DataType::DayTimeInterval(start, end)
         }
-        Kind::Array(a) => DataType::array(child(a.element_type.as_deref())?, a.contains_null),
-        Kind::Map(m) => {
-            DataType::map(child(m.key_type.as_deref())?, child(m.value_type.as_deref())?, m.value_contains_null)
-        }
-        Kind::Struct(s) => DataType::Struct(struct_from_proto(s)?),
+        Kind::Array(a) => DataType::array(child(a.element_type.as_deref(), text)?, a.contains_null),
+        Kind::Map(m) => DataType::map(
+            child(m.key_type.as_deref(), text)?,
+            child(m.value_type.as_deref(), text)?,
+            m.value_contains_null,
+        ),
+        Kind::Struct(s) => DataType::Struct(struct_from_proto(s, text)?),
         Kind::Variant(_) => DataType::Variant,
         Kind::Geometry(g) => DataType::Geometry(g.srid),
         Kind::Geography(g) => DataType::Geography(g.srid),
-        Kind::Udt(u) => udt(u)?,
-        Kind::Unparsed(u) => text::data_type(&u.data_type_string)?,
+        Kind::Udt(u) => udt(u, text)?,
+        Kind::Unparsed(u) => text.data_type(&u.data_type_string)?,
         Kind::TimestampNtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
         Kind::TimestampLtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
     })
 }
 
 /// A schema: a struct, or text that names the columns.
-pub fn schema_from_proto(message: &proto::DataType) -> SparkResult<StructType> {
+pub fn schema_from_proto(message: &proto::DataType, text: &TextReader) -> SparkResult<StructType> {
     if let Some(Kind::Unparsed(u)) = &message.kind {
-        return text::schema(&u.data_type_string);
+        return text.schema(&u.data_type_string);
     }
-    match from_proto(message)? {
+    match from_proto(message, text)? {
         DataType::Struct(s) => Ok(s),
         other => Err(SparkError::new("CONNECT_INVALID_PLAN.INVALID_SCHEMA_NON_STRUCT_TYPE")
             .param("inputSchema", vonk_common::error::quote_sql(other.sql()))
@@ -76,18 +78,18 @@ pub fn schema_from_proto(message: &proto::DataType) -> SparkResult<StructType> {
     }
 }
 
-fn child(message: Option<&proto::DataType>) -> SparkResult<DataType> {
-    message.map_or_else(|| Err(not_set("DataType", "KIND_NOT_SET")), from_proto)
+fn child(message: Option<&proto::DataType>, text: &TextReader) -> SparkResult<DataType> {
+    message.map_or_else(|| Err(not_set("DataType", "KIND_NOT_SET")), |m| from_proto(m, text))
 }
 
-fn struct_from_proto(s: &proto::data_type::Struct) -> SparkResult<StructType> {
+fn struct_from_proto(s: &proto::data_type::Struct, text: &TextReader) -> SparkResult<StructType> {
     let fields: SparkResult<Vec<_>> = s
         .fields
         .iter()
         .map(|f| {
             Ok(StructField {
                 name: f.name.clone(),
-                data_type: child(f.data_type.as_ref())?,
+                data_type: child(f.data_type.as_ref(), text)?,
                 nullable: f.nullable,
                 metadata: f.metadata.as_deref().filter(|m| !matches!(m.trim(), "" | "{}")).map(Into::into),
             })
@@ -96,13 +98,13 @@ fn struct_from_proto(s: &proto::data_type::Struct) -> SparkResult<StructType> {
     Ok(StructType::new(fields?))
 }
 
-fn udt(u: &proto::data_type::Udt) -> SparkResult<DataType> {
+fn udt(u: &proto::data_type::Udt, text: &TextReader) -> SparkResult<DataType> {
     Ok(DataType::Udt(Box::new(UserDefinedType {
         jvm_class: u.jvm_class.clone(),
         python_class: u.python_class.clone(),
         serialized_python_class: u.serialized_python_class.clone(),
         sql_type: match u.sql_type.as_deref() {
-            Some(t) => from_proto(t)?,
+            Some(t) => from_proto(t, text)?,
             None => ml_storage(u.jvm_class.as_deref())
                 .ok_or_else(|| SparkError::new("CONNECT_INVALID_PLAN.PYTHON_UDT_MISSING_FIELDS"))?,
         },
@@ -251,6 +253,7 @@ mod tests {
             StructField::new("t", DataType::Time(3), true),
         ]);
         let t = DataType::map(DataType::STRING, DataType::array(inner, true), false);
-        assert_eq!(from_proto(&to_proto(&t)), Ok(t));
+        let converter = crate::convert::test_converter();
+        assert_eq!(converter.data_type(&to_proto(&t)), Ok(t));
     }
 }

@@ -19,7 +19,7 @@ use crate::convert::{Converter, not_set, schema_text, types};
 use crate::operation::unpacked;
 use crate::service::Shared;
 use crate::session::Session;
-use crate::{text, wire};
+use crate::wire;
 
 /// What is to be done about a request.
 enum Task {
@@ -88,7 +88,7 @@ fn task(ask: Option<Ask>, converter: &Converter, version: String) -> SparkResult
         Some(Ask::GetStorageLevel(m)) => Analyze::StorageLevel(input(m.relation)?),
         Some(Ask::SparkVersion(_)) => return Ok(Task::Answer(Answer::SparkVersion(p::SparkVersion { version }))),
         Some(Ask::DdlParse(m)) => {
-            let parsed = Some(types::to_proto(&text::type_or_schema(&m.ddl_string)?));
+            let parsed = Some(types::to_proto(&converter.text.type_or_schema(&m.ddl_string)?));
             return Ok(Task::Answer(Answer::DdlParse(p::DdlParse { parsed })));
         }
         Some(Ask::JsonToDdl(m)) => {
