@@ -21,7 +21,7 @@ pub mod query;
 pub mod server;
 pub mod session;
 //pub mod sink;
-//pub mod source;
+pub mod source;
 pub mod state;
 
 pub use progress::{Progress, ProgressSnapshot};
