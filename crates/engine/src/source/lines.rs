@@ -14,7 +14,7 @@ use vonk_plan::relation::Options;
 
 use super::options::text;
 use crate::fs::{Files, Place, store_error};
-use object_store::{GetOptions, GetRange, ObjectStoreExt};
+use object_store::{GetOptions, GetRange};
 
 const CHUNK: usize = 1 << 20;
 

@@ -1,6 +1,7 @@
 //! Parquet: the schema in a file's footer, and scans through DataFusion's reader (pruning by
 //! statistics, page index and bloom filters, late materialisation).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
@@ -9,11 +10,15 @@ use datafusion::common::Result;
 use datafusion::common::config::TableParquetOptions;
 use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::datasource::table_schema::TableSchema;
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetObjectReader};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use object_store::path::Path as Key;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::async_reader::MetadataFetch;
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::basic::Type as Physical;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::SchemaDescriptor;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::from_arrow;
@@ -37,10 +42,22 @@ pub async fn schema_of(files: &Files, file: &FileEntry) -> SparkResult<StructTyp
     Ok(from_footer(&arrow, descriptor)?.as_nullable())
 }
 
-async fn footer(files: &Files, file: &FileEntry) -> SparkResult<Arc<ParquetMetaData>> {
-    let store = files.store(&file.place)?;
-    let mut reader = ParquetObjectReader::new(store, file.place.key()?).with_file_size(file.size);
-    reader.get_metadata(Some(&ArrowReaderOptions::new())).await.map_err(|e| unreadable(file, e))
+async fn footer(files: &Files, file: &FileEntry) -> SparkResult<ParquetMetaData> {
+    let fetch = Fetch { store: files.store(&file.place)?, key: file.place.key()? };
+    ParquetMetaDataReader::new().load_and_finish(fetch, file.size).await.map_err(|e| unreadable(file, e))
+}
+
+/// Ranges of one object.
+struct Fetch {
+    store: Arc<dyn ObjectStore>,
+    key: Key,
+}
+
+impl MetadataFetch for Fetch {
+    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<bytes::Bytes>> {
+        let got = self.store.get_range(&self.key, range);
+        got.map(|r| r.map_err(|e| ParquetError::External(Box::new(e)))).boxed()
+    }
 }
 
 fn unreadable(file: &FileEntry, cause: impl std::fmt::Display) -> SparkError {

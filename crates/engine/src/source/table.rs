@@ -15,7 +15,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, Volatility};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
@@ -124,10 +124,10 @@ impl FileTable {
         let first = files.first().map(|f| f.entry.place.clone());
         let Some(first) = first else { return self.nothing(projection) };
         let partition_fields = self.partition_schema.fields.iter();
-        let partition_fields =
+        let partition_fields: Vec<_> =
             partition_fields.map(|f| Arc::new(Field::new(&f.name, to_arrow(&f.data_type), true))).collect();
         let file_schema = Arc::new(to_arrow_schema(&self.data_schema));
-        let source = parquet::source(session, TableSchema::new(file_schema, partition_fields))?;
+        let source = parquet::source(session, TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build())?;
         let groups = self.groups(files, session.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(first.store_url().map_err(exec_err)?, Arc::new(source))
             .with_file_groups(groups)
@@ -241,7 +241,7 @@ impl TableProvider for FileTable {
         let answer = |f: &&Expr| {
             if self.is_partition_filter(f) {
                 TableProviderFilterPushDown::Exact
-            } else if self.format == Format::Parquet && !volatile(f) {
+            } else if self.format == Format::Parquet && !f.is_volatile() {
                 TableProviderFilterPushDown::Inexact
             } else {
                 TableProviderFilterPushDown::Unsupported
@@ -282,9 +282,4 @@ impl TableProvider for FileTable {
             }
         }
     }
-}
-
-fn volatile(e: &Expr) -> bool {
-    let _ = Volatility::Volatile;
-    e.is_volatile()
 }
