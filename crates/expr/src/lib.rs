@@ -14,6 +14,7 @@ pub mod cast;
 pub mod coercion;
 pub mod columns;
 pub mod context;
+pub mod extract;
 pub mod kernel;
 pub mod lambda;
 pub mod literal;

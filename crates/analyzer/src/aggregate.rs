@@ -1,0 +1,282 @@
+//! Splits expressions at the GROUP BY: grouping keys and aggregate calls are computed by the
+//! aggregate operator, what is around them above it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType as Arrow, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{
+    Aggregate, Expr as DfExpr, GroupingSet, LogicalPlan, bitwise_and, bitwise_or, bitwise_shift_left,
+    bitwise_shift_right, cast,
+};
+use indexmap::IndexMap;
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::{SqlText, TypedExpr, exec_err, spark_error};
+use vonk_plan::expr::FunctionCall;
+use vonk_plan::types::DataType;
+
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::expr::call::contains_aggregate;
+use crate::node::Node;
+use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
+
+const MARKER: &str = "grouping:";
+
+/// The keys of a GROUP BY, and for ROLLUP and the like the sets of keys by position.
+#[derive(Default)]
+pub struct Keys {
+    pub exprs: Vec<TypedExpr>,
+    pub sets: Option<Vec<Vec<usize>>>,
+}
+
+impl Keys {
+    /// The position of a key, added if it is new.
+    pub fn add(&mut self, key: TypedExpr) -> usize {
+        match self.exprs.iter().position(|k| k.expr == key.expr) {
+            Some(i) => i,
+            None => {
+                self.exprs.push(key);
+                self.exprs.len() - 1
+            }
+        }
+    }
+}
+
+impl Analyzer {
+    /// `grouping(a)` and `grouping_id(a, b)`: placeholders until the grouping is known.
+    pub fn grouping_call(&self, env: &Env, call: &FunctionCall) -> SparkResult<Option<TypedExpr>> {
+        let [name] = call.name.as_slice() else { return Ok(None) };
+        let name = name.to_lowercase();
+        if name != "grouping" && name != "grouping_id" {
+            return Ok(None);
+        }
+        let args = self.exprs(env, &call.args)?;
+        let ctx = self.fn_context(&name, None);
+        if name == "grouping" {
+            ctx.arity(&args, 1..=1)?;
+        }
+        let data_type = if name == "grouping" { DataType::Byte } else { DataType::Long };
+        let text = SqlText::call(&name, args.iter().map(|a| a.sql.clone()));
+        let mut all = self.groupings().borrow_mut();
+        let field = Arc::new(Field::new(&name, to_arrow(&data_type), true));
+        let marker =
+            DfExpr::Placeholder(Placeholder::new_with_field(format!("{MARKER}{}:{name}", all.len()), Some(field)));
+        all.push(args);
+        Ok(Some(TypedExpr::new(marker, data_type, false, text)))
+    }
+
+    /// Puts the aggregate operator over the node, and makes the expressions refer to its output.
+    /// `above` are columns that will be computed above it.
+    pub fn split_aggregate(
+        &self,
+        mut node: Node,
+        keys: Keys,
+        exprs: &mut [&mut TypedExpr],
+        above: &HashSet<ColumnId>,
+    ) -> SparkResult<Node> {
+        let input = node.scope.clone();
+        // Keys become columns: they are looked up by slot, and by expression where computed.
+        let mut slots: Vec<ColumnId> = vec![];
+        let mut computed: HashMap<DfExpr, ColumnId> = HashMap::new();
+        let mut added = vec![];
+        for key in &keys.exprs {
+            self.check_key(key)?;
+            let slot = match &key.expr {
+                DfExpr::Column(c) => column_id(&c.name),
+                _ => None,
+            };
+            slots.push(match slot {
+                Some(slot) => slot,
+                None => {
+                    let id = self.fresh();
+                    added.push((id, key.expr.clone(), key.data_type.clone()));
+                    computed.insert(key.expr.clone(), id);
+                    id
+                }
+            });
+        }
+        let key_slots: HashSet<ColumnId> = slots.iter().copied().collect();
+        let nulled: HashSet<ColumnId> = match &keys.sets {
+            Some(sets) => {
+                slots.iter().enumerate().filter(|(i, _)| sets.iter().any(|s| !s.contains(i))).map(|(_, s)| *s).collect()
+            }
+            None => HashSet::new(),
+        };
+        let mut calls: IndexMap<DfExpr, ColumnId> = IndexMap::new();
+        let mut markers: IndexMap<String, ColumnId> = IndexMap::new();
+        for e in exprs.iter_mut() {
+            let at = e.origin.clone();
+            let mut touched = false;
+            let rewritten = std::mem::take(&mut e.expr).transform_down(|x| {
+                if !computed.is_empty()
+                    && let Some(id) = computed.get(&x)
+                {
+                    touched |= nulled.contains(id);
+                    return Ok(Transformed::new(column_expr(*id), true, TreeNodeRecursion::Jump));
+                }
+                Ok(match x {
+                    DfExpr::AggregateFunction(_) => {
+                        let id = *calls.entry(x).or_insert_with(|| self.fresh());
+                        Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)
+                    }
+                    DfExpr::Placeholder(p) if p.id.starts_with(MARKER) => {
+                        let id = *markers.entry(p.id).or_insert_with(|| self.fresh());
+                        Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)
+                    }
+                    DfExpr::Column(c) => {
+                        let slot = column_id(&c.name);
+                        match slot {
+                            Some(s) if key_slots.contains(&s) || above.contains(&s) => touched |= nulled.contains(&s),
+                            _ => return Err(exec_err(missing_aggregation(&input, slot, keys.exprs.is_empty()))),
+                        }
+                        Transformed::no(DfExpr::Column(c))
+                    }
+                    other => Transformed::no(other),
+                })
+            });
+            e.expr = rewritten.map_err(|err| spark_error(err).at(at))?.data;
+            e.nullable |= touched;
+            e.foldable = false;
+        }
+        node.compute(added)?;
+        let mut aggregates: Vec<DfExpr> = calls.iter().map(|(call, id)| call.clone().alias(column_name(*id))).collect();
+        let mut columns: Vec<ScopeColumn> = vec![];
+        let group: Vec<DfExpr> = match &keys.sets {
+            None => slots.iter().map(|s| column_expr(*s)).collect(),
+            Some(sets) => {
+                let sets =
+                    sets.iter().map(|s| s.iter().filter_map(|i| slots.get(*i)).map(|s| column_expr(*s)).collect());
+                vec![DfExpr::GroupingSet(GroupingSet::GroupingSets(sets.collect()))]
+            }
+        };
+        if slots.is_empty() && aggregates.is_empty() {
+            // One row all the same.
+            let one = DfExpr::Literal(ScalarValue::Int64(Some(1)), None);
+            let count = datafusion::functions_aggregate::expr_fn::count(one);
+            aggregates.push(count.alias(column_name(self.fresh())));
+        }
+        let slots_empty = slots.is_empty();
+        let group = if slots_empty { vec![] } else { group };
+        node.over(|plan| Ok(LogicalPlan::Aggregate(Aggregate::try_new(plan, group, aggregates)?)))?;
+        let plan = node.plan()?;
+        for field in plan.schema().fields() {
+            if let Some(id) = column_id(field.name()) {
+                // Names and types are of no use here: nothing resolves against these columns.
+                columns.push(ScopeColumn::new(id, "", DataType::Null, true));
+            }
+        }
+        let mut above_keys = vec![];
+        if keys.sets.is_some() && !slots_empty {
+            let fields = plan.schema().fields();
+            let grouped: Vec<Option<ColumnId>> = fields
+                .iter()
+                .take_while(|f| f.name() != Aggregate::INTERNAL_GROUPING_ID)
+                .map(|f| column_id(f.name()))
+                .collect();
+            for (key, slot) in keys.exprs.iter().zip(&slots) {
+                if !grouped.contains(&Some(*slot)) {
+                    let null = ScalarValue::try_from(&to_arrow(&key.data_type)).map_err(spark_error)?;
+                    above_keys.push((*slot, DfExpr::Literal(null, None), key.data_type.clone()));
+                }
+            }
+            let positions: Vec<Option<usize>> = slots
+                .iter()
+                .map(|s| grouped.iter().position(|g| g == &Some(*s)).map(|i| grouped.len() - 1 - i))
+                .collect();
+            for (marker, id) in &markers {
+                let (value, data_type) = self.grouping_value(marker, &keys.exprs, &positions)?;
+                above_keys.push((*id, value, data_type));
+            }
+        } else if !markers.is_empty() {
+            return Err(SparkError::new("UNSUPPORTED_GROUPING_EXPRESSION"));
+        }
+        let mut out = Node::new(Arc::unwrap_or_clone(plan), Scope::with_hidden(vec![], columns));
+        out.compute(above_keys)?;
+        Ok(out)
+    }
+
+    /// The value of a `grouping` or `grouping_id` call from DataFusion's grouping id, whose bits
+    /// are 1 for keys left out, the last key lowest.
+    fn grouping_value(
+        &self,
+        marker: &str,
+        keys: &[TypedExpr],
+        positions: &[Option<usize>],
+    ) -> SparkResult<(DfExpr, DataType)> {
+        let index: usize =
+            marker.strip_prefix(MARKER).and_then(|n| n.split(':').next()?.parse().ok()).unwrap_or_default();
+        let args = self.groupings().borrow().get(index).cloned().unwrap_or_default();
+        let long = |n: i64| DfExpr::Literal(ScalarValue::Int64(Some(n)), None);
+        let id = cast(DfExpr::Column(Column::new_unqualified(Aggregate::INTERNAL_GROUPING_ID)), Arrow::Int64);
+        let bit_of = |i: usize| match positions.get(i) {
+            Some(Some(p)) => {
+                bitwise_and(bitwise_shift_right(id.clone(), long(i64::try_from(*p).unwrap_or_default())), long(1))
+            }
+            _ => long(1),
+        };
+        let mut wanted = vec![];
+        for a in &args {
+            wanted.push(keys.iter().position(|k| k.expr == a.expr).ok_or_else(|| {
+                let list: Vec<_> = keys.iter().map(|k| k.sql.to_string()).collect();
+                SparkError::new(if args.len() == 1 {
+                    "GROUPING_COLUMN_MISMATCH"
+                } else {
+                    "GROUPING_ID_COLUMN_MISMATCH"
+                })
+                .param("grouping", quote_sql(&a.sql))
+                .param("groupingIdColumn", quote_sql(&a.sql))
+                .param("groupingColumns", quote_sql(list.join(", ")))
+                .param("groupByColumns", quote_sql(list.join(", ")))
+            })?);
+        }
+        if args.is_empty() {
+            wanted = (0..keys.len()).collect();
+        }
+        let n = wanted.len();
+        let value = wanted
+            .into_iter()
+            .enumerate()
+            .map(|(i, key)| bitwise_shift_left(bit_of(key), long(i64::try_from(n - 1 - i).unwrap_or_default())))
+            .reduce(bitwise_or)
+            .unwrap_or_else(|| long(0));
+        let is_id = marker.ends_with("_id");
+        Ok(if is_id { (value, DataType::Long) } else { (cast(value, Arrow::Int8), DataType::Byte) })
+    }
+
+    fn check_key(&self, key: &TypedExpr) -> SparkResult<()> {
+        if contains_aggregate(&key.expr) {
+            return Err(SparkError::new("GROUP_BY_AGGREGATE")
+                .param("sqlExpr", key.sql.to_string())
+                .at(key.origin.clone()));
+        }
+        if matches!(key.data_type, DataType::Variant) {
+            return Err(SparkError::new("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE")
+                .param("sqlExpr", key.quoted_sql())
+                .param("dataType", quote_sql(key.data_type.sql()))
+                .at(key.origin.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn missing_aggregation(input: &Scope, slot: Option<ColumnId>, no_keys: bool) -> SparkError {
+    let name = input
+        .columns
+        .iter()
+        .chain(&input.hidden)
+        .find(|c| Some(c.slot) == slot)
+        .map(|c| c.name.to_string())
+        .unwrap_or_default();
+    if no_keys {
+        return SparkError::new("MISSING_GROUP_BY");
+    }
+    SparkError::new("MISSING_AGGREGATION")
+        .param("expression", quote_sql(&name))
+        .param("expressionAnyValue", quote_sql(format!("any_value({name})")))
+}

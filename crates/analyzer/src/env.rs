@@ -1,0 +1,48 @@
+//! Where an expression stands: what its names may refer to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use vonk_expr::TypedExpr;
+
+use crate::node::Node;
+use crate::scope::{Scope, ScopeColumn};
+
+/// Cheap to clone: lambdas keep one until they are bound.
+#[derive(Clone, Default)]
+pub struct Env {
+    pub scope: Arc<Scope>,
+    /// The query around this sub-query.
+    pub outer: Option<Rc<Env>>,
+    /// A relation whose left-out columns are within reach too (ORDER BY, filters).
+    pub reach: Option<Rc<Node>>,
+    /// Aliases to the left in the same SELECT list.
+    pub aliases: Option<Rc<RefCell<Vec<LateralAlias>>>>,
+    /// Names that come before the scope's own: the output of a SELECT, in its HAVING and ORDER BY.
+    pub first: Option<Rc<Vec<LateralAlias>>>,
+    /// Parameters of enclosing lambdas, innermost last.
+    pub lambdas: Vec<Rc<(String, ScopeColumn)>>,
+}
+
+#[derive(Clone)]
+pub struct LateralAlias {
+    pub name: String,
+    pub value: TypedExpr,
+}
+
+impl Env {
+    pub fn new(scope: Arc<Scope>, outer: Option<&Rc<Env>>) -> Self {
+        Env { scope, outer: outer.cloned(), ..Env::default() }
+    }
+
+    pub fn of(node: &Node, outer: Option<&Rc<Env>>) -> Self {
+        Env::new(node.scope.clone(), outer)
+    }
+
+    /// With the columns that projections below left out.
+    pub fn reaching(mut self, node: &Node) -> Self {
+        self.reach = Some(Rc::new(node.clone()));
+        self
+    }
+}

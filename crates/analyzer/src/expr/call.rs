@@ -1,0 +1,339 @@
+//! Function calls: which function a name means, its arguments, and the clauses of aggregates.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::Expr as DfExpr;
+use vonk_common::error::quote_id;
+use vonk_common::{Origin, SparkError, SparkResult};
+use vonk_expr::lambda::{BoundLambda, HigherOrderArg, LambdaParameter};
+use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, SqlText, TypedExpr};
+use vonk_plan::Expr;
+use vonk_plan::expr::{ExprKind, FunctionCall};
+
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::resolver::{SessionFunction, SqlBody, SqlParameter};
+use crate::scope::{Scope, ScopeColumn};
+
+type At<'a> = Option<&'a Arc<Origin>>;
+
+impl Analyzer {
+    pub fn fn_context(&self, name: &str, at: At) -> FnContext {
+        FnContext { facts: self.facts().clone(), name: name.to_lowercase().into(), origin: at.cloned() }
+    }
+
+    /// The built-in function that a name in parts means.
+    pub fn builtin(&self, name: &[String]) -> Option<&'static FunctionSpec> {
+        let plain = match name {
+            [f] => f,
+            [schema, f] if schema.eq_ignore_ascii_case("builtin") => f,
+            [catalog, schema, f]
+                if catalog.eq_ignore_ascii_case("system") && schema.eq_ignore_ascii_case("builtin") =>
+            {
+                f
+            }
+            _ => return None,
+        };
+        vonk_functions::lookup(&plain.to_lowercase())
+    }
+
+    /// A scalar built-in over typed arguments.
+    pub fn call_builtin(&self, _env: &Env, name: &str, args: Vec<TypedExpr>, at: At) -> SparkResult<TypedExpr> {
+        match vonk_functions::lookup(name).map(|s| s.body) {
+            Some(Body::Scalar(build)) => build(&self.fn_context(name, at), args),
+            _ => Err(self.unresolved_routine(&[name.to_string()], at)),
+        }
+    }
+
+    /// An aggregate built-in over typed arguments.
+    pub fn call_aggregate(&self, name: &str, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+        let call = AggregateCall { args, distinct: false, filter: None, within_group: vec![], ignore_nulls: false };
+        match vonk_functions::lookup(name).map(|s| s.body) {
+            Some(Body::Aggregate(build)) => build(&self.fn_context(name, None), call),
+            _ => Err(self.unresolved_routine(&[name.to_string()], None)),
+        }
+    }
+
+    pub fn unresolved_routine(&self, name: &[String], at: At) -> SparkError {
+        SparkError::new("UNRESOLVED_ROUTINE")
+            .param("routineName", quote_id(name))
+            .param("searchPath", format!("[{}]", self.resolver().function_search_path().join(", ")))
+            .at(at.cloned())
+    }
+
+    pub fn call(&self, env: &Env, call: &FunctionCall, at: At) -> SparkResult<TypedExpr> {
+        if let Some(marker) = self.grouping_call(env, call)? {
+            return Ok(marker);
+        }
+        let Some(spec) = self.builtin(&call.name) else { return self.session_call(env, call, at) };
+        let name = call.name.last().map(String::as_str).unwrap_or_default();
+        let ctx = self.fn_context(name, at);
+        match spec.body {
+            Body::Scalar(build) => {
+                self.no_clauses(call, &ctx)?;
+                let args = self.arguments(env, spec, call)?;
+                build(&ctx, self.exprs(env, &args)?)
+            }
+            Body::HigherOrder(build) => {
+                self.no_clauses(call, &ctx)?;
+                let args = self.arguments(env, spec, call)?;
+                let args: SparkResult<Vec<_>> = args.iter().map(|a| self.higher_order_arg(env, a)).collect();
+                build(&ctx, args?)
+            }
+            Body::Aggregate(build) => self.aggregate_call(env, spec, call, &ctx, build),
+            Body::Window(_) => Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")
+                .param("funcName", vonk_common::error::quote_sql(format!("{name}()")))),
+            Body::Generator(_) => Err(SparkError::new("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS")
+                .param("expression", vonk_common::error::quote_sql(name))),
+        }
+    }
+
+    /// The arguments of a call in the order of its parameters, stars expanded.
+    pub fn arguments(&self, env: &Env, spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<Vec<Expr>> {
+        let plain = |e: &Expr| {
+            !matches!(e.kind, ExprKind::Star { .. } | ExprKind::Regex { .. } | ExprKind::NamedArgument { .. })
+        };
+        if call.args.iter().all(plain) {
+            return Ok(call.args.clone());
+        }
+        if call.args.iter().any(|e| matches!(e.kind, ExprKind::NamedArgument { .. })) {
+            return super::named_arguments::in_order(spec, call);
+        }
+        let count = matches!(call.args.as_slice(), [Expr { kind: ExprKind::Star { target: None, except, .. }, .. }] if except.is_empty());
+        if count && spec.name == "count" && !call.distinct {
+            return Ok(vec![Expr::literal(vonk_plan::Literal::Int(1))]);
+        }
+        let mut out = vec![];
+        for e in &call.args {
+            match &e.kind {
+                ExprKind::Star { .. } | ExprKind::Regex { .. } => out.extend(self.expand_star_exprs(env, e)?),
+                _ => out.push(e.clone()),
+            }
+        }
+        Ok(out)
+    }
+
+    fn no_clauses(&self, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
+        let syntax = if call.distinct {
+            "DISTINCT"
+        } else if call.filter.is_some() {
+            "FILTER CLAUSE"
+        } else if !call.within_group.is_empty() {
+            "WITHIN GROUP (ORDER BY ...)"
+        } else if call.ignore_nulls == Some(true) {
+            "IGNORE NULLS"
+        } else {
+            return Ok(());
+        };
+        Err(SparkError::new("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX")
+            .param("prettyName", quote_id([&*ctx.name]))
+            .param("syntax", syntax)
+            .at(ctx.origin.clone()))
+    }
+
+    fn aggregate_call(
+        &self,
+        env: &Env,
+        spec: &FunctionSpec,
+        call: &FunctionCall,
+        ctx: &FnContext,
+        build: fn(&FnContext, AggregateCall) -> SparkResult<TypedExpr>,
+    ) -> SparkResult<TypedExpr> {
+        let call_data = self.aggregate_data(env, spec, call)?;
+        let nested = call_data.args.iter().chain(&call_data.filter).any(|a| contains_aggregate(&a.expr));
+        if nested {
+            return Err(SparkError::new("NESTED_AGGREGATE_FUNCTION").at(ctx.origin.clone()));
+        }
+        if let Some(filter) = &call_data.filter
+            && contains_window(&filter.expr)
+        {
+            return Err(SparkError::new("INVALID_AGGREGATE_FILTER.CONTAINS_WINDOW_FUNCTION")
+                .param("filterExpr", filter.quoted_sql())
+                .param("windowExpr", filter.quoted_sql()));
+        }
+        self.finish_aggregate(ctx, call_data, build)
+    }
+
+    /// Builds an aggregate and puts its clauses into its text.
+    pub fn finish_aggregate(
+        &self,
+        ctx: &FnContext,
+        data: AggregateCall,
+        build: fn(&FnContext, AggregateCall) -> SparkResult<TypedExpr>,
+    ) -> SparkResult<TypedExpr> {
+        let distinct = data.distinct;
+        let filter = data.filter.as_ref().map(|f| f.sql.clone());
+        let mut out = build(ctx, data)?;
+        out.foldable = false;
+        if distinct {
+            let text = out.sql.to_string();
+            if let Some((head, tail)) = text.split_once('(')
+                && !tail.starts_with("DISTINCT ")
+            {
+                out.sql = format!("{head}(DISTINCT {tail}").into();
+            }
+        }
+        if let Some(filter) = filter
+            && !out.sql.to_string().contains(" FILTER (WHERE ")
+        {
+            out.sql = SqlText::concat([out.sql.clone(), " FILTER (WHERE ".into(), filter, ")".into()]);
+        }
+        Ok(out)
+    }
+
+    /// Arguments and clauses of an aggregate or window function.
+    pub fn aggregate_data(&self, env: &Env, spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<AggregateCall> {
+        // Inside an aggregate, names are those of its input.
+        let env = &Env { first: None, ..env.clone() };
+        let args = self.arguments(env, spec, call)?;
+        let args = self.exprs(env, &args)?;
+        let filter = call.filter.as_ref().map(|f| self.condition(env, f)).transpose()?;
+        if let Some(f) = &filter {
+            if !f.deterministic {
+                return Err(
+                    SparkError::new("INVALID_AGGREGATE_FILTER.NON_DETERMINISTIC").param("filterExpr", f.quoted_sql())
+                );
+            }
+            if contains_aggregate(&f.expr) {
+                return Err(SparkError::new("INVALID_AGGREGATE_FILTER.CONTAINS_AGGREGATE")
+                    .param("filterExpr", f.quoted_sql())
+                    .param("aggExpr", f.quoted_sql()));
+            }
+        }
+        let mut within_group = vec![];
+        for order in &call.within_group {
+            let key = self.expr(env, &order.child)?;
+            let sort = datafusion::logical_expr::SortExpr::new(key.expr.clone(), order.ascending, order.nulls_first);
+            within_group.push((key, sort));
+        }
+        Ok(AggregateCall {
+            args,
+            distinct: call.distinct,
+            filter,
+            within_group,
+            ignore_nulls: call.ignore_nulls == Some(true),
+        })
+    }
+
+    fn higher_order_arg(&self, env: &Env, e: &Expr) -> SparkResult<HigherOrderArg> {
+        let ExprKind::Lambda { parameters, body } = &e.kind else {
+            return self.expr(env, e).map(HigherOrderArg::Value);
+        };
+        let case = self.case_sensitive();
+        for (i, name) in parameters.iter().enumerate() {
+            if parameters.iter().take(i).any(|n| crate::scope::same_name(n, name, case)) {
+                return Err(SparkError::new("INVALID_LAMBDA_FUNCTION_CALL.DUPLICATE_ARG_NAMES")
+                    .param("args", parameters.join(", "))
+                    .param("caseSensitiveConfig", "\"spark.sql.caseSensitive\""));
+            }
+        }
+        let (this, env, body, names) = (self.clone(), env.clone(), body.clone(), parameters.clone());
+        let bind = move |types: &[LambdaParameter]| this.bind_lambda(env, &names, &body, types);
+        Ok(HigherOrderArg::Lambda { parameters: parameters.len(), bind: Box::new(bind) })
+    }
+
+    fn bind_lambda(
+        &self,
+        mut env: Env,
+        names: &[String],
+        body: &Expr,
+        types: &[LambdaParameter],
+    ) -> SparkResult<BoundLambda> {
+        if names.len() != types.len() {
+            return Err(SparkError::new("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH")
+                .param("expectedNumArgs", names.len())
+                .param("actualNumArgs", types.len()));
+        }
+        let mut columns = vec![];
+        for (name, p) in names.iter().zip(types) {
+            let column = ScopeColumn::new(self.fresh(), name.as_str(), p.data_type.clone(), p.nullable);
+            columns.push(crate::scope::column_name(column.slot));
+            env.lambdas.push(Rc::new((name.clone(), column)));
+        }
+        let mut body = self.expr(&env, body)?;
+        let parts = std::iter::once(body.sql.clone()).chain(names.iter().map(|_| "namedlambdavariable()".into()));
+        body.sql = SqlText::call("lambdafunction", parts);
+        Ok(BoundLambda { columns, body })
+    }
+
+    /// A generator, if the expression is a call of one.
+    pub fn generator(&self, env: &Env, e: &Expr) -> SparkResult<Option<GeneratorCall>> {
+        let ExprKind::Function(call) = &e.kind else { return Ok(None) };
+        let Some(spec) = self.builtin(&call.name) else { return Ok(None) };
+        let Body::Generator(build) = spec.body else { return Ok(None) };
+        let name = call.name.last().map(String::as_str).unwrap_or_default();
+        let ctx = self.fn_context(name, e.origin.as_ref());
+        let args = self.arguments(env, spec, call)?;
+        build(&ctx, self.exprs(env, &args)?).map(Some).map_err(|err| err.at(e.origin.clone()))
+    }
+
+    /// A temporary or catalog function.
+    fn session_call(&self, env: &Env, call: &FunctionCall, at: At) -> SparkResult<TypedExpr> {
+        match self.resolver().function(&call.name)? {
+            None | Some(SessionFunction::Table(_)) => Err(self.unresolved_routine(&call.name, at)),
+            Some(SessionFunction::Code(build)) => {
+                let name = call.name.last().map(String::as_str).unwrap_or_default();
+                build(&self.fn_context(name, at), self.exprs(env, &call.args)?)
+            }
+            Some(SessionFunction::Sql { parameters, return_type, body }) => {
+                self.sql_function(env, call, &parameters, return_type, &body)
+            }
+        }
+    }
+
+    /// A SQL function: its body with the parameters as names for the arguments.
+    fn sql_function(
+        &self,
+        env: &Env,
+        call: &FunctionCall,
+        parameters: &[SqlParameter],
+        return_type: Option<vonk_plan::types::DataType>,
+        body: &SqlBody,
+    ) -> SparkResult<TypedExpr> {
+        let name = call.name.last().map(String::as_str).unwrap_or_default();
+        let ctx = self.fn_context(name, None);
+        let required = parameters.iter().filter(|p| p.default.is_none()).count();
+        let args = self.exprs(env, &call.args)?;
+        ctx.arity(&args, required..=parameters.len())?;
+        let aliases: SparkResult<Vec<_>> = parameters
+            .iter()
+            .enumerate()
+            .map(|(i, p)| {
+                let value = match (args.get(i), &p.default) {
+                    (Some(a), _) => a.clone(),
+                    (None, Some(d)) => self.constant(d)?,
+                    (None, None) => TypedExpr::null(p.data_type.clone())?,
+                };
+                let mut value = vonk_expr::cast::cast(self.facts(), value, &p.data_type)?;
+                value.name = Some(p.name.as_str().into());
+                Ok(crate::env::LateralAlias { name: p.name.clone(), value })
+            })
+            .collect();
+        let inner = Env {
+            scope: Arc::new(Scope::default()),
+            aliases: Some(Rc::new(std::cell::RefCell::new(aliases?))),
+            ..Env::default()
+        };
+        let mut out = match body {
+            SqlBody::Expr(e) => self.expr(&inner, e)?,
+            SqlBody::Query(q) => self.scalar_subquery(&inner, q)?,
+        };
+        if let Some(t) = return_type {
+            out = vonk_expr::cast::cast(self.facts(), out, &t)?;
+        }
+        out.sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
+        out.name = None;
+        out.nullable = true;
+        Ok(out)
+    }
+}
+
+pub fn contains_aggregate(e: &DfExpr) -> bool {
+    e.exists(|e| Ok(matches!(e, DfExpr::AggregateFunction(_)))).unwrap_or(false)
+}
+
+pub fn contains_window(e: &DfExpr) -> bool {
+    e.exists(|e| Ok(matches!(e, DfExpr::WindowFunction(_)))).unwrap_or(false)
+}

@@ -1,0 +1,167 @@
+//! Expressions: one match over their kinds. What needs no scope is a function of the registry.
+
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_expr::cast::explicit_cast;
+use vonk_plan::expr::{ExprKind, SortOrder};
+use vonk_plan::{Expr, Literal};
+
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+
+pub mod call;
+pub mod named_arguments;
+pub mod order;
+pub mod star;
+pub mod subquery;
+pub mod udf;
+pub mod update_field;
+pub mod window;
+
+impl Analyzer {
+    /// Resolves an expression that stands for one value.
+    pub fn expr(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
+        let at = e.origin.as_ref();
+        let typed = match &e.kind {
+            ExprKind::Literal(value) => TypedExpr::literal(value),
+            ExprKind::Attribute { name, plan_id, .. } => self.name(env, name, *plan_id, at).map(|n| n.typed()),
+            ExprKind::Function(call) => self.call(env, call, at),
+            ExprKind::Alias { child, names, metadata } => {
+                let mut value = self.expr(env, child)?;
+                value.name = names.first().map(|n| n.as_str().into());
+                if metadata.is_some() {
+                    value.metadata = metadata.as_deref().map(Into::into);
+                }
+                Ok(value)
+            }
+            ExprKind::Cast { child, to, mode } => {
+                let value = self.expr(env, child)?;
+                let mut out = explicit_cast(self.facts(), value.clone(), to, *mode)?;
+                // A cast of a plain column keeps the column's name.
+                if matches!(child.kind, ExprKind::Attribute { .. } | ExprKind::Alias { .. }) {
+                    out.name = value.name;
+                    out.metadata = value.metadata;
+                }
+                Ok(out)
+            }
+            ExprKind::Extract { child, extraction } => {
+                let child = self.expr(env, child)?;
+                let extraction = self.expr(env, extraction)?;
+                vonk_expr::extract::extract(self.facts(), child, extraction)
+            }
+            ExprKind::UpdateField { child, field, value } => self.update_field(env, child, field, value.as_deref()),
+            ExprKind::Window(window) => self.window(env, window, at),
+            ExprKind::Subquery(query) => self.subquery(env, query, at),
+            ExprKind::Udf(udf) => self.udf(env, udf, at),
+            ExprKind::LambdaVariable { name } => self.name(env, name, None, at).map(|n| n.typed()),
+            ExprKind::NamedArgument { value, .. } => self.expr(env, value),
+            ExprKind::Identifier(inner) => {
+                let parts = self.identifier(inner)?;
+                self.name(env, &parts, None, at).map(|n| n.typed())
+            }
+            ExprKind::Collate { child, collation } => {
+                let args = vec![self.expr(env, child)?, TypedExpr::literal(&Literal::string(collation.join(".")))?];
+                self.call_builtin(env, "collate", args, at)
+            }
+            ExprKind::Sort(order) => self.expr(env, &order.child),
+            ExprKind::PartitionId(inner) => self.expr(env, inner),
+            ExprKind::Star { .. } | ExprKind::Regex { .. } => Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
+                .param("elem", "'*'")
+                .param("prettyName", "expression")),
+            ExprKind::Lambda { .. } => {
+                Err(SparkError::new("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION").param("class", "lambda"))
+            }
+            ExprKind::Parameter(p) => {
+                let name = match p {
+                    vonk_plan::expr::Parameter::Named(name) => name.clone(),
+                    vonk_plan::expr::Parameter::Positional(i) => format!("_{i}"),
+                };
+                Err(SparkError::new("UNBOUND_SQL_PARAMETER").param("name", name))
+            }
+            ExprKind::Default => Err(SparkError::new("DEFAULT_PLACEMENT_INVALID")),
+            ExprKind::SqlText(text) => Err(SparkError::internal(format!("unparsed text {text}"))),
+        };
+        typed.map(|t| t.at(e.origin.clone())).map_err(|e2| e2.at(e.origin.clone()))
+    }
+
+    pub fn exprs(&self, env: &Env, all: &[Expr]) -> SparkResult<Vec<TypedExpr>> {
+        all.iter().map(|e| self.expr(env, e)).collect()
+    }
+
+    /// A condition: BOOLEAN, or `DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN`.
+    pub fn condition(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
+        let typed = self.expr(env, e)?;
+        self.boolean(typed)
+    }
+
+    pub fn boolean(&self, typed: TypedExpr) -> SparkResult<TypedExpr> {
+        use vonk_plan::types::DataType;
+        match &typed.data_type {
+            DataType::Boolean => Ok(typed),
+            DataType::Null => vonk_expr::cast::cast(self.facts(), typed, &DataType::Boolean),
+            t if t.is_string() && self.ansi() => vonk_expr::cast::cast(self.facts(), typed, &DataType::Boolean),
+            t => Err(SparkError::new("DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN")
+                .param("sqlExpr", typed.quoted_sql())
+                .param("filter", typed.quoted_sql())
+                .param("type", quote_sql(t.sql()))
+                .at(typed.origin.clone())),
+        }
+    }
+
+    /// The constant string of `IDENTIFIER(…)`, in parts.
+    pub fn identifier(&self, e: &Expr) -> SparkResult<Vec<String>> {
+        let value = self.expr(&Env::default(), e)?;
+        let not = |name: &str| {
+            SparkError::new(format!("NOT_A_CONSTANT_STRING.{name}"))
+                .param("name", "IDENTIFIER")
+                .param("expr", value.quoted_sql())
+                .at(e.origin.clone())
+        };
+        if !value.foldable {
+            return Err(not("NOT_CONSTANT"));
+        }
+        if !value.data_type.is_string() {
+            return Err(not("WRONG_TYPE").param("dataType", value.data_type.to_string()));
+        }
+        let text = value.constant_str("IDENTIFIER", "identifier")?.ok_or_else(|| not("NULL"))?;
+        split_name(&text)
+    }
+
+    /// An item with no meaning beyond its value, for `ORDER BY` lists in expressions.
+    pub fn order_child(&self, env: &Env, order: &SortOrder) -> SparkResult<TypedExpr> {
+        self.expr(env, &order.child)
+    }
+}
+
+/// `` a.`b.c` `` in parts.
+pub fn split_name(text: &str) -> SparkResult<Vec<String>> {
+    let bad = || SparkError::new("INVALID_ATTRIBUTE_NAME_SYNTAX").param("name", text);
+    let mut parts = vec![];
+    let mut part = String::new();
+    let mut chars = text.chars().peekable();
+    let mut quoted = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '`' if quoted && chars.peek() == Some(&'`') => {
+                chars.next();
+                part.push('`');
+            }
+            '`' if quoted => {
+                quoted = false;
+                if !matches!(chars.peek(), None | Some('.')) {
+                    return Err(bad());
+                }
+            }
+            '`' if part.is_empty() => quoted = true,
+            '`' => return Err(bad()),
+            '.' if !quoted => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    if quoted {
+        return Err(bad());
+    }
+    parts.push(part);
+    Ok(parts)
+}

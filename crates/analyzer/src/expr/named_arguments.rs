@@ -1,0 +1,66 @@
+//! `f(b => 1, a => 2)`: arguments by name, put into the order of the parameters.
+
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::FunctionSpec;
+use vonk_plan::Expr;
+use vonk_plan::expr::{ExprKind, FunctionCall};
+
+/// The arguments in order. A parameter left out in the middle is an error, as Spark's built-ins
+/// have their optional parameters last.
+pub fn in_order(spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<Vec<Expr>> {
+    let function = quote_id(&call.name);
+    if spec.parameters.is_empty() {
+        return Err(SparkError::new("NAMED_PARAMETERS_NOT_SUPPORTED").param("functionName", function));
+    }
+    let mut slots: Vec<Option<Expr>> = vec![None; spec.parameters.len()];
+    let mut named = false;
+    for (i, arg) in call.args.iter().enumerate() {
+        match &arg.kind {
+            ExprKind::NamedArgument { name, value } => {
+                named = true;
+                let Some(at) = spec.parameters.iter().position(|p| p.eq_ignore_ascii_case(name)) else {
+                    return Err(SparkError::new("UNRECOGNIZED_PARAMETER_NAME")
+                        .param("routineName", function)
+                        .param("argumentName", quote_id([name]))
+                        .param(
+                            "proposal",
+                            spec.parameters.iter().map(|p| quote_id([p])).collect::<Vec<_>>().join(" "),
+                        ));
+                };
+                let slot = slots.get_mut(at).ok_or_else(|| SparkError::internal("parameter"))?;
+                if slot.is_some() {
+                    let both = if at < i { "BOTH_POSITIONAL_AND_NAMED" } else { "DOUBLE_NAMED_ARGUMENT_REFERENCE" };
+                    return Err(SparkError::new(format!("DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.{both}"))
+                        .param("routineName", function)
+                        .param("parameterName", quote_id([name])));
+                }
+                *slot = Some((**value).clone());
+            }
+            _ if named => {
+                return Err(SparkError::new("UNEXPECTED_POSITIONAL_ARGUMENT")
+                    .param("routineName", function)
+                    .param("parameterName", "named"));
+            }
+            _ => match slots.get_mut(i) {
+                Some(slot) => *slot = Some(arg.clone()),
+                None => slots.push(Some(arg.clone())),
+            },
+        }
+    }
+    while matches!(slots.last(), Some(None)) {
+        slots.pop();
+    }
+    slots
+        .into_iter()
+        .enumerate()
+        .map(|(i, slot)| {
+            slot.ok_or_else(|| {
+                SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
+                    .param("routineName", function.clone())
+                    .param("parameterName", quote_id(spec.parameters.get(i)))
+                    .param("index", i)
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,56 @@
+//! ORDER BY items: the key with its direction, and its text.
+
+use datafusion::logical_expr::SortExpr;
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_plan::expr::SortOrder;
+use vonk_plan::types::DataType;
+
+/// A sort key after analysis.
+#[derive(Debug, Clone)]
+pub struct SortKey {
+    pub value: TypedExpr,
+    pub ascending: bool,
+    pub nulls_first: bool,
+}
+
+impl SortKey {
+    pub fn new(value: TypedExpr, order: &SortOrder) -> SparkResult<Self> {
+        check_orderable(&value)?;
+        Ok(SortKey { value, ascending: order.ascending, nulls_first: order.nulls_first })
+    }
+
+    pub fn sort(&self) -> SortExpr {
+        SortExpr::new(self.value.expr.clone(), self.ascending, self.nulls_first)
+    }
+
+    /// `a ASC NULLS FIRST`.
+    pub fn text(&self) -> String {
+        let direction = if self.ascending { "ASC" } else { "DESC" };
+        let nulls = if self.nulls_first { "NULLS FIRST" } else { "NULLS LAST" };
+        format!("{} {direction} {nulls}", self.value.sql)
+    }
+}
+
+/// Can values of the type be compared for order?
+pub fn orderable(t: &DataType) -> bool {
+    match t {
+        DataType::Map(..) | DataType::Variant | DataType::CalendarInterval => false,
+        DataType::Array(e, _) => orderable(e),
+        DataType::Struct(s) => s.fields.iter().all(|f| orderable(&f.data_type)),
+        DataType::Udt(u) => orderable(&u.sql_type),
+        _ => true,
+    }
+}
+
+fn check_orderable(value: &TypedExpr) -> SparkResult<()> {
+    if orderable(&value.data_type) {
+        return Ok(());
+    }
+    Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
+        .param("functionName", "`sortorder`")
+        .param("dataType", quote_sql(value.data_type.sql()))
+        .param("sqlExpr", value.quoted_sql())
+        .at(value.origin.clone()))
+}

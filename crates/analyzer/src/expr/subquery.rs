@@ -1,0 +1,160 @@
+//! Sub-queries in expressions: scalar, EXISTS and IN, correlated or not.
+//!
+//! References to the query around become DataFusion's outer references, which its decorrelation
+//! takes out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datafusion::common::Spans;
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{Expr as DfExpr, Subquery};
+use vonk_common::error::quote_sql;
+use vonk_common::{Origin, SparkError, SparkResult};
+use vonk_expr::cast::cast;
+use vonk_expr::coercion::common_type;
+use vonk_expr::{SqlText, TypedExpr};
+use vonk_plan::expr::{SubqueryExpr, SubqueryKind, SubqueryPlan};
+use vonk_plan::types::DataType;
+use vonk_plan::{Expr, Relation};
+
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::node::Node;
+
+impl Analyzer {
+    pub fn subquery(&self, env: &Env, q: &SubqueryExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {
+        let referenced;
+        let relation = match &q.plan {
+            SubqueryPlan::Inline(relation) => relation,
+            SubqueryPlan::PlanId(id) => {
+                referenced = self
+                    .reference(*id)
+                    .ok_or_else(|| SparkError::internal(format!("no relation of plan id {id} came with the query")))?;
+                &*referenced
+            }
+        };
+        let out = match &q.kind {
+            SubqueryKind::Scalar => self.scalar_subquery(env, relation),
+            SubqueryKind::Exists => self.exists(env, relation),
+            SubqueryKind::In(values) => self.in_subquery(env, values, relation),
+            SubqueryKind::Table { .. } => {
+                Err(SparkError::new("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_TABLE_ARGUMENT")
+                    .param("treeNode", "table argument"))
+            }
+        };
+        out.map_err(|e| e.at(at.cloned()))
+    }
+
+    /// Analyses the relation with this place around it.
+    fn inner(&self, env: &Env, relation: &Relation) -> SparkResult<Node> {
+        self.relation(relation, Some(&Rc::new(env.clone())))
+    }
+
+    pub fn scalar_subquery(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
+        let mut node = self.inner(env, relation)?;
+        let query = self.as_subquery(&mut node)?;
+        let [column] = node.scope.columns.as_slice() else {
+            return Err(SparkError::new(
+                "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+            )
+            .param("number", node.scope.columns.len()));
+        };
+        let mut out = TypedExpr::new(DfExpr::ScalarSubquery(query), column.data_type.clone(), true, "scalarsubquery()");
+        out.metadata = column.metadata.clone();
+        Ok(out)
+    }
+
+    fn exists(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
+        let mut node = self.inner(env, relation)?;
+        let subquery = self.as_subquery(&mut node)?;
+        let e = DfExpr::Exists(Exists { subquery, negated: false });
+        Ok(TypedExpr::new(e, DataType::Boolean, false, "exists()"))
+    }
+
+    fn in_subquery(&self, env: &Env, values: &[Expr], relation: &Relation) -> SparkResult<TypedExpr> {
+        let mut values = self.exprs(env, values)?;
+        let mut node = self.inner(env, relation)?;
+        let columns = node.scope.columns.clone();
+        if columns.len() != values.len() {
+            let list = |all: Vec<String>| all.iter().map(quote_sql).collect::<Vec<_>>().join(", ");
+            return Err(SparkError::new("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH")
+                .param("sqlExpr", quote_sql("IN"))
+                .param("leftLength", values.len())
+                .param("rightLength", columns.len())
+                .param("leftColumns", list(values.iter().map(|v| v.sql.to_string()).collect()))
+                .param("rightColumns", list(columns.iter().map(|c| c.name.to_string()).collect())));
+        }
+        let nullable = values.iter().any(|v| v.nullable) || columns.iter().any(|c| c.nullable);
+        let text = SqlText::concat([
+            "(".into(),
+            values.first().map(|v| v.sql.clone()).unwrap_or_else(|| "".into()),
+            " IN (listquery()))".into(),
+        ]);
+        // Both sides in their common types.
+        let mut targets = vec![];
+        for (v, c) in values.iter_mut().zip(&columns) {
+            let to = common_type(&v.data_type, &c.data_type, self.ansi()).ok_or_else(|| {
+                SparkError::new("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH")
+                    .param("sqlExpr", quote_sql("IN"))
+                    .param("mismatchedColumns", format!("{}:{}", v.sql, c.name))
+                    .param("leftType", quote_sql(v.data_type.sql()))
+                    .param("rightType", quote_sql(c.data_type.sql()))
+            })?;
+            if !v.data_type.same_type(&to) {
+                *v = cast(self.facts(), v.clone(), &to)?;
+            }
+            targets.push(to);
+        }
+        self.cast_columns(&mut node, &targets)?;
+        let expr = match <[TypedExpr; 1]>::try_from(values) {
+            Ok([value]) => {
+                let subquery = self.as_subquery(&mut node)?;
+                DfExpr::InSubquery(InSubquery::new(Box::new(value.expr), subquery, false))
+            }
+            Err(values) => {
+                // Several columns: equal in all of them.
+                let columns = node.scope.columns.clone();
+                let equal = values
+                    .into_iter()
+                    .zip(&columns)
+                    .map(|(v, c)| to_outer(v.expr, env).eq(crate::scope::column_expr(c.slot)));
+                let all = datafusion::logical_expr::utils::conjunction(equal)
+                    .ok_or_else(|| SparkError::internal("IN without columns"))?;
+                node.over(|plan| {
+                    Ok(datafusion::logical_expr::LogicalPlan::Filter(datafusion::logical_expr::Filter::try_new(
+                        all, plan,
+                    )?))
+                })?;
+                let subquery = self.as_subquery(&mut node)?;
+                DfExpr::Exists(Exists { subquery, negated: false })
+            }
+        };
+        Ok(TypedExpr::new(expr, DataType::Boolean, nullable, text))
+    }
+
+    /// The node's plan as DataFusion's sub-query.
+    pub fn as_subquery(&self, node: &mut Node) -> SparkResult<Subquery> {
+        let subquery = node.exact(&|| self.fresh())?;
+        let outer_ref_columns = subquery.all_out_ref_exprs();
+        Ok(Subquery { subquery, outer_ref_columns, spans: Spans::new() })
+    }
+}
+
+/// Columns of the query around as outer references, for a condition put inside the sub-query.
+fn to_outer(e: DfExpr, env: &Env) -> DfExpr {
+    use datafusion::common::tree_node::{Transformed, TreeNode};
+    let moved = e.clone().transform_up(|e| {
+        Ok(match &e {
+            DfExpr::Column(c) => {
+                let slot = crate::scope::column_id(&c.name);
+                match env.scope.columns.iter().chain(&env.scope.hidden).find(|s| Some(s.slot) == slot) {
+                    Some(column) => Transformed::yes(crate::names::outer_column(column).expr),
+                    None => Transformed::no(e),
+                }
+            }
+            _ => Transformed::no(e),
+        })
+    });
+    moved.map(|t| t.data).unwrap_or(e)
+}

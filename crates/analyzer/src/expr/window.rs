@@ -1,0 +1,254 @@
+//! `function OVER (PARTITION BY … ORDER BY … frame)`.
+//!
+//! The function's builder gives an expression with aggregate or window calls in it; here each gets
+//! the partitioning, order and frame. `crate::window` later takes them out of the expression.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::{
+    Expr as DfExpr, WindowFrame as DfFrame, WindowFrameBound as DfBound, WindowFrameUnits, WindowFunctionDefinition,
+};
+use vonk_common::error::quote_sql;
+use vonk_common::{Origin, SparkError, SparkResult};
+use vonk_expr::{Body, SqlText, TypedExpr, spark_error};
+use vonk_plan::expr::{ExprKind, FrameBound, WindowExpr, WindowFrame};
+use vonk_plan::types::DataType;
+
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::expr::order::SortKey;
+
+/// Functions that look at ranks: their frame is fixed.
+const ROWS_TO_CURRENT: [&str; 5] = ["row_number", "rank", "dense_rank", "percent_rank", "ntile"];
+
+impl Analyzer {
+    pub fn window(&self, env: &Env, w: &WindowExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {
+        let partition = self.exprs(env, &w.partition_by)?;
+        let order: SparkResult<Vec<_>> =
+            w.order_by.iter().map(|o| SortKey::new(self.expr(env, &o.child)?, o)).collect();
+        let order = order?;
+        let not_a_window =
+            |sql: String| SparkError::new("UNSUPPORTED_EXPR_FOR_WINDOW").param("sqlExpr", sql).at(at.cloned());
+        let ExprKind::Function(call) = &w.function.kind else {
+            let text = self.expr(env, &w.function)?.quoted_sql();
+            return Err(not_a_window(text));
+        };
+        let Some(spec) = self.builtin(&call.name) else {
+            return Err(self.unresolved_routine(&call.name, w.function.origin.as_ref()));
+        };
+        let name = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
+        let ctx = self.fn_context(&name, w.function.origin.as_ref());
+        let is_window = matches!(spec.body, Body::Window(_));
+        let function = match spec.body {
+            Body::Aggregate(build) => {
+                let data = self.aggregate_data(env, spec, call)?;
+                if call.distinct {
+                    let text = SqlText::call(&name, data.args.iter().map(|a| a.sql.clone()));
+                    return Err(SparkError::new("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED")
+                        .param("windowExpr", quote_sql(text))
+                        .at(at.cloned()));
+                }
+                self.finish_aggregate(&ctx, data, build)?
+            }
+            Body::Window(build) => build(&ctx, self.aggregate_data(env, spec, call)?)?,
+            _ => return Err(not_a_window(self.expr(env, &w.function)?.quoted_sql())),
+        };
+        if is_window && order.is_empty() && spec.name != "nth_value" {
+            return Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_ORDER_BY")
+                .param("funcName", quote_sql(format!("{name}()")))
+                .at(at.cloned()));
+        }
+        let frame = self.frame(env, w.frame.as_ref(), &name, is_window, &order)?;
+        let partition_by: Vec<DfExpr> = partition.iter().map(|p| p.expr.clone()).collect();
+        let order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
+        let over = |mut f: WindowFunction| {
+            f.params.partition_by = partition_by.clone();
+            f.params.order_by = order_by.clone();
+            f.params.window_frame = frame.frame.clone();
+            Transformed::yes(DfExpr::WindowFunction(Box::new(f)))
+        };
+        let expr = function
+            .expr
+            .clone()
+            .transform_up(|e| {
+                Ok(match e {
+                    DfExpr::AggregateFunction(a) => {
+                        let fun = WindowFunctionDefinition::AggregateUDF(a.func);
+                        let mut f = WindowFunction::new(fun, a.params.args);
+                        f.params.filter = a.params.filter;
+                        f.params.null_treatment = a.params.null_treatment;
+                        over(f)
+                    }
+                    DfExpr::WindowFunction(f) => over(*f),
+                    other => Transformed::no(other),
+                })
+            })
+            .map_err(spark_error)?
+            .data;
+        let mut text = vec![];
+        if !partition.is_empty() {
+            let names: Vec<_> = partition.iter().map(|p| p.sql.to_string()).collect();
+            text.push(format!("PARTITION BY {}", names.join(", ")));
+        }
+        if !order.is_empty() {
+            let keys: Vec<_> = order.iter().map(SortKey::text).collect();
+            text.push(format!("ORDER BY {}", keys.join(", ")));
+        }
+        text.push(frame.text);
+        let mut out = function;
+        out.expr = expr;
+        out.foldable = false;
+        out.sql = SqlText::concat([out.sql.clone(), format!(" OVER ({})", text.join(" ")).into()]);
+        out.name = None;
+        Ok(out)
+    }
+
+    fn frame(
+        &self,
+        env: &Env,
+        given: Option<&WindowFrame>,
+        name: &str,
+        is_window: bool,
+        order: &[SortKey],
+    ) -> SparkResult<Frame> {
+        let unbounded = |rows: bool, to_end: bool| {
+            let units = if rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+            let end = if to_end { following(ScalarValue::UInt64(None)) } else { DfBound::CurrentRow };
+            Frame {
+                frame: DfFrame::new_bounds(units, preceding(ScalarValue::UInt64(None)), end),
+                text: format!(
+                    "{} BETWEEN UNBOUNDED PRECEDING AND {}",
+                    if rows { "ROWS" } else { "RANGE" },
+                    if to_end { "UNBOUNDED FOLLOWING" } else { "CURRENT ROW" }
+                ),
+            }
+        };
+        if ROWS_TO_CURRENT.contains(&name) {
+            return Ok(unbounded(true, false));
+        }
+        let Some(w) = given else {
+            return Ok(match name {
+                "cume_dist" => unbounded(false, false),
+                "lead" | "lag" if is_window => Frame {
+                    text: "ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING"
+                        .replace("1 FOLLOWING", if name == "lag" { "-1 FOLLOWING" } else { "1 FOLLOWING" }),
+                    ..unbounded(true, true)
+                },
+                _ if order.is_empty() => unbounded(true, true),
+                _ => unbounded(false, false),
+            });
+        };
+        if !w.rows && order.is_empty() && !is_unbounded(w) {
+            return Err(
+                SparkError::new("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER").param("sqlExpr", quote_sql(name))
+            );
+        }
+        let offsets = [&w.lower, &w.upper].into_iter().any(|b| matches!(b, FrameBound::Value(_)));
+        if !w.rows && offsets && order.len() > 1 {
+            return Err(SparkError::new("DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER")
+                .param("sqlExpr", quote_sql(name))
+                .param("orderSpec", order.iter().map(SortKey::text).collect::<Vec<_>>().join(", ")));
+        }
+        let (start, start_text) = self.bound(env, &w.lower, w.rows, order)?;
+        let (end, end_text) = self.bound(env, &w.upper, w.rows, order)?;
+        let units = if w.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+        Ok(Frame {
+            frame: DfFrame::new_bounds(units, start, end),
+            text: format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" }),
+        })
+    }
+
+    fn bound(&self, env: &Env, b: &FrameBound, rows: bool, order: &[SortKey]) -> SparkResult<(DfBound, String)> {
+        Ok(match b {
+            FrameBound::UnboundedPreceding => (preceding(ScalarValue::UInt64(None)), "UNBOUNDED PRECEDING".into()),
+            FrameBound::UnboundedFollowing => (following(ScalarValue::UInt64(None)), "UNBOUNDED FOLLOWING".into()),
+            FrameBound::CurrentRow => (DfBound::CurrentRow, "CURRENT ROW".into()),
+            FrameBound::Value(e) => {
+                let value = self.expr(env, e)?;
+                let text = format!("{} FOLLOWING", value.sql);
+                if !value.foldable {
+                    return Err(SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WITHOUT_FOLDABLE")
+                        .param("sqlExpr", value.quoted_sql())
+                        .param("location", "lower")
+                        .param("expression", value.quoted_sql()));
+                }
+                if rows {
+                    let n = value.constant_i64("window frame", "bound")?.unwrap_or(0);
+                    let offset = ScalarValue::UInt64(Some(n.unsigned_abs()));
+                    return Ok(match n {
+                        0 => (DfBound::CurrentRow, text),
+                        n if n < 0 => (preceding(offset), text),
+                        _ => (following(offset), text),
+                    });
+                }
+                let Some(key) = order.first() else { return Err(SparkError::internal("range frame without order")) };
+                let negative = self.is_negative(&value)?;
+                let size = if negative { self.negated(value)? } else { value };
+                let offset = self.range_offset(size, &key.value.data_type)?;
+                (if negative { preceding(offset) } else { following(offset) }, text)
+            }
+        })
+    }
+
+    fn is_negative(&self, value: &TypedExpr) -> SparkResult<bool> {
+        Ok(value.constant()?.is_some_and(|v| match v {
+            ScalarValue::IntervalYearMonth(Some(m)) => m < 0,
+            ScalarValue::DurationMicrosecond(Some(d)) => d < 0,
+            ScalarValue::IntervalMonthDayNano(Some(i)) => i.months < 0 || i.days < 0 || i.nanoseconds < 0,
+            v => v.to_string().starts_with('-'),
+        }))
+    }
+
+    fn negated(&self, value: TypedExpr) -> SparkResult<TypedExpr> {
+        let v = value.constant()?.ok_or_else(|| SparkError::internal("frame bound"))?;
+        let mut out = value;
+        out.expr = DfExpr::Literal(v.arithmetic_negate().map_err(spark_error)?, None);
+        Ok(out)
+    }
+
+    /// The offset in a type that DataFusion can add to the ordering key.
+    fn range_offset(&self, size: TypedExpr, key: &DataType) -> SparkResult<ScalarValue> {
+        let constant = |e: TypedExpr| e.constant()?.ok_or_else(|| SparkError::internal("frame bound"));
+        match (key, &size.data_type) {
+            (k, s) if k.is_numeric() && s.is_numeric() => constant(vonk_expr::cast::cast(self.facts(), size, k)?),
+            (DataType::Date, s) if s.is_integral() => {
+                let days = size.constant_i64("window frame", "bound")?.unwrap_or(0);
+                let days = i32::try_from(days).map_err(|_| SparkError::internal("frame of too many days"))?;
+                Ok(ScalarValue::new_interval_mdn(0, days, 0))
+            }
+            (k, s) if k.is_datetime() && (s.is_ansi_interval() || *s == DataType::CalendarInterval) => {
+                Ok(match constant(size)? {
+                    ScalarValue::IntervalYearMonth(Some(m)) => ScalarValue::new_interval_mdn(m, 0, 0),
+                    ScalarValue::DurationMicrosecond(Some(d)) => {
+                        ScalarValue::new_interval_mdn(0, 0, d.saturating_mul(1000))
+                    }
+                    other => other,
+                })
+            }
+            (k, s) => Err(SparkError::new("DATATYPE_MISMATCH.RANGE_FRAME_INVALID_TYPE")
+                .param("sqlExpr", size.quoted_sql())
+                .param("orderSpecType", quote_sql(k.sql()))
+                .param("valueBoundaryType", quote_sql(s.sql()))),
+        }
+    }
+}
+
+struct Frame {
+    frame: DfFrame,
+    text: String,
+}
+
+fn preceding(v: ScalarValue) -> DfBound {
+    DfBound::Preceding(v)
+}
+
+fn following(v: ScalarValue) -> DfBound {
+    DfBound::Following(v)
+}
+
+fn is_unbounded(w: &WindowFrame) -> bool {
+    matches!(w.lower, FrameBound::UnboundedPreceding) && matches!(w.upper, FrameBound::UnboundedFollowing)
+}

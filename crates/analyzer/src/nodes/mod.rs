@@ -1,0 +1,5 @@
+//! Logical operators that DataFusion does not have. Their physical operators are the engine's.
+
+pub mod generate;
+pub mod sample;
+pub mod tail;

@@ -1,0 +1,35 @@
+//! `AS t`, `AS t(a, b)` and `DataFrame.alias`: new qualifiers and names, nothing else.
+
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
+
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::scope::{Scope, ScopeColumn};
+
+impl Analyzer {
+    pub fn alias(&self, node: Node, alias: &str, qualifier: &[String], columns: &[String]) -> SparkResult<Node> {
+        let mut scope = node.scope.qualified(qualifier.iter().cloned().chain([alias.to_string()]).collect::<Vec<_>>());
+        if !columns.is_empty() {
+            scope = self.renamed(&scope, columns)?;
+        }
+        Ok(node.with_scope(scope).sealed())
+    }
+
+    /// The columns under new names, one for each.
+    pub fn renamed(&self, scope: &Scope, names: &[String]) -> SparkResult<Scope> {
+        if names.len() != scope.columns.len() {
+            let shown = names.iter().map(|n| quote_id([n])).collect::<Vec<_>>().join(", ");
+            return Err(SparkError::new("ASSIGNMENT_ARITY_MISMATCH")
+                .param("numExpr", scope.columns.len())
+                .param("numTarget", names.len())
+                .param("targetNames", shown));
+        }
+        let columns = scope.columns.iter().zip(names).map(|(c, name)| ScopeColumn {
+            id: self.fresh(),
+            name: name.as_str().into(),
+            ..c.clone()
+        });
+        Ok(Scope::new(columns.collect()))
+    }
+}

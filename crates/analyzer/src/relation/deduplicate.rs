@@ -1,0 +1,47 @@
+//! DISTINCT and `dropDuplicates`.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Distinct, DistinctOn, LogicalPlan};
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::types::DataType;
+
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::scope::column_expr;
+
+impl Analyzer {
+    pub fn distinct(&self, mut node: Node) -> SparkResult<Node> {
+        let plan = node.exact(&|| self.fresh())?;
+        if let Some(c) = node.scope.columns.iter().find(|c| matches!(c.data_type, DataType::Variant)) {
+            return Err(SparkError::new("UNSUPPORTED_FEATURE.SET_OPERATION_ON_VARIANT_TYPE")
+                .param("colName", vonk_common::error::quote_id([&*c.name]))
+                .param("dataType", vonk_common::error::quote_sql(c.data_type.sql())));
+        }
+        let scope = node.scope.clone();
+        if scope.columns.is_empty() {
+            return Ok(node);
+        }
+        let plan = LogicalPlan::Distinct(Distinct::All(plan));
+        Ok(Node::new(plan, crate::scope::Scope::new(scope.columns.clone())))
+    }
+
+    /// The first row of each group of rows that agree in the columns; all columns if none are named.
+    pub fn deduplicate(&self, mut node: Node, columns: Option<&[String]>) -> SparkResult<Node> {
+        let Some(names) = columns else { return self.distinct(node) };
+        let case = self.case_sensitive();
+        let mut on = vec![];
+        for name in names {
+            let before = on.len();
+            on.extend(node.scope.named(name, case).filter(|(hidden, _)| !hidden).map(|(_, c)| column_expr(c.slot)));
+            if on.len() == before {
+                return Err(self.unresolved_column(&node.scope, std::slice::from_ref(name), None));
+            }
+        }
+        let plan = node.exact(&|| self.fresh())?;
+        let select = node.scope.columns.iter().map(|c| column_expr(c.slot)).collect();
+        let distinct = DistinctOn::try_new(on, select, None, Arc::clone(&plan)).map_err(vonk_expr::spark_error)?;
+        let scope = crate::scope::Scope::new(node.scope.columns.clone());
+        Ok(Node::new(LogicalPlan::Distinct(Distinct::On(distinct)), scope))
+    }
+}

@@ -1,0 +1,37 @@
+//! WHERE and `DataFrame.filter`.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Filter, LogicalPlan};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_plan::Expr;
+
+use super::Outer;
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::expr::call::{contains_aggregate, contains_window};
+use crate::node::Node;
+
+impl Analyzer {
+    pub fn filter(&self, node: Node, condition: &Expr, outer: Outer) -> SparkResult<Node> {
+        let env = Env::of(&node, outer).reaching(&node);
+        let condition = self.condition(&env, condition)?;
+        if contains_aggregate(&condition.expr) || contains_window(&condition.expr) {
+            let window = contains_window(&condition.expr);
+            let class = if window { "_LEGACY_ERROR_TEMP_1034" } else { "INVALID_WHERE_CONDITION" };
+            return Err(SparkError::new(class)
+                .param("condition", condition.quoted_sql())
+                .param("clauseName", "WHERE")
+                .param("expressionList", condition.sql.to_string())
+                .at(condition.origin.clone()));
+        }
+        self.keep(node, condition)
+    }
+
+    /// Keeps the rows for which the typed condition holds.
+    pub fn keep(&self, mut node: Node, condition: TypedExpr) -> SparkResult<Node> {
+        node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(condition.expr, Arc::clone(&plan))?)))?;
+        Ok(node)
+    }
+}

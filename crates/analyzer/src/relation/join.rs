@@ -1,0 +1,246 @@
+//! Joins: ON, USING, NATURAL, semi, anti, cross, and LATERAL.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datafusion::common::{JoinConstraint, JoinType, NullEquality, Spans};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Case, Expr as DfExpr, Join as DfJoin, LogicalPlan, Subquery};
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::cast;
+use vonk_expr::coercion::common_type;
+use vonk_expr::spark_error;
+use vonk_plan::relation::{Join, JoinCondition, JoinKind};
+use vonk_plan::types::DataType;
+
+use super::Outer;
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::expr::call::{contains_aggregate, contains_window};
+use crate::node::Node;
+use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
+
+impl Analyzer {
+    pub fn join(&self, j: &Join, outer: Outer) -> SparkResult<Node> {
+        let left = self.relation(&j.left, outer)?;
+        let right = if j.lateral {
+            let around = Env::of(&left, outer);
+            self.relation(&j.right, Some(&Rc::new(around)))?
+        } else {
+            self.relation(&j.right, outer)?
+        };
+        let names = match &j.condition {
+            JoinCondition::None => return self.join_on(left, right, j.kind, None, j.lateral, outer),
+            JoinCondition::On(e) => return self.join_on(left, right, j.kind, Some(e), j.lateral, outer),
+            JoinCondition::Using(names) => names.clone(),
+            JoinCondition::Natural => self.common_names(&left.scope, &right.scope),
+        };
+        self.join_using(left, right, j.kind, &names, j.lateral)
+    }
+
+    fn common_names(&self, left: &Scope, right: &Scope) -> Vec<String> {
+        let case = self.case_sensitive();
+        let shared = left.columns.iter().filter(|l| right.named(&l.name, case).any(|(hidden, _)| !hidden));
+        shared.map(|c| c.name.to_string()).collect()
+    }
+
+    fn join_on(
+        &self,
+        left: Node,
+        right: Node,
+        kind: JoinKind,
+        condition: Option<&vonk_plan::Expr>,
+        lateral: bool,
+        outer: Outer,
+    ) -> SparkResult<Node> {
+        let both = beside(&left.scope, &right.scope);
+        let condition = match condition {
+            None => None,
+            Some(e) => {
+                let env = Env::new(Arc::new(both), outer);
+                let typed = self.expr(&env, e)?;
+                if typed.data_type != DataType::Boolean && typed.data_type != DataType::Null {
+                    return Err(SparkError::new("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE")
+                        .param("joinCondition", typed.quoted_sql())
+                        .param("conditionType", vonk_common::error::quote_sql(typed.data_type.sql()))
+                        .at(e.origin.clone()));
+                }
+                let typed = self.boolean(typed)?;
+                if contains_aggregate(&typed.expr) || contains_window(&typed.expr) {
+                    return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
+                        .param("invalidExprSqls", typed.quoted_sql())
+                        .at(e.origin.clone()));
+                }
+                Some(typed.expr)
+            }
+        };
+        let (left_scope, right_scope) = (left.scope.clone(), right.scope.clone());
+        let plan = self.join_plan(left, right, kind, condition, lateral)?;
+        Ok(Node::new(plan, after(&left_scope, &right_scope, kind)))
+    }
+
+    fn join_using(
+        &self,
+        left: Node,
+        right: Node,
+        kind: JoinKind,
+        names: &[String],
+        lateral: bool,
+    ) -> SparkResult<Node> {
+        let mut conditions = vec![];
+        let mut pairs = vec![];
+        for name in names {
+            let l = self.using_column(&left.scope, name, "left")?;
+            let r = self.using_column(&right.scope, name, "right")?;
+            let to = common_type(&l.data_type, &r.data_type, self.ansi()).ok_or_else(|| {
+                SparkError::new("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES")
+                    .param("sqlExpr", vonk_common::error::quote_sql(format!("({} = {})", l.name, r.name)))
+                    .param("left", vonk_common::error::quote_sql(l.data_type.sql()))
+                    .param("right", vonk_common::error::quote_sql(r.data_type.sql()))
+            })?;
+            let as_common = |c: &ScopeColumn| -> SparkResult<DfExpr> {
+                if c.data_type.same_type(&to) {
+                    Ok(column_expr(c.slot))
+                } else {
+                    Ok(cast(self.facts(), c.typed(), &to)?.expr)
+                }
+            };
+            let (le, re) = (as_common(&l)?, as_common(&r)?);
+            conditions.push(le.clone().eq(re.clone()));
+            pairs.push((l, r, le, re, to));
+        }
+        let (left_scope, right_scope) = (left.scope.clone(), right.scope.clone());
+        let plan = self.join_plan(left, right, kind, conjunction(conditions), lateral)?;
+        let all = after(&left_scope, &right_scope, kind);
+        let semi = matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
+        let mut shown = vec![];
+        let mut hidden = all.hidden.clone();
+        let mut computed = vec![];
+        let is_key = |c: &ScopeColumn| pairs.iter().any(|(l, r, ..)| c.id == l.id || c.id == r.id);
+        for (l, r, le, re, to) in &pairs {
+            let found = |id| all.columns.iter().find(|c| c.id == id).cloned();
+            match kind {
+                JoinKind::Right => {
+                    shown.extend(found(r.id));
+                    hidden.extend(found(l.id));
+                }
+                JoinKind::Full => {
+                    let id = self.fresh();
+                    let first = Case::new(
+                        None,
+                        vec![(Box::new(le.clone().is_not_null()), Box::new(le.clone()))],
+                        Some(Box::new(re.clone())),
+                    );
+                    computed.push((id, DfExpr::Case(first), to.clone()));
+                    shown.push(ScopeColumn::new(id, l.name.clone(), to.clone(), true));
+                    hidden.extend(found(l.id));
+                    hidden.extend(found(r.id));
+                }
+                _ => {
+                    shown.extend(found(l.id));
+                    if !semi {
+                        hidden.extend(found(r.id));
+                    }
+                }
+            }
+        }
+        shown.extend(all.columns.iter().filter(|c| !is_key(c)).cloned());
+        let mut node = Node::new(plan, all);
+        node.compute(computed)?;
+        Ok(node.with_scope(Scope::with_hidden(shown, hidden)))
+    }
+
+    fn using_column(&self, scope: &Scope, name: &str, side: &str) -> SparkResult<ScopeColumn> {
+        let case = self.case_sensitive();
+        let mut found: Vec<ScopeColumn> = vec![];
+        for (_, c) in scope.named(name, case).filter(|(hidden, _)| !hidden) {
+            if !found.iter().any(|f| f.id == c.id) {
+                found.push(c.clone());
+            }
+        }
+        let all = || {
+            let names: Vec<_> = scope.columns.iter().map(|c| quote_id([&*c.name])).collect();
+            names.join(", ")
+        };
+        match (found.len(), found.pop()) {
+            (1, Some(c)) => Ok(c),
+            (0, _) => Err(SparkError::new("UNRESOLVED_USING_COLUMN_FOR_JOIN")
+                .param("colName", quote_id([name]))
+                .param("side", side)
+                .param("suggestion", all())),
+            (_, last) => Err(SparkError::new("AMBIGUOUS_REFERENCE")
+                .param("name", quote_id([name]))
+                .param("referenceNames", format!("[{}]", last.map(|c| quote_id(c.full_name())).unwrap_or_default()))),
+        }
+    }
+
+    pub fn join_plan(
+        &self,
+        mut left: Node,
+        mut right: Node,
+        kind: JoinKind,
+        condition: Option<DfExpr>,
+        lateral: bool,
+    ) -> SparkResult<LogicalPlan> {
+        let join_type = match kind {
+            JoinKind::Inner | JoinKind::Cross => JoinType::Inner,
+            JoinKind::Left => JoinType::Left,
+            JoinKind::Right => JoinType::Right,
+            JoinKind::Full => JoinType::Full,
+            JoinKind::LeftSemi => JoinType::LeftSemi,
+            JoinKind::LeftAnti => JoinType::LeftAnti,
+        };
+        let mut right_plan = right.plan()?;
+        if lateral {
+            let outer_ref_columns = right_plan.all_out_ref_exprs();
+            if !outer_ref_columns.is_empty() {
+                let subquery = Subquery { subquery: right_plan, outer_ref_columns, spans: Spans::new() };
+                right_plan = Arc::new(LogicalPlan::Subquery(subquery));
+            }
+        }
+        let join = DfJoin::try_new(
+            left.plan()?,
+            right_plan,
+            vec![],
+            condition,
+            join_type,
+            JoinConstraint::On,
+            NullEquality::NullEqualsNothing,
+            false,
+        );
+        Ok(LogicalPlan::Join(join.map_err(spark_error)?))
+    }
+}
+
+/// The columns of both sides.
+pub fn beside(left: &Scope, right: &Scope) -> Scope {
+    let columns = left.columns.iter().chain(&right.columns).cloned().collect();
+    let hidden = left.hidden.iter().chain(&right.hidden).cloned().collect();
+    Scope::with_hidden(columns, hidden)
+}
+
+/// What is seen after a join, with the nullability that the kind of join gives.
+fn after(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {
+    let (l, r) = match kind {
+        JoinKind::Left => (false, true),
+        JoinKind::Right => (true, false),
+        JoinKind::Full => (true, true),
+        _ => (false, false),
+    };
+    let with = |columns: &[ScopeColumn], null: bool| -> Vec<ScopeColumn> {
+        columns.iter().map(|c| ScopeColumn { nullable: c.nullable || null, ..c.clone() }).collect()
+    };
+    let mut columns = with(&left.columns, l);
+    let mut hidden = with(&left.hidden, l);
+    if !matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti) {
+        columns.extend(with(&right.columns, r));
+        hidden.extend(with(&right.hidden, r));
+    }
+    Scope::with_hidden(columns, hidden)
+}
+
+/// Whether a list of names has the name.
+pub fn contains_name(names: &[String], name: &str, case: bool) -> bool {
+    names.iter().any(|n| same_name(n, name, case))
+}

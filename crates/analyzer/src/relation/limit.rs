@@ -1,0 +1,72 @@
+//! LIMIT, OFFSET and `tail`.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr as DfExpr, Limit, LogicalPlan};
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::Expr;
+
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::nodes::tail::Tail;
+
+impl Analyzer {
+    pub fn limit(&self, mut node: Node, limit: &Expr) -> SparkResult<Node> {
+        let n = self.row_count("limit", limit)?;
+        node.over(|input| {
+            Ok(LogicalPlan::Limit(Limit { skip: None, fetch: Some(literal(n)), input: Arc::clone(&input) }))
+        })?;
+        Ok(node)
+    }
+
+    pub fn offset(&self, mut node: Node, offset: &Expr) -> SparkResult<Node> {
+        let n = self.row_count("offset", offset)?;
+        node.over(|input| {
+            Ok(LogicalPlan::Limit(Limit { skip: Some(literal(n)), fetch: None, input: Arc::clone(&input) }))
+        })?;
+        Ok(node)
+    }
+
+    /// The last rows.
+    pub fn tail(&self, mut node: Node, n: i64) -> SparkResult<Node> {
+        let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
+        node.over(|input| Ok(Tail::over(input, n)))?;
+        Ok(node)
+    }
+
+    fn row_count(&self, name: &str, e: &Expr) -> SparkResult<i64> {
+        let value = self.constant(e).map_err(|err| match err.class().starts_with("UNRESOLVED_COLUMN") {
+            true => self.not_foldable(name, "expression").at(e.origin.clone()),
+            false => err,
+        })?;
+        let bad = |class: &str| {
+            SparkError::new(format!("INVALID_LIMIT_LIKE_EXPRESSION.{class}"))
+                .param("name", name)
+                .param("expr", value.quoted_sql())
+                .at(e.origin.clone())
+        };
+        if !value.foldable {
+            return Err(bad("IS_UNFOLDABLE"));
+        }
+        if !value.data_type.is_integral() || value.data_type == vonk_plan::types::DataType::Long {
+            return Err(bad("DATA_TYPE").param("dataType", quote_sql(value.data_type.sql())));
+        }
+        match value.constant_i64(name, "rows")? {
+            None => Err(bad("IS_NULL")),
+            Some(n) if n < 0 => Err(bad("IS_NEGATIVE").param("v", n)),
+            Some(n) => Ok(n),
+        }
+    }
+
+    fn not_foldable(&self, name: &str, text: &str) -> SparkError {
+        SparkError::new("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE")
+            .param("name", name)
+            .param("expr", quote_sql(text))
+    }
+}
+
+fn literal(n: i64) -> Box<DfExpr> {
+    Box::new(DfExpr::Literal(ScalarValue::Int64(Some(n)), None))
+}

@@ -1,0 +1,145 @@
+//! Relations: one file per kind, one match over all.
+
+use std::rc::Rc;
+
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::{Relation, RelationKind};
+
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::node::Node;
+
+pub mod aggregate;
+pub mod alias;
+pub mod columns;
+pub mod deduplicate;
+pub mod filter;
+pub mod hint;
+pub mod join;
+pub mod lateral_view;
+pub mod limit;
+pub mod local;
+pub mod na;
+pub mod pipe;
+pub mod pivot;
+pub mod project;
+pub mod range;
+pub mod repartition;
+pub mod sample;
+pub mod select;
+pub mod set_operation;
+pub mod sort;
+pub mod source;
+pub mod table_function;
+pub mod to_schema;
+pub mod unpivot;
+pub mod values;
+pub mod with;
+
+/// The query around a sub-query.
+pub type Outer<'a> = Option<&'a Rc<Env>>;
+
+impl Analyzer {
+    /// Analyses a relation. What its columns are called is remembered under its plan id.
+    pub fn relation(&self, r: &Relation, outer: Outer) -> SparkResult<Node> {
+        let mut node = self.relation_kind(r, outer).map_err(|e| e.at(r.origin.clone()))?;
+        if let Some(source) = self.resolver().cached(r) {
+            node = self.substitute(node, source)?;
+        }
+        if let Some(id) = r.plan_id {
+            self.register(id, &node.scope);
+        }
+        Ok(node)
+    }
+
+    fn relation_kind(&self, r: &Relation, outer: Outer) -> SparkResult<Node> {
+        match &r.kind {
+            RelationKind::OneRow => self.one_row(),
+            RelationKind::Table { name, options, time_travel, .. } => {
+                self.table(name, options, time_travel.as_ref(), outer)
+            }
+            RelationKind::TableIdentifier { name, options } => {
+                let name = self.identifier(name)?;
+                self.table(&name, options, None, outer)
+            }
+            RelationKind::DataSource(source) => self.source(self.resolver().data_source(source)?),
+            RelationKind::Local { data, schema } => self.local(data.as_deref(), schema.as_ref()),
+            RelationKind::CachedLocal { .. } => Err(SparkError::internal("an artifact was not put in place")),
+            RelationKind::CachedRemote { id } => self.source(self.resolver().cached_remote(id)?),
+            RelationKind::Values(rows) => self.values(rows, outer),
+            RelationKind::Range { start, end, step, partitions } => self.range(*start, *end, *step, *partitions),
+            RelationKind::TableFunction(call) => self.table_function(call, r.origin.as_ref(), outer),
+            RelationKind::Udtf(_) => Err(SparkError::unsupported("Python table functions")),
+            RelationKind::Command(command) => self.command_rows(command),
+            RelationKind::Sql { .. } => Err(SparkError::internal("SQL text was not parsed")),
+
+            RelationKind::Project { input, exprs } => self.project(self.relation(input, outer)?, exprs, outer),
+            RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
+            RelationKind::Aggregate(a) => self.aggregate(a, &[], outer),
+            RelationKind::Select(s) => self.select(s, &[], outer),
+            RelationKind::Sort { input, order, global } => self.sort(input, order, *global, outer),
+            RelationKind::SortAll { input, ascending, nulls_first } => {
+                self.sort_all(input, *ascending, *nulls_first, outer)
+            }
+            RelationKind::Limit { input, limit } => self.limit(self.relation(input, outer)?, limit),
+            RelationKind::Offset { input, offset } => self.offset(self.relation(input, outer)?, offset),
+            RelationKind::Tail { input, limit } => self.tail(self.relation(input, outer)?, *limit),
+            RelationKind::Distinct { input } => self.distinct(self.relation(input, outer)?),
+            RelationKind::Deduplicate { input, columns, .. } => {
+                self.deduplicate(self.relation(input, outer)?, columns.as_deref())
+            }
+            RelationKind::Sample(s) => self.sample(s, outer),
+            RelationKind::Alias { input, alias, qualifier, columns } => {
+                self.alias(self.relation(input, outer)?, alias, qualifier, columns)
+            }
+            RelationKind::Repartition { input, partitions, shuffle } => {
+                self.repartition(self.relation(input, outer)?, *partitions, *shuffle)
+            }
+            RelationKind::RepartitionBy { input, exprs, partitions } => {
+                self.repartition_by(self.relation(input, outer)?, exprs, *partitions, outer)
+            }
+            RelationKind::ToDf { input, names } => self.to_df(self.relation(input, outer)?, names),
+            RelationKind::RenameColumns { input, renames } => {
+                self.rename_columns(self.relation(input, outer)?, renames)
+            }
+            RelationKind::WithColumns { input, columns } => {
+                self.with_columns(self.relation(input, outer)?, columns, outer)
+            }
+            RelationKind::Drop { input, columns, names } => {
+                self.drop_columns(self.relation(input, outer)?, columns, names)
+            }
+            RelationKind::ToSchema { input, schema } => self.to_schema(self.relation(input, outer)?, schema),
+            RelationKind::Hint { input, name, parameters } => {
+                self.hint(name, parameters)?;
+                self.relation(input, outer)
+            }
+            RelationKind::Unpivot(u) => self.unpivot(u, outer),
+            RelationKind::Pivot(p) => self.pivot(p, outer),
+            RelationKind::LateralView { input, generator, outer: keep, alias, columns } => {
+                let input = self.relation(input, outer)?;
+                self.lateral_view(input, generator, *keep, alias.as_deref(), columns, outer)
+            }
+            RelationKind::CollectMetrics { input, .. } => self.relation(input, outer),
+            RelationKind::WithWatermark { input, .. } => self.relation(input, outer),
+
+            RelationKind::Join(j) => self.join(j, outer),
+            RelationKind::SetOperation(s) => self.set_operation(s, outer),
+            RelationKind::WithRelations { root, references } => self.with_relations(root, references, outer),
+            RelationKind::With { ctes, recursive, body } => self.with(ctes, *recursive, body, outer),
+            RelationKind::Pipe { input, operator } => self.pipe(input, operator, outer),
+
+            RelationKind::FillNa { input, columns, values } => {
+                self.fill_na(self.relation(input, outer)?, columns, values)
+            }
+            RelationKind::DropNa { input, columns, min_non_nulls } => {
+                self.drop_na(self.relation(input, outer)?, columns, *min_non_nulls)
+            }
+            RelationKind::Replace { input, columns, replacements } => {
+                self.replace(self.relation(input, outer)?, columns, replacements)
+            }
+            RelationKind::Ml(m) => self.source(self.resolver().ml(m)?),
+            RelationKind::Unsupported(name) => Err(SparkError::unsupported(name)),
+            _ => Err(SparkError::unsupported("this relation")),
+        }
+    }
+}

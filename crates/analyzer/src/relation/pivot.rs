@@ -1,0 +1,184 @@
+//! PIVOT, as a clause of SQL and as `groupBy(…).pivot(…)`: first the aggregates per group and pivot
+//! value, then each value's row of a group becomes columns.
+
+use datafusion::logical_expr::{Expr as DfExpr, Operator, binary_expr};
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::cast;
+use vonk_expr::{AggregateCall, Body, TypedExpr};
+use vonk_plan::expr::ExprKind;
+use vonk_plan::relation::Pivot;
+use vonk_plan::{Expr, Literal};
+
+use super::Outer;
+use super::project::Item;
+use super::select::has_aggregate;
+use crate::aggregate::Keys;
+use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::node::Node;
+use crate::relation::select::Clauses;
+
+/// A value of the pivot column(s) with the name it gives.
+struct PivotValue {
+    values: Vec<TypedExpr>,
+    name: String,
+}
+
+impl Analyzer {
+    pub fn pivot_dataframe(
+        &self,
+        node: Node,
+        by: &[Expr],
+        column: &Expr,
+        values: &[Literal],
+        aggregates: &[Expr],
+        outer: Outer,
+    ) -> SparkResult<Node> {
+        let env = Env::of(&node, outer);
+        let by = self.items(env.clone(), by)?;
+        let column = self.expr(&env, column)?;
+        if values.is_empty() {
+            return Err(SparkError::unsupported("pivot without values: the engine supplies them"));
+        }
+        let mut all = vec![];
+        for v in values {
+            let typed = TypedExpr::literal(v)?;
+            all.push(PivotValue { name: self.pivot_name(&typed)?, values: vec![typed] });
+        }
+        self.pivot_over(node, &env, by, vec![column], all, aggregates)
+    }
+
+    pub fn pivot(&self, p: &Pivot, outer: Outer) -> SparkResult<Node> {
+        let node = self.relation(&p.input, outer)?;
+        let env = Env::of(&node, outer);
+        let columns = self.exprs(&env, &p.columns)?;
+        let mut values = vec![];
+        for v in &p.values {
+            let (inner, alias) = match &v.kind {
+                ExprKind::Alias { child, names, .. } => (&**child, names.first().cloned()),
+                _ => (v, None),
+            };
+            let parts: Vec<TypedExpr> = match &inner.kind {
+                ExprKind::Function(call)
+                    if columns.len() > 1
+                        && matches!(call.name.as_slice(), [n] if n == "struct" || n == "named_struct") =>
+                {
+                    self.exprs(&env, &call.args)?
+                }
+                _ => vec![self.expr(&env, inner)?],
+            };
+            if let Some(bad) = parts.iter().find(|p| !p.foldable) {
+                return Err(SparkError::new("NON_LITERAL_PIVOT_VALUES").param("expression", bad.quoted_sql()));
+            }
+            let name = match alias {
+                Some(name) => name,
+                None => {
+                    let names: SparkResult<Vec<_>> = parts.iter().map(|p| self.pivot_name(p)).collect();
+                    let names = names?;
+                    match names.as_slice() {
+                        [one] => one.clone(),
+                        several => format!("{{{}}}", several.join(", ")),
+                    }
+                }
+            };
+            values.push(PivotValue { values: parts, name });
+        }
+        // The group is every column that neither the pivot nor an aggregate names.
+        let aggregates = self.items(env.clone(), &p.aggregates)?;
+        let mut used = std::collections::HashSet::new();
+        for item in &aggregates {
+            if !has_aggregate(item) {
+                let sql = item.typed().map(|t| t.sql.to_string()).unwrap_or_default();
+                return Err(SparkError::new("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION")
+                    .param("sqlExpr", quote_sql(sql)));
+            }
+            if let Some(t) = item.typed() {
+                crate::node::columns_of(&t.expr, &mut used);
+            }
+        }
+        for c in &columns {
+            crate::node::columns_of(&c.expr, &mut used);
+        }
+        let by = node.scope.columns.iter().filter(|c| !used.contains(&c.slot)).cloned().map(Item::Column).collect();
+        self.pivot_over(node, &env, by, columns, values, &p.aggregates)
+    }
+
+    fn pivot_over(
+        &self,
+        node: Node,
+        env: &Env,
+        by: Vec<Item>,
+        columns: Vec<TypedExpr>,
+        values: Vec<PivotValue>,
+        aggregates: &[Expr],
+    ) -> SparkResult<Node> {
+        let group = by.len();
+        let mut keys = Keys::default();
+        keys.exprs.extend(by.iter().filter_map(Item::typed));
+        let mut items = by;
+        for c in &columns {
+            let id = self.fresh();
+            items.push(Item::Value(id, c.clone()));
+            keys.add(c.clone());
+        }
+        items.extend(self.items(env.clone(), aggregates)?);
+        let first = self.finish(node, env, Some(keys), items, Clauses::default())?;
+        // The second grouping: the first aggregate of each pivot value, if there is one.
+        let scope = first.scope.clone();
+        let (by, rest) = scope.columns.split_at(group.min(scope.columns.len()));
+        let (pivots, results) = rest.split_at(columns.len().min(rest.len()));
+        let mut items: Vec<Item> = by.iter().cloned().map(Item::Column).collect();
+        let keys = Keys { exprs: by.iter().map(|c| c.typed()).collect(), sets: None };
+        for value in &values {
+            let mut condition: Option<DfExpr> = None;
+            for (p, v) in pivots.iter().zip(&value.values) {
+                let v = if v.data_type.same_type(&p.data_type) {
+                    v.clone()
+                } else {
+                    cast(self.facts(), v.clone(), &p.data_type)?
+                };
+                let same = binary_expr(p.typed().expr, Operator::IsNotDistinctFrom, v.expr);
+                condition = Some(match condition {
+                    Some(c) => c.and(same),
+                    None => same,
+                });
+            }
+            let Some(condition) = condition else { continue };
+            let condition = TypedExpr::new(condition, vonk_plan::types::DataType::Boolean, false, "");
+            for r in results {
+                let call = AggregateCall {
+                    args: vec![r.typed()],
+                    distinct: false,
+                    filter: Some(condition.clone()),
+                    within_group: vec![],
+                    ignore_nulls: false,
+                };
+                let Some(Body::Aggregate(build)) = vonk_functions::lookup("first").map(|s| s.body) else {
+                    return Err(self.unresolved_routine(&["first".to_string()], None));
+                };
+                let mut out = build(&self.fn_context("first", None), call)?;
+                let name = match results.len() {
+                    1 => value.name.clone(),
+                    _ => format!("{}_{}", value.name, r.name),
+                };
+                out.name = Some(name.into());
+                out.nullable = true;
+                out.metadata = None;
+                items.push(Item::Value(self.fresh(), out));
+            }
+        }
+        let env = Env::of(&first, None);
+        self.finish(first, &env, Some(keys), items, Clauses::default())
+    }
+
+    /// The value as a column name: what `CAST(value AS STRING)` gives, `null` for NULL.
+    fn pivot_name(&self, value: &TypedExpr) -> SparkResult<String> {
+        let text = cast(self.facts(), value.clone(), &vonk_plan::types::DataType::STRING)?;
+        Ok(match text.constant()? {
+            Some(v) if v.is_null() => "null".into(),
+            Some(v) => v.to_string(),
+            None => value.output_name(),
+        })
+    }
+}

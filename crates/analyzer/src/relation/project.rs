@@ -1,0 +1,233 @@
+//! SELECT lists and `DataFrame.select`: stars, aliases, generators, references to aliases further
+//! left.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Expr as DfExpr, Extension, LogicalPlan};
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_plan::Expr;
+use vonk_plan::expr::ExprKind;
+
+use super::Outer;
+use crate::analyzer::Analyzer;
+use crate::env::{Env, LateralAlias};
+use crate::expr::call::contains_aggregate;
+use crate::names::Named;
+use crate::node::{Node, columns_of};
+use crate::nodes::generate::Generate;
+use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_name};
+
+/// One item of a list, after resolution against the input.
+pub enum Item {
+    /// A column as it is, maybe under a new name.
+    Column(ScopeColumn),
+    /// A computed value with the id it will have.
+    Value(ColumnId, TypedExpr),
+    /// A generator: its rows, and the columns they become.
+    Generated { rows: TypedExpr, columns: Vec<ScopeColumn>, outer: bool },
+}
+
+impl Item {
+    /// The expression of the item over the input.
+    pub fn typed(&self) -> Option<TypedExpr> {
+        match self {
+            Item::Column(c) => Some(c.typed()),
+            Item::Value(_, v) => Some(v.clone()),
+            Item::Generated { .. } => None,
+        }
+    }
+
+    pub fn typed_mut(&mut self) -> Option<&mut TypedExpr> {
+        match self {
+            Item::Value(_, v) => Some(v),
+            Item::Generated { rows, .. } => Some(rows),
+            Item::Column(_) => None,
+        }
+    }
+
+    /// The columns that the item gives.
+    pub fn columns(&self) -> Vec<ScopeColumn> {
+        match self {
+            Item::Column(c) => vec![c.clone()],
+            Item::Value(id, v) => vec![ScopeColumn::of(*id, v)],
+            Item::Generated { columns, .. } => columns.clone(),
+        }
+    }
+}
+
+impl Analyzer {
+    pub fn project(&self, node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
+        let env = Env::of(&node, outer);
+        let items = self.items(env, exprs)?;
+        let aggregates = items.iter().any(|i| i.typed().is_some_and(|t| contains_aggregate(&t.expr)))
+            || items.iter().any(|i| matches!(i, Item::Generated { rows, .. } if contains_aggregate(&rows.expr)));
+        if aggregates {
+            return self.grouped(node, vec![], None, items, vec![]).map(|(node, _)| node);
+        }
+        self.place(node, items)
+    }
+
+    /// Resolves a list. Aliases are in sight of the items to their right.
+    pub fn items(&self, mut env: Env, exprs: &[Expr]) -> SparkResult<Vec<Item>> {
+        let aliases = Rc::new(RefCell::new(vec![]));
+        env.aliases = Some(aliases.clone());
+        let mut out = Vec::with_capacity(exprs.len());
+        for e in exprs {
+            self.item(&env, e, &aliases, &mut out)?;
+        }
+        let generators: Vec<_> = out
+            .iter()
+            .filter_map(|i| match i {
+                Item::Generated { rows, .. } => Some(rows.sql.to_string()),
+                _ => None,
+            })
+            .collect();
+        if generators.len() > 1 {
+            return Err(SparkError::new("UNSUPPORTED_GENERATOR.MULTI_GENERATOR")
+                .param("num", generators.len())
+                .param("generators", generators.iter().map(quote_sql).collect::<Vec<_>>().join(", ")));
+        }
+        Ok(out)
+    }
+
+    fn item(&self, env: &Env, e: &Expr, aliases: &RefCell<Vec<LateralAlias>>, out: &mut Vec<Item>) -> SparkResult<()> {
+        match &e.kind {
+            ExprKind::Star { .. } | ExprKind::Regex { .. } => {
+                for named in self.expand_star(env, e)? {
+                    out.push(match named {
+                        Named::Column(c) => Item::Column(c),
+                        Named::Value(v) => Item::Value(self.fresh(), v),
+                    });
+                }
+            }
+            ExprKind::Attribute { name, plan_id, .. } => {
+                out.push(match self.name(env, name, *plan_id, e.origin.as_ref())? {
+                    Named::Column(c) => Item::Column(c),
+                    Named::Value(v) => Item::Value(self.fresh(), v.at(e.origin.clone())),
+                });
+            }
+            ExprKind::Alias { child, names, .. } => {
+                if let Some(generator) = self.generator(env, child)? {
+                    out.push(self.generated(generator, names)?);
+                    return Ok(());
+                }
+                if names.len() > 1 {
+                    return Err(SparkError::new("MULTI_ALIAS_WITHOUT_GENERATOR")
+                        .param("expr", quote_sql(self.expr(env, child)?.sql))
+                        .param("names", names.join(", "))
+                        .at(e.origin.clone()));
+                }
+                let value = self.expr(env, e)?;
+                let id = self.fresh();
+                let name = value.output_name();
+                let mut column = ScopeColumn::of(id, &value);
+                let item = match (&value.expr, slot_of(env, &value.expr)) {
+                    // Another name for a column: nothing is computed.
+                    (DfExpr::Column(_), Some(slot)) => {
+                        column.slot = slot;
+                        Item::Column(column.clone())
+                    }
+                    _ => Item::Value(id, value),
+                };
+                aliases.borrow_mut().push(LateralAlias { name, value: column.typed() });
+                out.push(item);
+            }
+            _ => match self.generator(env, e)? {
+                Some(generator) => out.push(self.generated(generator, &[])?),
+                None => out.push(Item::Value(self.fresh(), self.expr(env, e)?)),
+            },
+        }
+        Ok(())
+    }
+
+    /// The columns of a generator under the given names, or its own.
+    pub fn generated(&self, g: vonk_expr::GeneratorCall, names: &[String]) -> SparkResult<Item> {
+        if !names.is_empty() && names.len() != g.columns.len() {
+            return Err(SparkError::new("UDTF_ALIAS_NUMBER_MISMATCH")
+                .param("aliasesSize", g.columns.len())
+                .param("aliasesNames", names.join(",")));
+        }
+        let columns = g.columns.iter().enumerate().map(|(i, f)| {
+            let name = names.get(i).unwrap_or(&f.name).as_str();
+            ScopeColumn {
+                metadata: f.metadata.clone(),
+                ..ScopeColumn::new(self.fresh(), name, f.data_type.clone(), f.nullable || g.outer)
+            }
+        });
+        Ok(Item::Generated { columns: columns.collect(), rows: g.rows, outer: g.outer })
+    }
+
+    /// Computes the items over the node and shows exactly them.
+    pub fn place(&self, mut node: Node, items: Vec<Item>) -> SparkResult<Node> {
+        let hidden = node.scope.hidden.clone();
+        let mut columns = Vec::with_capacity(items.len());
+        for item in &items {
+            columns.extend(item.columns());
+        }
+        self.compute(&mut node, items)?;
+        Ok(node.projected(Scope::with_hidden(columns, hidden)))
+    }
+
+    /// Computes the items: windows first, then values, then the generator.
+    pub fn compute(&self, node: &mut Node, mut items: Vec<Item>) -> SparkResult<()> {
+        let own: std::collections::HashSet<ColumnId> =
+            items.iter().filter_map(|i| if let Item::Value(id, _) = i { Some(*id) } else { None }).collect();
+        let lateral = items.iter().any(|i| match i {
+            Item::Value(_, v) | Item::Generated { rows: v, .. } => {
+                let mut used = Default::default();
+                columns_of(&v.expr, &mut used);
+                used.iter().any(|id| own.contains(id))
+            }
+            Item::Column(c) => c.slot != c.id && own.contains(&c.slot),
+        });
+        if lateral {
+            for mut item in items {
+                if let Some(v) = item.typed_mut() {
+                    self.take_windows(node, &mut [v])?;
+                }
+                self.compute_values(node, vec![item])?;
+            }
+            return Ok(());
+        }
+        let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
+        self.take_windows(node, &mut exprs)?;
+        self.compute_values(node, items)
+    }
+
+    fn compute_values(&self, node: &mut Node, items: Vec<Item>) -> SparkResult<()> {
+        let mut values = vec![];
+        let mut generator = None;
+        for item in items {
+            match item {
+                Item::Column(_) => {}
+                Item::Value(id, v) => values.push((id, v.expr, v.data_type)),
+                Item::Generated { rows, columns, outer } => generator = Some((rows, columns, outer)),
+            }
+        }
+        node.compute(values)?;
+        if let Some((rows, columns, outer)) = generator {
+            self.generate(node, rows, &columns, outer)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a `Generate` over the node.
+    pub fn generate(&self, node: &mut Node, rows: TypedExpr, columns: &[ScopeColumn], outer: bool) -> SparkResult<()> {
+        let names = columns.iter().map(|c| column_name(c.slot)).collect();
+        node.keep_all(|plan| {
+            let generate = Generate::try_new(plan, rows.expr, outer, names)?;
+            Ok(LogicalPlan::Extension(Extension { node: Arc::new(generate) }))
+        })
+    }
+}
+
+/// The slot of a plain column of the scope.
+fn slot_of(env: &Env, e: &DfExpr) -> Option<ColumnId> {
+    let DfExpr::Column(c) = e else { return None };
+    let slot = crate::scope::column_id(&c.name)?;
+    (column_expr(slot) == *e && !env.lambdas.iter().any(|l| l.1.slot == slot)).then_some(slot)
+}

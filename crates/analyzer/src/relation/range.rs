@@ -1,0 +1,144 @@
+//! `range(start, end, step)`: a source that makes its rows as they are read.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::Int64Array;
+use datafusion::arrow::datatypes::{DataType as Arrow, Field, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr as DfExpr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::memory::{LazyBatchGenerator, LazyMemoryExec};
+use parking_lot::RwLock;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::types::{DataType, StructField, StructType};
+
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::resolver::Source;
+
+const BATCH: i64 = 8192;
+
+impl Analyzer {
+    pub fn range(&self, start: i64, end: i64, step: i64, partitions: Option<i32>) -> SparkResult<Node> {
+        if step == 0 {
+            return Err(SparkError::new("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE").param("exprName", "step"));
+        }
+        let table = RangeTable { start, end, step, partitions: partitions.and_then(|p| usize::try_from(p).ok()) };
+        self.source(Source {
+            provider: Arc::new(table),
+            schema: StructType::new([StructField::new("id", DataType::Long, false)]),
+            qualifier: vec![],
+            hidden: 0,
+        })
+    }
+}
+
+/// The numbers `start`, `start + step`, … before `end`, in `partitions` even parts.
+#[derive(Debug, Clone)]
+pub struct RangeTable {
+    pub start: i64,
+    pub end: i64,
+    pub step: i64,
+    /// The session's parallelism if none.
+    pub partitions: Option<usize>,
+}
+
+impl RangeTable {
+    pub fn rows(&self) -> i128 {
+        let (start, end, step) = (i128::from(self.start), i128::from(self.end), i128::from(self.step));
+        let span = if step > 0 { end - start } else { start - end };
+        if span <= 0 { 0 } else { (span + step.abs() - 1) / step.abs() }
+    }
+}
+
+#[async_trait]
+impl TableProvider for RangeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(vec![Field::new("id", Arrow::Int64, true)]))
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[DfExpr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let rows = self.rows();
+        let parts = self.partitions.unwrap_or_else(|| state.config().target_partitions()).max(1);
+        let mut generators: Vec<Arc<RwLock<dyn LazyBatchGenerator>>> = vec![];
+        for part in 0..parts {
+            let at = |n: usize| i128::try_from(n).unwrap_or_default() * rows / i128::try_from(parts).unwrap_or(1);
+            generators.push(Arc::new(RwLock::new(Numbers {
+                start: self.start,
+                step: self.step,
+                first: at(part),
+                next: at(part),
+                end: at(part + 1),
+                shown: projection.is_none_or(|p| !p.is_empty()),
+            })));
+        }
+        let schema = match projection {
+            Some(p) => Arc::new(self.schema().project(p)?),
+            None => self.schema(),
+        };
+        Ok(Arc::new(LazyMemoryExec::try_new(schema, generators)?))
+    }
+}
+
+/// The rows `next..end` of the range.
+#[derive(Debug, Clone)]
+struct Numbers {
+    start: i64,
+    step: i64,
+    first: i128,
+    next: i128,
+    end: i128,
+    shown: bool,
+}
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "range {} step {}, rows {}..{}", self.start, self.step, self.first, self.end)
+    }
+}
+
+impl LazyBatchGenerator for Numbers {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn generate_next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        use datafusion::arrow::record_batch::RecordBatchOptions;
+        let count = (self.end - self.next).min(i128::from(BATCH));
+        if count <= 0 {
+            return Ok(None);
+        }
+        let first = i128::from(self.start) + self.next * i128::from(self.step);
+        self.next += count;
+        let count = usize::try_from(count).unwrap_or_default();
+        if !self.shown {
+            let options = RecordBatchOptions::new().with_row_count(Some(count));
+            return Ok(Some(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?));
+        }
+        let first = i64::try_from(first).unwrap_or_default();
+        let step = self.step;
+        let values = (0..count as i64).map(|i| first.wrapping_add(i.wrapping_mul(step)));
+        let array = Int64Array::from_iter_values(values);
+        let schema = Schema::new(vec![Field::new("id", Arrow::Int64, true)]);
+        Ok(Some(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(array)])?))
+    }
+
+    fn reset_state(&self) -> Arc<RwLock<dyn LazyBatchGenerator>> {
+        Arc::new(RwLock::new(Numbers { next: self.first, ..self.clone() }))
+    }
+}

@@ -1,0 +1,40 @@
+//! `sample` and TABLESAMPLE.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Extension, LogicalPlan};
+use vonk_common::SparkResult;
+use vonk_plan::relation::{Sample, SampleMethod};
+
+use super::Outer;
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::nodes::sample::Sample as SampleNode;
+
+impl Analyzer {
+    pub fn sample(&self, s: &Sample, outer: Outer) -> SparkResult<Node> {
+        let mut node = self.relation(&s.input, outer)?;
+        let (lower, upper) = match &s.method {
+            SampleMethod::Rows(n) => return self.limit(node, n),
+            SampleMethod::Fraction { lower, upper } => (*lower, *upper),
+            SampleMethod::Bucket { numerator, denominator } => (0.0, *numerator as f64 / (*denominator).max(1) as f64),
+        };
+        let seed = s.seed.unwrap_or(self.facts().now);
+        if s.deterministic_order {
+            let keys: Vec<_> = node
+                .scope
+                .columns
+                .iter()
+                .filter(|c| crate::expr::order::orderable(&c.data_type))
+                .map(|c| crate::expr::order::SortKey { value: c.typed(), ascending: true, nulls_first: true })
+                .collect();
+            self.put_sort(&mut node, &keys)?;
+        }
+        let with_replacement = s.with_replacement;
+        node.over(|input| {
+            let sample = SampleNode::new(input, lower, upper, with_replacement, seed);
+            Ok(LogicalPlan::Extension(Extension { node: Arc::new(sample) }))
+        })?;
+        Ok(node)
+    }
+}

@@ -1,0 +1,197 @@
+//! A SELECT block: WHERE, GROUP BY, HAVING, windows, QUALIFY, DISTINCT, and the ORDER BY above it,
+//! which may name what the list leaves out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datafusion::logical_expr::{LogicalPlan, Sort};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_plan::expr::{ExprKind, SortOrder};
+use vonk_plan::relation::Select;
+use vonk_plan::{Expr, Literal};
+
+use super::Outer;
+use super::project::Item;
+use crate::aggregate::Keys;
+use crate::analyzer::Analyzer;
+use crate::env::{Env, LateralAlias};
+use crate::expr::call::{contains_aggregate, contains_window};
+use crate::expr::order::SortKey;
+use crate::node::Node;
+use crate::scope::{Scope, ScopeColumn};
+
+/// What stands around the list of a SELECT.
+#[derive(Default)]
+pub struct Clauses<'a> {
+    pub having: Option<&'a Expr>,
+    pub qualify: Option<&'a Expr>,
+    pub order: &'a [SortOrder],
+}
+
+impl Analyzer {
+    pub fn select(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
+        let mut node = self.relation(&s.from, outer)?;
+        for (name, parameters) in &s.hints {
+            self.hint(name, parameters)?;
+        }
+        if let Some(condition) = &s.filter {
+            node = self.filter(node, condition, outer)?;
+        }
+        let env = Env::of(&node, outer);
+        let items = self.items(env.clone(), &s.projection)?;
+        let clauses = Clauses {
+            having: s.having.as_ref(),
+            qualify: s.qualify.as_ref(),
+            order: if s.distinct { &[] } else { order },
+        };
+        let aggregated = s.group_by.is_some() || s.having.is_some() || items.iter().any(has_aggregate);
+        let node = if aggregated {
+            let keys = match &s.group_by {
+                Some(grouping) => self.keys(&env, &items, grouping)?,
+                None => Keys::default(),
+            };
+            self.finish(node, &env, Some(keys), items, clauses)?
+        } else {
+            self.finish(node, &env, None, items, clauses)?
+        };
+        if !s.distinct {
+            return Ok(node);
+        }
+        let node = self.distinct(node)?;
+        if order.is_empty() { Ok(node) } else { self.sort_node(node, order, outer) }
+    }
+
+    /// The aggregation of a list without further clauses.
+    pub fn grouped(
+        &self,
+        node: Node,
+        keys: Vec<TypedExpr>,
+        sets: Option<Vec<Vec<usize>>>,
+        items: Vec<Item>,
+        order: Vec<SortOrder>,
+    ) -> SparkResult<(Node, ())> {
+        let env = Env::of(&node, None);
+        let clauses = Clauses { order: &order, ..Clauses::default() };
+        self.finish(node, &env, Some(Keys { exprs: keys, sets }), items, clauses).map(|n| (n, ()))
+    }
+
+    /// Everything from GROUP BY to ORDER BY.
+    pub fn finish(
+        &self,
+        mut node: Node,
+        env: &Env,
+        keys: Option<Keys>,
+        mut items: Vec<Item>,
+        clauses: Clauses,
+    ) -> SparkResult<Node> {
+        let input_hidden = node.scope.hidden.clone();
+        let mut having = clauses.having.map(|h| self.condition(&with_output(env, inline(&items)), h)).transpose()?;
+        let mut qualify = clauses.qualify.map(|q| self.condition(&with_output(env, inline(&items)), q)).transpose()?;
+        let shown: Vec<ScopeColumn> = items.iter().flat_map(Item::columns).collect();
+        let mut order = vec![];
+        if !clauses.order.is_empty() {
+            let output = with_output(env, shown.iter().map(|c| alias_of(c.typed())).collect());
+            let output = if keys.is_some() { output } else { output.reaching(&node) };
+            for o in clauses.order {
+                order.push(self.sort_key(&output, &shown, o)?);
+            }
+        }
+        let aggregated_late = order.iter().any(|k| contains_aggregate(&k.value.expr))
+            || qualify.as_ref().is_some_and(|q| contains_aggregate(&q.expr));
+        let keys = if aggregated_late { Some(keys.unwrap_or_default()) } else { keys };
+        let is_aggregate = keys.is_some();
+        let mut renewed = None;
+        if let Some(keys) = keys {
+            let above = shown.iter().map(|c| c.id).collect();
+            let nulled = keys.sets.is_some();
+            // Plain columns are checked like any other expression.
+            let mut plain: Vec<TypedExpr> = items
+                .iter()
+                .map(|i| if let Item::Column(c) = i { Some(c.typed()) } else { None })
+                .map(|t| t.unwrap_or_else(empty))
+                .collect();
+            let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
+            exprs.extend(plain.iter_mut());
+            exprs.extend(having.iter_mut());
+            exprs.extend(qualify.iter_mut());
+            exprs.extend(order.iter_mut().map(|k| &mut k.value));
+            node = self.split_aggregate(node, keys, &mut exprs, &above)?;
+            for (item, typed) in items.iter_mut().zip(plain) {
+                if let Item::Column(c) = item {
+                    c.nullable |= nulled && typed.nullable;
+                }
+            }
+            renewed = Some(items.iter().flat_map(Item::columns).collect::<Vec<_>>());
+        }
+        let shown = renewed.unwrap_or(shown);
+        if let Some(having) = having {
+            node = self.keep(node, having)?;
+        }
+        self.compute(&mut node, items)?;
+        let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
+        if late.iter().any(|e| contains_window(&e.expr)) {
+            self.take_windows(&mut node, &mut late)?;
+        }
+        if let Some(qualify) = qualify {
+            node = self.keep(node, qualify)?;
+        }
+        if !order.is_empty() {
+            self.put_sort(&mut node, &order)?;
+        }
+        let hidden = if is_aggregate { vec![] } else { input_hidden };
+        Ok(node.projected(Scope::with_hidden(shown, hidden)))
+    }
+
+    /// One ORDER BY item: a position in the list, or an expression.
+    pub fn sort_key(&self, env: &Env, shown: &[ScopeColumn], o: &SortOrder) -> SparkResult<SortKey> {
+        if let ExprKind::Literal(Literal::Int(position)) = &o.child.kind
+            && self.facts().conf.bool("spark.sql.orderByOrdinal")
+        {
+            let column = usize::try_from(*position).ok().and_then(|p| shown.get(p.checked_sub(1)?));
+            let Some(column) = column else {
+                return Err(SparkError::new("ORDER_BY_POS_OUT_OF_RANGE")
+                    .param("index", position)
+                    .param("size", shown.len())
+                    .at(o.child.origin.clone()));
+            };
+            return SortKey::new(column.typed(), o);
+        }
+        SortKey::new(self.expr(env, &o.child)?, o)
+    }
+
+    pub fn put_sort(&self, node: &mut Node, order: &[SortKey]) -> SparkResult<()> {
+        let expr = order.iter().map(SortKey::sort).collect();
+        node.over(|plan| Ok(LogicalPlan::Sort(Sort { expr, input: Arc::clone(&plan), fetch: None })))
+    }
+}
+
+fn empty() -> TypedExpr {
+    TypedExpr::new(
+        datafusion::logical_expr::Expr::Literal(datafusion::common::ScalarValue::Null, None),
+        vonk_plan::types::DataType::Null,
+        true,
+        "",
+    )
+}
+
+pub fn has_aggregate(item: &Item) -> bool {
+    match item {
+        Item::Column(_) => false,
+        Item::Value(_, v) => contains_aggregate(&v.expr),
+        Item::Generated { rows, .. } => contains_aggregate(&rows.expr),
+    }
+}
+
+/// The items by name, as the expressions that they are.
+fn inline(items: &[Item]) -> Vec<LateralAlias> {
+    items.iter().filter_map(Item::typed).map(alias_of).collect()
+}
+
+fn alias_of(value: TypedExpr) -> LateralAlias {
+    LateralAlias { name: value.output_name(), value }
+}
+
+fn with_output(env: &Env, first: Vec<LateralAlias>) -> Env {
+    Env { first: Some(Rc::new(first)), ..env.clone() }
+}

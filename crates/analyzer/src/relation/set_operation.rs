@@ -1,0 +1,232 @@
+//! UNION, INTERSECT and EXCEPT, by position or by name, and the casts they need.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::common::{Column, JoinConstraint, JoinType, NullEquality};
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::{Distinct, Expr as DfExpr, Join, LogicalPlan, Union, Window, WindowFunctionDefinition};
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_expr::cast::cast;
+use vonk_expr::coercion::common_type;
+use vonk_expr::signature::ordinal;
+use vonk_expr::spark_error;
+use vonk_plan::relation::{SetKind, SetOperation};
+use vonk_plan::types::DataType;
+
+use super::Outer;
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::scope::{Scope, ScopeColumn, column_expr, column_name, fold};
+
+impl Analyzer {
+    pub fn set_operation(&self, s: &SetOperation, outer: Outer) -> SparkResult<Node> {
+        let mut inputs = vec![];
+        for r in &s.inputs {
+            inputs.push(self.relation(r, outer)?.sealed());
+        }
+        if s.by_name {
+            self.align_by_name(&mut inputs, s.allow_missing_columns)?;
+        }
+        let operator = match s.kind {
+            SetKind::Union => "UNION",
+            SetKind::Intersect => "INTERSECT",
+            SetKind::Except => "EXCEPT",
+        };
+        self.common_columns(&mut inputs, operator, s.kind != SetKind::Union)?;
+        match s.kind {
+            SetKind::Union => {
+                let node = self.union(inputs)?;
+                if s.all { Ok(node) } else { self.distinct(node) }
+            }
+            SetKind::Intersect | SetKind::Except => {
+                let join = if s.kind == SetKind::Intersect { JoinType::LeftSemi } else { JoinType::LeftAnti };
+                let mut inputs = inputs.into_iter();
+                let first = inputs.next().ok_or_else(|| SparkError::internal("a set operation of nothing"))?;
+                inputs.try_fold(first, |left, right| self.match_rows(left, right, join, s.all))
+            }
+        }
+    }
+
+    /// All rows of all inputs, which have the same types.
+    pub fn union(&self, mut inputs: Vec<Node>) -> SparkResult<Node> {
+        let mut plans = vec![];
+        for node in &mut inputs {
+            plans.push(node.exact(&|| self.fresh())?);
+        }
+        let Some(first) = inputs.first() else { return Err(SparkError::internal("a union of nothing")) };
+        let mut columns = first.scope.columns.clone();
+        for other in inputs.iter().skip(1) {
+            for (c, o) in columns.iter_mut().zip(&other.scope.columns) {
+                c.nullable |= o.nullable;
+                if c.data_type != o.data_type
+                    && let Some(t) = common_type(&c.data_type, &o.data_type, self.ansi())
+                {
+                    c.data_type = t;
+                }
+            }
+        }
+        for c in &mut columns {
+            c.qualifier = Arc::from([]);
+        }
+        if plans.len() == 1
+            && let Some(node) = inputs.pop()
+        {
+            return Ok(node.with_scope(Scope::new(columns)));
+        }
+        let union = Union::try_new_with_loose_types(plans).map_err(spark_error)?;
+        Ok(Node::new(LogicalPlan::Union(union), Scope::new(columns)))
+    }
+
+    /// Casts the columns of all inputs to their common types.
+    fn common_columns(&self, inputs: &mut [Node], operator: &str, orderable: bool) -> SparkResult<()> {
+        let _ = orderable;
+        let Some(first) = inputs.first() else { return Ok(()) };
+        let width = first.scope.columns.len();
+        let mut targets: Vec<DataType> = first.scope.columns.iter().map(|c| c.data_type.clone()).collect();
+        for (i, node) in inputs.iter().enumerate().skip(1) {
+            if node.scope.columns.len() != width {
+                return Err(SparkError::new("NUM_COLUMNS_MISMATCH")
+                    .param("operator", operator)
+                    .param("firstNumColumns", width)
+                    .param("invalidOrdinalNum", ordinal(i + 1))
+                    .param("invalidNumColumns", node.scope.columns.len()));
+            }
+            for (n, (target, c)) in targets.iter_mut().zip(&node.scope.columns).enumerate() {
+                if target.same_type(&c.data_type) && *target == c.data_type {
+                    continue;
+                }
+                *target = common_type(target, &c.data_type, self.ansi()).ok_or_else(|| {
+                    SparkError::new("INCOMPATIBLE_COLUMN_TYPE")
+                        .param("operator", operator)
+                        .param("columnOrdinalNumber", ordinal(n + 1))
+                        .param("tableOrdinalNumber", ordinal(i + 1))
+                        .param("dataType1", quote_sql(c.data_type.sql()))
+                        .param("dataType2", quote_sql(target.sql()))
+                        .param("hint", "")
+                })?;
+            }
+        }
+        inputs.iter_mut().try_for_each(|node| self.cast_columns(node, &targets))
+    }
+
+    /// Casts columns to the given types where they differ.
+    pub fn cast_columns(&self, node: &mut Node, targets: &[DataType]) -> SparkResult<()> {
+        if node.scope.columns.iter().zip(targets).all(|(c, t)| c.data_type.same_type(t)) {
+            return Ok(());
+        }
+        let mut columns = vec![];
+        let mut computed = vec![];
+        for (c, to) in node.scope.columns.iter().zip(targets) {
+            if c.data_type.same_type(to) {
+                columns.push(c.clone());
+                continue;
+            }
+            let value = cast(self.facts(), c.typed(), to)?;
+            let id = self.fresh();
+            columns.push(ScopeColumn { id, slot: id, data_type: to.clone(), nullable: value.nullable, ..c.clone() });
+            computed.push((id, value.expr, to.clone()));
+        }
+        node.compute(computed)?;
+        *node = node.clone().with_scope(Scope::new(columns));
+        Ok(())
+    }
+
+    /// Puts the columns of the other inputs into the first one's order, by name.
+    fn align_by_name(&self, inputs: &mut [Node], allow_missing: bool) -> SparkResult<()> {
+        let case = self.case_sensitive();
+        let key = |name: &str| if case { name.to_string() } else { fold(name) };
+        // All names, in the order in which they first come.
+        let mut names: Vec<ScopeColumn> = vec![];
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for node in inputs.iter() {
+            let mut own = std::collections::HashSet::new();
+            for c in &node.scope.columns {
+                if !own.insert(key(&c.name)) {
+                    return Err(SparkError::new("COLUMN_ALREADY_EXISTS").param("columnName", quote_id([key(&c.name)])));
+                }
+                known.entry(key(&c.name)).or_insert_with(|| {
+                    names.push(c.clone());
+                    names.len() - 1
+                });
+            }
+        }
+        let width = inputs.first().map(|n| n.scope.columns.len()).unwrap_or_default();
+        for (i, node) in inputs.iter_mut().enumerate() {
+            if !allow_missing && node.scope.columns.len() != width {
+                return Err(SparkError::new("NUM_COLUMNS_MISMATCH")
+                    .param("operator", "UNION")
+                    .param("firstNumColumns", width)
+                    .param("invalidOrdinalNum", ordinal(i + 1))
+                    .param("invalidNumColumns", node.scope.columns.len()));
+            }
+            let mut columns = vec![];
+            let mut computed = vec![];
+            for wanted in &names {
+                let own = node.scope.columns.iter().find(|c| key(&c.name) == key(&wanted.name));
+                match own {
+                    Some(c) => columns.push(c.clone()),
+                    None if allow_missing => {
+                        let null = TypedExpr::null(wanted.data_type.clone())?;
+                        let id = self.fresh();
+                        computed.push((id, null.expr, wanted.data_type.clone()));
+                        columns.push(ScopeColumn::new(id, wanted.name.clone(), wanted.data_type.clone(), true));
+                    }
+                    None => return Err(self.unresolved_column(&node.scope, &[wanted.name.to_string()], None)),
+                }
+            }
+            node.compute(computed)?;
+            *node = node.clone().with_scope(Scope::new(columns));
+        }
+        Ok(())
+    }
+
+    /// INTERSECT and EXCEPT as a join on all columns; with ALL, equal rows are numbered and the
+    /// number is part of the row.
+    fn match_rows(&self, mut left: Node, mut right: Node, join: JoinType, all: bool) -> SparkResult<Node> {
+        let mut left_plan = left.exact(&|| self.fresh())?;
+        let mut right_plan = right.exact(&|| self.fresh())?;
+        let mut scope: Vec<ScopeColumn> = left.scope.columns.clone();
+        let mut on: Vec<(DfExpr, DfExpr)> =
+            scope.iter().zip(&right.scope.columns).map(|(l, r)| (column_expr(l.slot), column_expr(r.slot))).collect();
+        if all {
+            let (l, ln) = self.numbered(left_plan, &scope)?;
+            let (r, rn) = self.numbered(right_plan, &right.scope.columns)?;
+            on.push((DfExpr::Column(ln), DfExpr::Column(rn)));
+            (left_plan, right_plan) = (l, r);
+        } else {
+            left_plan = Arc::new(LogicalPlan::Distinct(Distinct::All(left_plan)));
+        }
+        let joined = Join::try_new(
+            left_plan,
+            right_plan,
+            on,
+            None,
+            join,
+            JoinConstraint::On,
+            NullEquality::NullEqualsNull,
+            false,
+        );
+        if join == JoinType::LeftSemi {
+            for (c, r) in scope.iter_mut().zip(&right.scope.columns) {
+                c.nullable &= r.nullable;
+            }
+        }
+        for c in &mut scope {
+            c.qualifier = Arc::from([]);
+        }
+        Ok(Node::new(LogicalPlan::Join(joined.map_err(spark_error)?), Scope::new(scope)))
+    }
+
+    fn numbered(&self, plan: Arc<LogicalPlan>, columns: &[ScopeColumn]) -> SparkResult<(Arc<LogicalPlan>, Column)> {
+        let function = WindowFunctionDefinition::WindowUDF(datafusion::functions_window::row_number::row_number_udwf());
+        let mut call = WindowFunction::new(function, vec![]);
+        call.params.partition_by = columns.iter().map(|c| column_expr(c.slot)).collect();
+        let name = column_name(self.fresh());
+        let expr = DfExpr::WindowFunction(Box::new(call)).alias(&name);
+        let window = Window::try_new(vec![expr], plan).map_err(spark_error)?;
+        Ok((Arc::new(LogicalPlan::Window(window)), Column::new_unqualified(name)))
+    }
+}

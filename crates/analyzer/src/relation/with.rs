@@ -1,0 +1,60 @@
+//! `WITH`: each reference to a common table expression is a fresh analysis of its query. And
+//! `WithRelations`: relations that sub-queries of the DataFrame API refer to.
+
+use std::rc::Rc;
+
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::Relation;
+use vonk_plan::relation::Cte;
+
+use super::Outer;
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::scope::same_name;
+
+/// A common table expression in sight, and how many of those before it are in sight of it.
+pub struct Visible {
+    pub cte: Cte,
+    pub before: usize,
+    pub recursive: bool,
+}
+
+impl Analyzer {
+    pub fn with(&self, ctes: &[Cte], recursive: bool, body: &Relation, outer: Outer) -> SparkResult<Node> {
+        let depth = self.ctes().borrow().len();
+        for (i, cte) in ctes.iter().enumerate() {
+            if ctes.iter().take(i).any(|c| same_name(&c.name, &cte.name, self.case_sensitive())) {
+                self.ctes().borrow_mut().truncate(depth);
+                return Err(SparkError::new("DUPLICATED_CTE_NAMES").param("duplicateNames", quote_id([&cte.name])));
+            }
+            let before = self.ctes().borrow().len();
+            self.ctes().borrow_mut().push(Rc::new(Visible { cte: cte.clone(), before, recursive }));
+        }
+        // Queries that nothing refers to are checked all the same.
+        let out = self.relation(body, outer);
+        self.ctes().borrow_mut().truncate(depth);
+        out
+    }
+
+    /// The table of that name, if it is a common table expression.
+    pub fn cte(&self, name: &str, outer: Outer) -> SparkResult<Option<Node>> {
+        let case = self.case_sensitive();
+        let hit = self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, name, case)).cloned();
+        let Some(visible) = hit else { return Ok(None) };
+        // Its query sees what came before it only.
+        let later = self.ctes().borrow_mut().split_off(visible.before);
+        let node = self.relation(&visible.cte.query, outer);
+        self.ctes().borrow_mut().extend(later);
+        self.alias(node?, &visible.cte.name, &[], &visible.cte.columns).map(Some)
+    }
+
+    pub fn with_relations(&self, root: &Relation, references: &[Relation], outer: Outer) -> SparkResult<Node> {
+        for r in references {
+            if let Some(id) = r.plan_id {
+                self.add_reference(id, r.clone());
+            }
+        }
+        self.relation(root, outer)
+    }
+}

@@ -1,0 +1,139 @@
+//! What the analyzer asks of the session: tables, views, sources, functions, variables.
+//!
+//! The engine implements [`Resolver`]. Calls are synchronous: analysis runs on a planner thread,
+//! which may block on I/O.
+
+use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::TableProvider;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::{FnContext, TypedExpr};
+use vonk_plan::command::Command;
+use vonk_plan::expr::UdfCall;
+use vonk_plan::relation::{CoGroupMap, DataSource, GroupMap, MlRelation, Options, Relation, TimeTravel, UdtfCall};
+use vonk_plan::types::{DataType, StructType};
+use vonk_plan::{Expr, Literal};
+
+/// Rows from somewhere.
+#[derive(Clone)]
+pub struct Source {
+    /// Its columns are those of `schema`, in order. Other Arrow types than the engine's own for
+    /// the Spark type are cast.
+    pub provider: Arc<dyn TableProvider>,
+    pub schema: StructType,
+    /// `[spark_catalog, default, t]` for a table, else empty.
+    pub qualifier: Vec<String>,
+    /// How many of the provider's last columns are hidden (`_metadata`): they are in `schema` too.
+    pub hidden: usize,
+}
+
+/// What a table name stands for.
+pub enum ResolvedTable {
+    Source(Source),
+    View(View),
+}
+
+pub struct View {
+    /// The view's query, parsed.
+    pub relation: Relation,
+    /// The schema recorded when the view was made: names, types and nullability of the columns,
+    /// which the query's result is cast to. `None` for temporary views.
+    pub schema: Option<StructType>,
+    pub qualifier: Vec<String>,
+    /// The session as the view sees it (current database, configuration) where it differs.
+    pub resolver: Option<Arc<dyn Resolver>>,
+}
+
+/// A function that is no built-in.
+pub enum SessionFunction {
+    /// A SQL function: the body is an expression over the parameters, or a query.
+    Sql { parameters: Vec<SqlParameter>, return_type: Option<DataType>, body: SqlBody },
+    /// Gives the typed call of user code.
+    Code(Box<dyn Fn(&FnContext, Vec<TypedExpr>) -> SparkResult<TypedExpr>>),
+    /// A Python table function.
+    Table(Box<UdtfCall>),
+}
+
+pub struct SqlParameter {
+    pub name: String,
+    pub data_type: DataType,
+    pub default: Option<Expr>,
+}
+
+pub enum SqlBody {
+    Expr(Expr),
+    Query(Relation),
+}
+
+pub trait Resolver: Send + Sync {
+    /// Error when there is none: `TABLE_OR_VIEW_NOT_FOUND`.
+    fn table(&self, name: &[String], options: &Options, time_travel: Option<&TimeTravel>)
+    -> SparkResult<ResolvedTable>;
+
+    fn data_source(&self, source: &DataSource) -> SparkResult<Source>;
+
+    fn cached_remote(&self, id: &str) -> SparkResult<Source>;
+
+    /// Asked first for every relation: the rows of a relation that was persisted.
+    fn cached(&self, _relation: &Relation) -> Option<Source> {
+        None
+    }
+
+    /// A temporary or catalog function; `None` if there is none of that name.
+    fn function(&self, _name: &[String]) -> SparkResult<Option<SessionFunction>> {
+        Ok(None)
+    }
+
+    /// A call of user code that travels with the query.
+    fn udf(&self, _ctx: &FnContext, call: &UdfCall, _args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+        Err(SparkError::unsupported(format!("user-defined function {}", call.name)))
+    }
+
+    /// A session variable; `None` if there is none of that name.
+    fn variable(&self, _name: &[String]) -> SparkResult<Option<Literal>> {
+        Ok(None)
+    }
+
+    /// The rows of a statement that gives rows.
+    fn command_output(&self, _command: &Command) -> SparkResult<(StructType, Vec<RecordBatch>)> {
+        Err(SparkError::unsupported("a statement as a relation"))
+    }
+
+    /// The rows of a model or transformer.
+    fn ml(&self, _relation: &MlRelation) -> SparkResult<Source> {
+        Err(SparkError::unsupported("machine learning"))
+    }
+
+    /// Whether database names are known for `SELECT … FROM a.b` messages: the search path of
+    /// functions, for `UNRESOLVED_ROUTINE`.
+    fn function_search_path(&self) -> Vec<String> {
+        ["`system`.`builtin`", "`system`.`session`", "`spark_catalog`.`default`"].map(String::from).to_vec()
+    }
+
+    /// `applyInPandas` and its like, after analysis of the grouping: not yet in the interface's use.
+    fn group_map(&self, _group: &GroupMap) -> SparkResult<Source> {
+        Err(SparkError::unsupported("grouped map"))
+    }
+
+    fn cogroup_map(&self, _group: &CoGroupMap) -> SparkResult<Source> {
+        Err(SparkError::unsupported("cogrouped map"))
+    }
+}
+
+/// A session without tables: for constant expressions and tests.
+pub struct NoTables;
+
+impl Resolver for NoTables {
+    fn table(&self, name: &[String], _: &Options, _: Option<&TimeTravel>) -> SparkResult<ResolvedTable> {
+        Err(SparkError::new("TABLE_OR_VIEW_NOT_FOUND").param("relationName", vonk_common::error::quote_id(name)))
+    }
+
+    fn data_source(&self, _: &DataSource) -> SparkResult<Source> {
+        Err(SparkError::unsupported("data sources"))
+    }
+
+    fn cached_remote(&self, id: &str) -> SparkResult<Source> {
+        Err(SparkError::internal(format!("no cached relation {id}")))
+    }
+}

@@ -1,0 +1,339 @@
+//! Parts of values: struct fields, array items, map values; and structs with other fields.
+//!
+//! These belong to the language rather than to functions: `a.b`, `a[0]`, `m['k']`, `withField`.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, ListArray, MapArray, StructArray, UInt32Array};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::{SortOptions, take};
+use datafusion::arrow::datatypes::DataType as Arrow;
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::ColumnarValue;
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::types::{DataType, StructField, StructType};
+
+use crate::arrow_types::{element_field, struct_fields, to_arrow};
+use crate::cast::cast;
+use crate::context::QueryFacts;
+use crate::kernel::{Call, Kernel, KernelUdf, array_arg, typed_arg};
+use crate::sql_text::SqlText;
+use crate::typed::TypedExpr;
+
+pub static STRUCT_FIELD: Kernel = Kernel::new("extract_struct_field", eval_field);
+pub static ARRAY_FIELDS: Kernel = Kernel::new("extract_array_fields", eval_array_fields);
+pub static ARRAY_ITEM: Kernel = Kernel::new("extract_array_item", eval_item);
+pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value);
+pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update);
+pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows);
+
+pub const KERNELS: &[&Kernel] = &[&STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &ROWS];
+
+/// `child[extraction]`; for structs `child.name`.
+pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> SparkResult<TypedExpr> {
+    let at = extraction.origin.clone().or_else(|| child.origin.clone());
+    match (child.data_type.storage().clone(), &extraction.data_type) {
+        (DataType::Struct(s), t) if t.is_string() => {
+            let name = field_name(&extraction, &child)?;
+            field(facts, child, &s, &name).map_err(|e| e.at(at))
+        }
+        (DataType::Array(element, null), t) if t.is_string() && matches!(element.storage(), DataType::Struct(_)) => {
+            let DataType::Struct(s) = element.storage().clone() else { return Err(SparkError::internal("field")) };
+            let name = field_name(&extraction, &child)?;
+            let (i, f) = find_field(facts, &s, &name).map_err(|e| e.at(at))?;
+            let ty = DataType::array(f.data_type.clone(), null || f.nullable);
+            let text = SqlText::wrap("", child.sql.clone(), &format!(".{}", f.name));
+            let nullable = child.nullable;
+            let mut out = call(facts, &ARRAY_FIELDS, vec![child], ty, nullable, text, vec![i.to_string()]);
+            out.name = Some(f.name.as_str().into());
+            Ok(out)
+        }
+        (DataType::Array(element, _), t) if t.is_integral() => {
+            let text = item_text(&child, &extraction);
+            let index = cast(facts, extraction, &DataType::Int)?;
+            Ok(call(facts, &ARRAY_ITEM, vec![child, index], *element, true, text, vec![]))
+        }
+        (DataType::Map(key, value, _), _) => {
+            let text = item_text(&child, &extraction);
+            let fits = extraction.data_type.same_type(&key);
+            let wanted = match crate::coercion::common_type(&extraction.data_type, &key, facts.conf.ansi()) {
+                _ if fits => extraction,
+                Some(t) if t.same_type(&key) => cast(facts, extraction, &key)?,
+                _ => {
+                    return Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
+                        .param("sqlExpr", quote_sql(&text))
+                        .param("paramIndex", "second")
+                        .param("requiredType", quote_sql(key.sql()))
+                        .param("inputSql", extraction.quoted_sql())
+                        .param("inputType", quote_sql(extraction.data_type.sql()))
+                        .at(at));
+                }
+            };
+            Ok(call(facts, &MAP_VALUE, vec![child, wanted], *value, true, text, vec![]))
+        }
+        (DataType::Array(..), t) => Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
+            .param("sqlExpr", quote_sql(item_text(&child, &extraction)))
+            .param("paramIndex", "second")
+            .param("requiredType", "\"INTEGRAL\"")
+            .param("inputSql", extraction.quoted_sql())
+            .param("inputType", quote_sql(t.sql()))
+            .at(at)),
+        (DataType::Struct(_), _) => {
+            Err(SparkError::new("INVALID_EXTRACT_FIELD_TYPE").param("extraction", extraction.quoted_sql()).at(at))
+        }
+        (other, _) => Err(SparkError::new("INVALID_EXTRACT_BASE_FIELD_TYPE")
+            .param("base", child.quoted_sql())
+            .param("other", quote_sql(other.sql()))
+            .at(at)),
+    }
+}
+
+/// A struct with the field set (a new one comes last), or without it.
+pub fn update_field(
+    facts: &QueryFacts,
+    child: TypedExpr,
+    name: &str,
+    value: Option<TypedExpr>,
+) -> SparkResult<TypedExpr> {
+    let DataType::Struct(s) = child.data_type.storage().clone() else {
+        return Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
+            .param("sqlExpr", child.quoted_sql())
+            .param("paramIndex", "first")
+            .param("requiredType", "\"STRUCT\"")
+            .param("inputSql", child.quoted_sql())
+            .param("inputType", quote_sql(child.data_type.sql()))
+            .at(child.origin.clone()));
+    };
+    let same = |f: &StructField| same_name(facts, &f.name, name);
+    let mut fields = vec![];
+    let mut plan = vec![];
+    for (i, f) in s.fields.iter().enumerate() {
+        match &value {
+            Some(v) if same(f) => {
+                fields.push(StructField::new(name, v.data_type.clone(), v.nullable));
+                plan.push("new".to_string());
+            }
+            None if same(f) => {}
+            _ => {
+                fields.push(f.clone());
+                plan.push(i.to_string());
+            }
+        }
+    }
+    if let Some(v) = &value
+        && !s.fields.iter().any(same)
+    {
+        fields.push(StructField::new(name, v.data_type.clone(), v.nullable));
+        plan.push("new".to_string());
+    }
+    if fields.is_empty() {
+        return Err(SparkError::new("DATATYPE_MISMATCH.CANNOT_DROP_ALL_FIELDS")
+            .param("sqlExpr", child.quoted_sql())
+            .at(child.origin.clone()));
+    }
+    let nullable = child.nullable;
+    let text = child.sql.clone();
+    let args = std::iter::once(child).chain(value).collect();
+    Ok(call(facts, &UPDATE_STRUCT, args, DataType::structure(fields), nullable, text, plan))
+}
+
+/// An array of structs from rows of values: `ARRAY<STRUCT<fields>>`.
+pub fn rows(facts: &QueryFacts, fields: Vec<StructField>, rows: Vec<Vec<TypedExpr>>) -> SparkResult<TypedExpr> {
+    let ty = DataType::array(DataType::structure(fields), false);
+    let args = rows.into_iter().flatten().collect();
+    Ok(call(facts, &ROWS, args, ty, false, "rows".into(), vec![]))
+}
+
+fn call(
+    facts: &QueryFacts,
+    kernel: &'static Kernel,
+    args: Vec<TypedExpr>,
+    ty: DataType,
+    nullable: bool,
+    text: SqlText,
+    params: Vec<String>,
+) -> TypedExpr {
+    let call = Call {
+        kernel,
+        arg_types: args.iter().map(|a| a.data_type.clone()).collect(),
+        return_type: ty.clone(),
+        ansi: facts.conf.ansi(),
+        time_zone: facts.conf.time_zone().into(),
+        params: params.into(),
+        origin: args.iter().rev().find_map(|a| a.origin.clone()),
+    };
+    let expr = KernelUdf::call(call, args.iter().map(|a| a.expr.clone()).collect());
+    TypedExpr::new(expr, ty, nullable, text).derived_from(&args)
+}
+
+fn item_text(child: &TypedExpr, extraction: &TypedExpr) -> SqlText {
+    SqlText::concat([child.sql.clone(), "[".into(), extraction.sql.clone(), "]".into()])
+}
+
+fn same_name(facts: &QueryFacts, a: &str, b: &str) -> bool {
+    a == b || !facts.conf.case_sensitive() && a.to_lowercase() == b.to_lowercase()
+}
+
+fn field_name(extraction: &TypedExpr, child: &TypedExpr) -> SparkResult<String> {
+    let invalid = || {
+        SparkError::new("INVALID_EXTRACT_FIELD_TYPE")
+            .param("extraction", extraction.quoted_sql())
+            .at(child.origin.clone())
+    };
+    if !extraction.foldable {
+        return Err(invalid());
+    }
+    extraction.constant_str("extract", "field")?.ok_or_else(invalid)
+}
+
+fn find_field(facts: &QueryFacts, s: &StructType, name: &str) -> SparkResult<(usize, StructField)> {
+    let mut hits = s.fields.iter().enumerate().filter(|(_, f)| same_name(facts, &f.name, name));
+    match (hits.next(), hits.count()) {
+        (Some((i, f)), 0) => Ok((i, f.clone())),
+        (Some(_), n) => {
+            Err(SparkError::new("AMBIGUOUS_REFERENCE_TO_FIELDS").param("field", quote_id([name])).param("count", n + 1))
+        }
+        (None, _) => {
+            let names: Vec<_> = s.fields.iter().map(|f| quote_id([&f.name])).collect();
+            Err(SparkError::new("FIELD_NOT_FOUND")
+                .param("fieldName", quote_id([name]))
+                .param("fields", names.join(", ")))
+        }
+    }
+}
+
+fn field(facts: &QueryFacts, child: TypedExpr, s: &StructType, name: &str) -> SparkResult<TypedExpr> {
+    let (i, f) = find_field(facts, s, name)?;
+    let nullable = child.nullable || f.nullable;
+    let text = SqlText::wrap("", child.sql.clone(), &format!(".{}", f.name));
+    let mut out = call(facts, &STRUCT_FIELD, vec![child], f.data_type.clone(), nullable, text, vec![i.to_string()]);
+    out.name = Some(f.name.as_str().into());
+    out.metadata = f.metadata.clone();
+    Ok(out)
+}
+
+/// A child of a struct array, NULL where the struct is.
+fn child_of(s: &StructArray, i: usize) -> DfResult<ArrayRef> {
+    let Some(column) = s.columns().get(i) else {
+        return Err(crate::exec_err(SparkError::internal("a struct has too few fields")));
+    };
+    let Some(outer) = s.nulls() else { return Ok(column.clone()) };
+    let nulls = NullBuffer::union(Some(outer), column.nulls());
+    if *column.data_type() == Arrow::Null {
+        return Ok(column.clone());
+    }
+    Ok(datafusion::arrow::array::make_array(column.to_data().into_builder().nulls(nulls).build()?))
+}
+
+fn ordinal(call: &Call) -> usize {
+    call.param(0).parse().unwrap_or_default()
+}
+
+fn eval_field(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let s: StructArray = typed_arg(args, 0, rows)?;
+    Ok(ColumnarValue::Array(child_of(&s, ordinal(call))?))
+}
+
+fn eval_array_fields(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let list: ListArray = typed_arg(args, 0, rows)?;
+    let Some(s) = list.values().as_any().downcast_ref::<StructArray>() else {
+        return Err(crate::exec_err(SparkError::internal("an array of structs")));
+    };
+    let DataType::Array(element, _) = &call.return_type else {
+        return Err(crate::exec_err(SparkError::internal("an array")));
+    };
+    let values = child_of(s, ordinal(call))?;
+    let out = ListArray::try_new(element_field(element), list.offsets().clone(), values, list.nulls().cloned())?;
+    Ok(ColumnarValue::Array(Arc::new(out)))
+}
+
+fn eval_item(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let list: ListArray = typed_arg(args, 0, rows)?;
+    let index: datafusion::arrow::array::Int32Array = typed_arg(args, 1, rows)?;
+    let offsets = list.value_offsets();
+    let mut at = Vec::with_capacity(rows);
+    for row in 0..rows {
+        if list.is_null(row) || index.is_null(row) {
+            at.push(None);
+            continue;
+        }
+        let i = index.value(row);
+        let (start, end) = match (offsets.get(row), offsets.get(row + 1)) {
+            (Some(s), Some(e)) => (*s, *e),
+            _ => (0, 0),
+        };
+        if i < 0 || i >= end - start {
+            if call.ansi {
+                return Err(call.error(
+                    SparkError::new("INVALID_ARRAY_INDEX")
+                        .param("indexValue", i)
+                        .param("arraySize", end - start)
+                        .param("ansiConfig", quote_sql("spark.sql.ansi.enabled")),
+                ));
+            }
+            at.push(None);
+        } else {
+            at.push(u32::try_from(start + i).ok());
+        }
+    }
+    Ok(ColumnarValue::Array(take(list.values(), &UInt32Array::from(at), None)?))
+}
+
+fn eval_map_value(_call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let map: MapArray = typed_arg(args, 0, rows)?;
+    let wanted = array_arg(args, 1, rows)?;
+    let compare = datafusion::arrow::array::make_comparator(map.keys(), &wanted, SortOptions::default())?;
+    let offsets = map.value_offsets();
+    let found = (0..rows).map(|row| {
+        if map.is_null(row) || wanted.is_null(row) {
+            return None;
+        }
+        let (start, end) = (offsets.get(row)?, offsets.get(row + 1)?);
+        let (start, end) = (usize::try_from(*start).ok()?, usize::try_from(*end).ok()?);
+        let at = (start..end).find(|i| compare(*i, row).is_eq())?;
+        u32::try_from(at).ok()
+    });
+    let found: UInt32Array = found.collect();
+    Ok(ColumnarValue::Array(take(map.values(), &found, None)?))
+}
+
+fn eval_update(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let s: StructArray = typed_arg(args, 0, rows)?;
+    let DataType::Struct(ty) = &call.return_type else {
+        return Err(crate::exec_err(SparkError::internal("a struct")));
+    };
+    let columns: DfResult<Vec<ArrayRef>> = call
+        .params
+        .iter()
+        .map(|p| match p.parse::<usize>() {
+            Ok(i) => child_of(&s, i),
+            Err(_) => array_arg(args, 1, rows),
+        })
+        .collect();
+    let out = StructArray::try_new(struct_fields(ty), columns?, s.nulls().cloned())?;
+    Ok(ColumnarValue::Array(Arc::new(out)))
+}
+
+fn eval_rows(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let (DataType::Array(element, _), true) = (&call.return_type, !args.is_empty()) else {
+        return Err(crate::exec_err(SparkError::internal("an array of structs")));
+    };
+    let DataType::Struct(ty) = &**element else { return Err(crate::exec_err(SparkError::internal("structs"))) };
+    let width = ty.len().max(1);
+    let per_row = args.len() / width;
+    let mut columns: Vec<ArrayRef> = vec![];
+    for (i, f) in ty.fields.iter().enumerate() {
+        let parts: DfResult<Vec<ArrayRef>> = (0..per_row).map(|r| array_arg(args, r * width + i, rows)).collect();
+        let parts = parts?;
+        let refs: Vec<&dyn Array> = parts.iter().map(|p| p.as_ref()).collect();
+        let places: Vec<(usize, usize)> = (0..rows).flat_map(|row| (0..per_row).map(move |r| (r, row))).collect();
+        let merged = datafusion::arrow::compute::interleave(&refs, &places)?;
+        debug_assert_eq!(merged.data_type(), &to_arrow(&f.data_type));
+        columns.push(merged);
+    }
+    let values = StructArray::try_new(struct_fields(ty), columns, None)?;
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(per_row, rows));
+    let out = ListArray::try_new(element_field(element), offsets, Arc::new(values), None)?;
+    Ok(ColumnarValue::Array(Arc::new(out)))
+}
