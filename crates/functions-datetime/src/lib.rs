@@ -10,9 +10,12 @@ pub mod args;
 pub mod cast_alias;
 pub mod extract;
 pub mod fields;
+pub mod format;
 pub mod intervals;
 pub mod make;
 pub mod now;
+pub mod parse;
+pub mod pattern;
 pub mod truncate;
 pub mod unix;
 pub mod zones;
@@ -24,9 +27,11 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         cast_alias::SPECS,
         extract::SPECS,
         fields::SPECS,
+        format::SPECS,
         intervals::SPECS,
         make::SPECS,
         now::SPECS,
+        parse::SPECS,
         truncate::SPECS,
         unix::SPECS,
         zones::SPECS,
