@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use crate::{SparkError, SparkResult};
+use crate::SparkResult;
 
 mod defaults;
 
@@ -36,6 +36,11 @@ impl SessionConf {
         DEFAULTS.get(key).copied()
     }
 
+    /// Whether the value is of the key's type.
+    pub fn check_type(key: &str, value: &str) -> SparkResult<()> {
+        defaults::check_type(key, value)
+    }
+
     /// Sets a key after checking the value against the key's type and its `static` mark.
     pub fn set(&mut self, key: &str, value: &str) -> SparkResult<()> {
         defaults::check(key, value)?;
@@ -49,9 +54,7 @@ impl SessionConf {
     }
 
     pub fn unset(&mut self, key: &str) -> SparkResult<()> {
-        if !Self::is_modifiable(key) {
-            return Err(SparkError::new("CANNOT_MODIFY_STATIC_CONFIG").param("key", crate::error::quote_sql(key)));
-        }
+        defaults::check_not_fixed(key)?;
         self.set.remove(key);
         Ok(())
     }

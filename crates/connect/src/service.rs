@@ -17,7 +17,7 @@ use tonic::server::{ClientStreamingService, Grpc, NamedService, ServerStreamingS
 use tonic::{Request, Response, Status, Streaming};
 use vonk_common::SparkError;
 use vonk_common::limits::MAX_INBOUND_MESSAGE_BYTES;
-use vonk_common::planner::panic_message;
+use vonk_common::planner::{self, panic_message};
 
 use crate::auth::Authenticator;
 use crate::backend::Backend;
@@ -80,24 +80,34 @@ async fn dispatch(s: Arc<Shared>, request: http::Request<Body>) -> HttpResponse 
     let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_string();
     match method.as_str() {
         "ExecutePlan" => streaming(request, |bytes| async move { s.execute_plan(bytes).await }).await,
-        "ReattachExecute" => streaming(request, |bytes| async move { s.reattach_execute(decode(bytes)?).await }).await,
+        "ReattachExecute" => {
+            streaming(request, |bytes| async move { s.reattach_execute(decode(bytes).await?).await }).await
+        }
         "AnalyzePlan" => unary(request, |bytes| async move { s.analyze_plan(bytes).await }).await,
-        "Config" => unary(request, |bytes| async move { s.config(decode(bytes)?).await }).await,
+        "Config" => unary(request, |bytes| async move { s.config(decode(bytes).await?).await }).await,
         "AddArtifacts" => uploading(request, |stream| async move { s.add_artifacts(stream).await }).await,
-        "ArtifactStatus" => unary(request, |bytes| async move { s.artifact_status(decode(bytes)?).await }).await,
-        "Interrupt" => unary(request, |bytes| async move { s.interrupt(decode(bytes)?).await }).await,
-        "ReleaseExecute" => unary(request, |bytes| async move { s.release_execute(decode(bytes)?) }).await,
-        "ReleaseSession" => unary(request, |bytes| async move { s.release_session(decode(bytes)?).await }).await,
-        "CloneSession" => unary(request, |bytes| async move { s.clone_session(decode(bytes)?).await }).await,
-        "FetchErrorDetails" => unary(request, |bytes| async move { s.fetch_error_details(decode(bytes)?) }).await,
-        "GetStatus" => unary(request, |bytes| async move { s.get_status(decode(bytes)?) }).await,
+        "ArtifactStatus" => unary(request, |bytes| async move { s.artifact_status(decode(bytes).await?).await }).await,
+        "Interrupt" => unary(request, |bytes| async move { s.interrupt(decode(bytes).await?).await }).await,
+        "ReleaseExecute" => unary(request, |bytes| async move { s.release_execute(decode(bytes).await?) }).await,
+        "ReleaseSession" => unary(request, |bytes| async move { s.release_session(decode(bytes).await?).await }).await,
+        "CloneSession" => unary(request, |bytes| async move { s.clone_session(decode(bytes).await?).await }).await,
+        "FetchErrorDetails" => unary(request, |bytes| async move { s.fetch_error_details(decode(bytes).await?) }).await,
+        "GetStatus" => unary(request, |bytes| async move { s.get_status(decode(bytes).await?) }).await,
         _ => Status::unimplemented(format!("Method not found: {}/{method}", ConnectService::NAME)).into_http(),
     }
 }
 
+/// Bytes that cannot nest deeply enough to need a big stack.
+const SMALL: usize = 1024;
+
 /// Decodes a message that holds no plan.
-pub fn decode<M: Message + Default>(bytes: Bytes) -> Result<M, Status> {
-    wire::decode(bytes).map_err(|e| error::status(&e, None))
+pub async fn decode<M: Message + Default + 'static>(bytes: Bytes) -> Result<M, Status> {
+    let decoded = if bytes.len() < SMALL {
+        wire::decode(bytes)
+    } else {
+        planner::run(|| wire::decode(bytes)).await.and_then(|d| d)
+    };
+    decoded.map_err(|e| error::status(&e, None))
 }
 
 fn grpc<T: Outgoing>() -> Grpc<RawCodec<T>> {

@@ -73,6 +73,11 @@ pub(super) fn check(key: &str, value: &str) -> SparkResult<()> {
                 .param("comment", advice));
         }
     }
+    check_type(key, value)
+}
+
+/// Whether `value` is of the type of `key`.
+pub(super) fn check_type(key: &str, value: &str) -> SparkResult<()> {
     match kind_of(key) {
         Some(kind) => check_kind(kind, key, value),
         None => Ok(()),
@@ -80,7 +85,7 @@ pub(super) fn check(key: &str, value: &str) -> SparkResult<()> {
 }
 
 /// Refuses the keys that are fixed when the server starts, be it for setting or unsetting.
-fn check_not_fixed(key: &str) -> SparkResult<()> {
+pub(super) fn check_not_fixed(key: &str) -> SparkResult<()> {
     if table::STATIC.binary_search(&key).is_ok() {
         return Err(SparkError::new("CANNOT_MODIFY_STATIC_CONFIG").param("key", quote_sql(key)));
     }

@@ -332,8 +332,11 @@ impl Converter {
                     && inner.is_all == s.is_all
                     && inner.by_name.unwrap_or(false) == by_name
                     && inner.allow_missing_columns.unwrap_or(false) == missing;
-                let (true, Some(l), Some(r)) = (alike, inner.left_input.take(), inner.right_input.take()) else {
+                if !alike {
                     break;
+                }
+                let (Some(l), Some(r)) = (inner.left_input.take(), inner.right_input.take()) else {
+                    return refuse("SET_OPERATION_MUST_HAVE_TWO_INPUTS");
                 };
                 rights.push(*r);
                 left = *l;

@@ -33,7 +33,7 @@ impl Shared {
     pub async fn add_artifacts(&self, mut stream: Streaming<Bytes>) -> Result<proto::AddArtifactsResponse, Status> {
         let mut upload: Option<Upload> = None;
         while let Some(bytes) = stream.message().await? {
-            let r: proto::AddArtifactsRequest = decode(bytes)?;
+            let r: proto::AddArtifactsRequest = decode(bytes).await?;
             if upload.is_none() {
                 let observed = r.client_observed_server_side_session_id;
                 let session = self.session(r.user_context, r.session_id, observed).await?;

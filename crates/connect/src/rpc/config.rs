@@ -15,6 +15,14 @@ use crate::session::Session;
 const WITHOUT_EFFECT: &[&str] =
     &["spark.sql.execution.arrow.enabled", "spark.sql.execution.arrow.pyspark.fallback.enabled"];
 
+/// Where the server's default is not Spark's: there is no JVM whose stack clients could show.
+const OWN_DEFAULTS: &[(&str, &str)] = &[("spark.sql.connect.serverStacktrace.enabled", "false")];
+
+fn value<'c>(conf: &'c SessionConf, key: &str) -> Option<&'c str> {
+    let own = OWN_DEFAULTS.iter().find(|(k, _)| *k == key).map(|(_, v)| *v);
+    conf.get_explicit(key).or(own).or_else(|| conf.get(key))
+}
+
 #[derive(Default)]
 struct Answer {
     pairs: Vec<KeyValue>,
@@ -53,28 +61,29 @@ fn answer(session: &Session, operation: Option<OpType>) -> SparkResult<Answer> {
         }
         Some(OpType::Get(get)) => {
             for key in get.keys {
-                let value = conf
-                    .read()
-                    .get(&key)
-                    .map(str::to_string)
-                    .ok_or_else(|| SparkError::new("SQL_CONF_NOT_FOUND").param("sqlConf", quote_sql(&key)))?;
+                let value = value(&conf.read(), &key).map(str::to_string);
+                let missing = || SparkError::new("SQL_CONF_NOT_FOUND").param("sqlConf", quote_sql(&key));
+                let value = value.ok_or_else(missing)?;
                 answer.add(key, Some(value));
             }
         }
         Some(OpType::GetWithDefault(get)) => {
             for pair in get.pairs {
                 let conf = conf.read();
+                if let Some(default) = &pair.value {
+                    SessionConf::check_type(&pair.key, default)?;
+                }
                 let value = match (conf.get_explicit(&pair.key), &pair.value) {
                     (Some(value), _) => Some(value),
                     (None, Some(default)) => Some(default.as_str()),
-                    (None, None) => conf.get(&pair.key),
+                    (None, None) => value(&conf, &pair.key),
                 };
                 answer.add(pair.key.clone(), value.map(str::to_string));
             }
         }
         Some(OpType::GetOption(get)) => {
             for key in get.keys {
-                let value = conf.read().get(&key).map(str::to_string);
+                let value = value(&conf.read(), &key).map(str::to_string);
                 answer.add(key, value);
             }
         }
