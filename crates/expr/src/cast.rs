@@ -136,7 +136,8 @@ fn special_datetime(facts: &QueryFacts, value: &TypedExpr, to: &DataType) -> Spa
     }
     let zone = Zone::named(facts.conf.time_zone())?;
     let Some(micros) = parse::datetime::special(text, facts.now, &zone) else { return Ok(None) };
-    let local = zone.micros_to_local(micros).unwrap_or(micros);
+    let epoch = micros == 0 && !text.trim().to_ascii_lowercase().starts_with('t');
+    let local = if epoch { 0 } else { zone.micros_to_local(micros).unwrap_or(micros) };
     let scalar = match to {
         DataType::Date => ScalarValue::Date32(Some(local.div_euclid(text::datetime::MICROS_PER_DAY) as i32)),
         DataType::Timestamp => ScalarValue::TimestampMicrosecond(Some(micros), Some(crate::arrow_types::UTC.into())),

@@ -87,7 +87,8 @@ fn reaches_variant(from: &DataType) -> bool {
 pub fn can_null(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     match (from, to) {
-        (T::Null, _) => true,
+        // NULL itself is nullable already; an empty array or map has nothing in it.
+        (T::Null, _) => false,
         (a, b) if a == b => false,
         (f, T::Binary) if f.is_string() => false,
         (f, t) if f.is_string() && t.is_string() => false,

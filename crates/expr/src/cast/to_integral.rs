@@ -89,7 +89,8 @@ fn into<T: Integral>(c: &Caster, array: &ArrayRef, from: &Spark, to: &Spark) -> 
         }
         Spark::Date => Ok(datafusion::arrow::array::new_null_array(&T::DATA_TYPE, array.len())),
         Spark::Timestamp => {
-            whole::<TimestampMicrosecondType, T>(c, array, |v| v.div_euclid(1_000_000), |v| over(Literal::Timestamp(v)))
+            let seconds = |v: i64| T::exact(v.div_euclid(1_000_000).into());
+            checked::<TimestampMicrosecondType, T>(c, array, seconds, |v| over(Literal::Timestamp(v)))
         }
         Spark::Time(p) => {
             let error = |v| over(Literal::Time(v, *p));

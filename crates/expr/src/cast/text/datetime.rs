@@ -54,14 +54,19 @@ pub fn write_date(out: &mut String, days: i64) {
 
 /// `2020-01-02 03:04:05.6`: the fraction without trailing zeros.
 pub fn write_timestamp_ntz(out: &mut String, micros: i64) {
-    write_date(out, micros.div_euclid(MICROS_PER_DAY));
+    write_local(out, micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+}
+
+/// In seconds and micros apart, so that the ends of the range can be moved by an offset.
+fn write_local(out: &mut String, seconds: i64, micros: i64) {
+    write_date(out, seconds.div_euclid(86_400));
     out.push(' ');
-    write_clock(out, micros.rem_euclid(MICROS_PER_DAY) * 1000);
+    write_clock(out, (seconds.rem_euclid(86_400) * 1_000_000 + micros) * 1000);
 }
 
 pub fn write_timestamp(out: &mut String, micros: i64, zone: &Zone) {
-    let local = micros.saturating_add(i64::from(zone.offset_at(micros.div_euclid(1_000_000))) * 1_000_000);
-    write_timestamp_ntz(out, local);
+    let second = micros.div_euclid(1_000_000);
+    write_local(out, second + i64::from(zone.offset_at(second)), micros.rem_euclid(1_000_000));
 }
 
 /// `03:04:05.6` of nanoseconds since midnight.

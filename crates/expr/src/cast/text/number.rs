@@ -8,6 +8,9 @@ pub fn write_f64(out: &mut String, v: f64) {
         v if v.is_nan() => out.push_str("NaN"),
         f64::INFINITY => out.push_str("Infinity"),
         f64::NEG_INFINITY => out.push_str("-Infinity"),
+        v if v.abs() >= 1e7 && v.abs() < 9_223_372_036_854_775_808.0 && v.fract() == 0.0 => {
+            write_integer(out, v < 0.0, v.abs() as u64, 53);
+        }
         v => {
             write_finite(out, v.is_sign_negative(), v == 0.0, v.abs() >= 1e-3 && v.abs() < 1e7, |digits, two| match two
             {
@@ -24,6 +27,9 @@ pub fn write_f32(out: &mut String, v: f32) {
         v if v.is_nan() => out.push_str("NaN"),
         f32::INFINITY => out.push_str("Infinity"),
         f32::NEG_INFINITY => out.push_str("-Infinity"),
+        v if v.abs() >= 1e7 && v.abs() < 9_223_372_036_854_775_808.0 && v.fract() == 0.0 => {
+            write_integer(out, v < 0.0, v.abs() as u64, 24);
+        }
         v => {
             write_finite(out, v.is_sign_negative(), v == 0.0, v.abs() >= 1e-3 && v.abs() < 1e7, |digits, two| match two
             {
@@ -32,6 +38,21 @@ pub fn write_f32(out: &mut String, v: f32) {
             })
         }
     }
+}
+
+/// A whole number from ten million on: all its digits, but for those below the precision of a
+/// mantissa of `bits`. Java 17 does not look for the shortest digits here.
+fn write_integer(out: &mut String, negative: bool, v: u64, bits: u32) {
+    let excess = v.ilog2().saturating_sub(bits + 1);
+    let dropped = if v.ilog2() > bits && excess > 1 { (1u64 << excess).ilog10() } else { 0 };
+    let unit = 10u64.pow(dropped);
+    let kept = v / unit + u64::from(v % unit >= unit.div_ceil(2) && dropped > 0);
+    let digits = kept.to_string();
+    let exponent = digits.len() as u32 - 1 + dropped;
+    let (first, rest) = digits.split_at(1);
+    let rest = rest.trim_end_matches('0');
+    let sign = if negative { "-" } else { "" };
+    let _ = write!(out, "{sign}{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest });
 }
 
 /// `render` writes `d.ddde±x`, with two digits when asked for (Java never prints fewer).
@@ -171,9 +192,17 @@ mod tests {
             write_f64(&mut out, v);
             assert_eq!(out, want);
         }
-        let mut out = String::new();
-        write_f32(&mut out, 1e-45);
-        assert_eq!(out, "1.4E-45");
+        for (v, want) in [
+            (1e-45, "1.4E-45"),
+            (2_147_483_648.0, "2.14748365E9"),
+            (1_615_715_968.0, "1.61571597E9"),
+            (16_777_216.0, "1.6777216E7"),
+            (67_108_872.0, "6.7108872E7"),
+        ] {
+            let mut out = String::new();
+            write_f32(&mut out, v);
+            assert_eq!(out, want);
+        }
     }
 
     #[test]

@@ -1,0 +1,236 @@
+//! Casts against cases recorded from Spark 4.3: `SELECT CAST(…)` over literals, compared by what
+//! `show()` prints, or by error class. Cases with functions outside this crate are left out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use serde_json::Value;
+use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_expr::cast::text::pretty_array;
+use vonk_expr::cast::zone::Zone;
+use vonk_expr::cast::{cast, explicit_cast};
+use vonk_expr::coercion::common_type_of;
+use vonk_expr::context::QueryFacts;
+use vonk_expr::literal::from_scalar;
+use vonk_expr::typed::evaluate;
+use vonk_plan::Literal;
+use vonk_plan::expr::{CastMode, Expr, ExprKind};
+use vonk_plan::types::{DataType, StructField};
+use vonk_sql::ParseOptions;
+
+const SKIP: &str = "SKIP";
+
+fn skip(why: impl std::fmt::Display) -> SparkError {
+    SparkError::new(SKIP).param("why", why)
+}
+
+struct Session {
+    facts: QueryFacts,
+}
+
+impl Session {
+    fn new(case: &Value) -> Session {
+        let mut conf = SessionConf::new();
+        for (k, v) in case["conf"].as_object().unwrap() {
+            conf.force(k.as_str(), v.as_str().unwrap());
+        }
+        let now = 1_795_348_800_000_000; // 2026-11-22 12:00 UTC
+        let facts = QueryFacts {
+            conf: Arc::new(conf),
+            now,
+            user: "u".into(),
+            current_catalog: "c".into(),
+            current_database: "d".into(),
+            version: "4.3.0",
+        };
+        Session { facts }
+    }
+
+    fn zone(&self) -> &str {
+        self.facts.conf.time_zone()
+    }
+
+    fn typed(&self, e: &Expr) -> SparkResult<TypedExpr> {
+        Ok(match &e.kind {
+            ExprKind::Literal(v) => TypedExpr::literal_in(v, self.zone())?,
+            ExprKind::Alias { child, .. } => self.typed(child)?,
+            ExprKind::Cast { child, to, mode } => explicit_cast(&self.facts, self.typed(child)?, to, *mode)?,
+            ExprKind::Function(f) => {
+                let name = f.name.last().map(String::as_str).unwrap_or_default();
+                let args: SparkResult<Vec<_>> = f.args.iter().map(|a| self.typed(a)).collect();
+                let args = args?;
+                match (name, args.as_slice()) {
+                    ("double" | "float", [x]) => {
+                        let to = if name == "double" { DataType::Double } else { DataType::Float };
+                        explicit_cast(&self.facts, x.clone(), &to, CastMode::Session)?
+                    }
+                    ("array", items) => {
+                        let types: Vec<_> = items.iter().map(|i| i.data_type.clone()).collect();
+                        let t = common_type_of(&types, self.facts.conf.ansi()).ok_or_else(|| skip("array"))?;
+                        let values = items.iter().map(|i| self.value(&cast(&self.facts, i.clone(), &t)?));
+                        let values: SparkResult<Vec<_>> = values.collect();
+                        TypedExpr::literal(&Literal::Array(t, values?))?
+                    }
+                    ("map", items) => {
+                        let keys: SparkResult<Vec<_>> = items.iter().step_by(2).map(|i| self.value(i)).collect();
+                        let values: SparkResult<Vec<_>> =
+                            items.iter().skip(1).step_by(2).map(|i| self.value(i)).collect();
+                        let (keys, values) = (keys?, values?);
+                        let ty = |v: &[Literal]| v.first().map_or(DataType::Null, |v| v.data_type());
+                        TypedExpr::literal(&Literal::Map {
+                            key_type: ty(&keys),
+                            value_type: ty(&values),
+                            keys,
+                            values,
+                        })?
+                    }
+                    ("named_struct", items) => {
+                        let mut fields = vec![];
+                        let mut values = vec![];
+                        for pair in items.chunks(2) {
+                            let name = pair[0].constant_str("named_struct", "name")?.unwrap();
+                            fields.push(StructField::new(name, pair[1].data_type.clone(), pair[1].nullable));
+                            values.push(self.value(&pair[1])?);
+                        }
+                        TypedExpr::literal(&Literal::Struct(fields, values))?
+                    }
+                    ("negative", [x]) => {
+                        let v = evaluate(&x.expr)?;
+                        let v = v.arithmetic_negate().map_err(|_| skip("negate"))?;
+                        TypedExpr::literal(&from_scalar(&v, &x.data_type)?)?
+                    }
+                    _ => return Err(skip(name)),
+                }
+            }
+            other => return Err(skip(format!("{other:?}").chars().take(20).collect::<String>())),
+        })
+    }
+
+    fn value(&self, e: &TypedExpr) -> SparkResult<Literal> {
+        from_scalar(&evaluate(&e.expr)?, &e.data_type)
+    }
+
+    fn show(&self, e: &TypedExpr, value: &ScalarValue) -> SparkResult<String> {
+        let array = value.to_array().map_err(vonk_expr::spark_error)?;
+        let text = pretty_array(&array, &e.data_type, &Zone::named(self.zone())?).map_err(vonk_expr::spark_error)?;
+        Ok(text.value(0).to_string())
+    }
+
+    /// Type, nullability and shown rows of the last column.
+    fn run(&self, sql: &str) -> SparkResult<(DataType, bool, Vec<String>)> {
+        let opts = ParseOptions::new(&self.facts.conf);
+        let select = sql.strip_prefix("SELECT ").ok_or_else(|| skip("not a select"))?;
+        let (item, values) = match select.split_once(" FROM VALUES ") {
+            Some((item, values)) => {
+                let item = item.strip_prefix("i, ").ok_or_else(|| skip("columns"))?;
+                let values = values.strip_suffix(" AS t(i, v)").ok_or_else(|| skip("alias"))?;
+                (item, Some(vonk_sql::parse_expression(&format!("f({values})"), &opts)?))
+            }
+            None => (select, None),
+        };
+        let Some(values) = values else {
+            let all = vonk_sql::parse_expression(&format!("f({item})"), &opts)
+                .or_else(|_| vonk_sql::parse_expression(item, &opts))?;
+            let items = match &all.kind {
+                ExprKind::Function(f) if f.name == ["f"] => f.args.as_slice(),
+                _ => std::slice::from_ref(&all),
+            };
+            let typed: SparkResult<Vec<_>> = items.iter().map(|e| self.typed(e)).collect();
+            let typed = typed?;
+            for other in typed.iter() {
+                evaluate(&other.expr)?;
+            }
+            let typed = typed.last().ok_or_else(|| skip("empty"))?;
+            let value = evaluate(&typed.expr)?;
+            return Ok((typed.data_type.clone(), typed.nullable, vec![self.show(typed, &value)?]));
+        };
+        let expr = vonk_sql::parse_expression(item, &opts)?;
+        let ExprKind::Function(rows) = &values.kind else { return Err(skip("rows")) };
+        let inputs: SparkResult<Vec<TypedExpr>> = rows
+            .args
+            .iter()
+            .map(|row| match &row.kind {
+                ExprKind::Function(f) if f.args.len() == 2 => self.typed(&f.args[1]),
+                _ => Err(skip("row")),
+            })
+            .collect();
+        let inputs = inputs?;
+        let nullable = inputs.iter().any(|v| v.nullable);
+        let types: Vec<_> = inputs.iter().map(|v| v.data_type.clone()).collect();
+        let common = common_type_of(&types, self.facts.conf.ansi()).ok_or_else(|| skip("values"))?;
+        let ExprKind::Alias { child, .. } = &expr.kind else { return Err(skip("no alias")) };
+        let ExprKind::Cast { to, mode, .. } = &child.kind else { return Err(skip("no cast")) };
+        let mut out = vec![];
+        let mut typed = None;
+        for input in inputs {
+            let input = cast(&self.facts, input, &common)?;
+            let mut input = TypedExpr::literal(&self.value(&input)?)?;
+            input.data_type = common.clone();
+            input.nullable = nullable;
+            input.foldable = false;
+            let result = explicit_cast(&self.facts, input, to, *mode)?;
+            out.push(self.show(&result, &evaluate(&result.expr)?)?);
+            typed = Some(result);
+        }
+        let typed = typed.ok_or_else(|| skip("empty"))?;
+        Ok((typed.data_type, typed.nullable, out))
+    }
+}
+
+/// The cells of the last column of a shown table.
+fn shown(table: &str) -> Vec<String> {
+    let lines: Vec<&str> = table.lines().collect();
+    let start = lines[0].trim_end_matches('+').rfind('+').unwrap() + 1;
+    let body: Vec<&str> = lines.iter().skip(3).take_while(|l| !l.starts_with('+')).copied().collect();
+    body.iter()
+        .map(|l| {
+            let chars: Vec<char> = l.chars().collect();
+            chars[start..chars.len() - 1].iter().collect::<String>().trim_end().to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn recorded_casts() {
+    let path = std::env::var("VONK_CAST_CASES").unwrap_or("/work/shared/oracle/visible/cast.jsonl".into());
+    let Ok(text) = std::fs::read_to_string(path) else { return };
+    let (mut good, mut skipped, mut wrong) = (0, vec![], vec![]);
+    for line in text.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let sql = case["sql"].as_str().unwrap();
+        let session = Session::new(&case);
+        let outcome = session.run(sql);
+        let found = match (&outcome, case["error_class"].as_str()) {
+            (Err(e), _) if e.class() == SKIP => {
+                skipped.push(format!("{} {:?}", case["id"], e.params()));
+                continue;
+            }
+            (Err(e), Some(class)) if e.class() == class => None,
+            (Err(e), want) => Some(format!("{} not {want:?}", e.message())),
+            (Ok((_, _, rows)), Some(class)) => Some(format!("{rows:?} not {class}")),
+            (Ok((ty, nullable, rows)), None) => {
+                let field = case["schema"]["fields"].as_array().unwrap().last().unwrap();
+                let (want_type, want_null) = (field["type"].to_string(), field["nullable"].as_bool().unwrap());
+                let got_type = vonk_plan::types::json::to_json(ty).to_string();
+                let want_rows = case["show"].as_str().map(shown).unwrap_or_default();
+                let trimmed: Vec<String> = rows.iter().take(20).map(|r| r.trim_end().to_string()).collect();
+                if got_type != want_type || *nullable != want_null {
+                    Some(format!("{got_type} {nullable} not {want_type} {want_null}"))
+                } else if trimmed != want_rows {
+                    Some(format!("{trimmed:?} not {want_rows:?}"))
+                } else {
+                    None
+                }
+            }
+        };
+        match found {
+            None => good += 1,
+            Some(what) => wrong.push(format!("{} {sql}\n    {what}", case["id"])),
+        }
+    }
+    println!("good {good}, skipped {}, wrong {}", skipped.len(), wrong.len());
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+}
