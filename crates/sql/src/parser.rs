@@ -194,9 +194,9 @@ impl<'a> Parser<'a> {
     }
 
     pub fn comma_list<T>(&mut self, mut item: impl FnMut(&mut Self) -> SparkResult<T>) -> SparkResult<Vec<T>> {
-        let mut out = vec![item(self)?];
+        let mut out = vec![self.beside(&mut item)?];
         while self.eat_sym(",") {
-            out.push(item(self)?);
+            out.push(self.beside(&mut item)?);
         }
         Ok(out)
     }
@@ -219,6 +219,14 @@ impl<'a> Parser<'a> {
         self.depth -= 1;
         self.height = outer.max(self.height + 1);
         self.check_depth()?;
+        Ok(out)
+    }
+
+    /// Runs a rule beside others: what it builds does not stand on what they have built.
+    pub fn beside<T>(&mut self, rule: impl FnOnce(&mut Self) -> SparkResult<T>) -> SparkResult<T> {
+        let others = std::mem::take(&mut self.height);
+        let out = rule(self)?;
+        self.height = self.height.max(others);
         Ok(out)
     }
 

@@ -41,7 +41,7 @@ impl Parser<'_> {
         let mut operands = vec![first];
         while self.at(keyword) && !self.ends_n(1) {
             self.next();
-            operands.push(operand(self)?);
+            operands.push(self.beside(&operand)?);
         }
         self.grow()?;
         Ok(self.operator(operator, operands, start))

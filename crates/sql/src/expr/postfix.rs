@@ -19,6 +19,12 @@ impl Parser<'_> {
                 self.next();
                 let at = self.pos;
                 let field = self.ident()?;
+                if let ExprKind::Attribute { name, .. } | ExprKind::LambdaVariable { name } = &mut out.kind {
+                    // `(a).b` is `a.b`.
+                    name.push(field);
+                    out.origin = self.origin(start);
+                    continue;
+                }
                 let extraction = Box::new(self.make(ExprKind::Literal(vonk_plan::literal::Literal::string(field)), at));
                 self.make(ExprKind::Extract { child: Box::new(out), extraction }, start)
             } else if self.sym("::") {
@@ -38,11 +44,11 @@ impl Parser<'_> {
         }
     }
 
-    /// `v:a.b[0]['c']`: the path after the colon, as `semi_structured_extract(v, path)`.
+    /// `v:a.b[0]['c']` is `semi_structured_extract(v, '$.a.b[0]['c']')`.
     fn variant_path(&mut self, child: Expr, start: usize) -> SparkResult<Expr> {
         self.expect_sym(":")?;
         let at = self.pos;
-        let mut path = String::new();
+        let mut path = String::from("$");
         if self.sym("[") {
             path.push_str(&self.variant_bracket()?);
         } else {
@@ -51,9 +57,8 @@ impl Parser<'_> {
         loop {
             if self.sym(".") {
                 self.next();
-                path.push('.');
                 path.push_str(&self.variant_field()?);
-            } else if self.sym("[") {
+            } else if self.sym("[") && matches!(self.kind(1), Kind::String | Kind::Number) {
                 path.push_str(&self.variant_bracket()?);
             } else {
                 break;
@@ -68,10 +73,9 @@ impl Parser<'_> {
     }
 
     fn variant_field(&mut self) -> SparkResult<String> {
-        match self.kind(0) {
-            Kind::Word | Kind::QuotedName => self.ident(),
-            _ => self.fail(),
-        }
+        let quoted = self.kind(0) == Kind::QuotedName;
+        let name = self.ident()?;
+        Ok(if quoted { format!("['{name}']") } else { format!(".{name}") })
     }
 
     fn variant_bracket(&mut self) -> SparkResult<String> {
@@ -79,10 +83,6 @@ impl Parser<'_> {
         let out = match self.kind(0) {
             Kind::String => format!("['{}']", self.string_constant()?),
             Kind::Number => format!("[{}]", self.integer::<u32>()?),
-            Kind::Symbol if self.sym("*") => {
-                self.next();
-                "[*]".to_string()
-            }
             _ => return self.fail(),
         };
         self.expect_sym("]")?;

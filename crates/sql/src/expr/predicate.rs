@@ -60,6 +60,9 @@ impl Parser<'_> {
             let sub = SubqueryExpr { plan: SubqueryPlan::Inline(plan), kind: SubqueryKind::In(values) };
             return Ok(self.make(ExprKind::Subquery(Box::new(sub)), start));
         }
+        if self.sym_n(1, ")") {
+            return Err(self.error(SparkError::new("INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE"), self.pos));
+        }
         let mut args = vec![value];
         args.extend(self.in_parens(|p| p.expressions())?);
         Ok(self.operator("in", args, start))
@@ -98,9 +101,17 @@ impl Parser<'_> {
         let nodes = self.nodes;
         let patterns = self.in_parens(|p| p.expressions())?;
         self.grow()?;
-        if name == "like" && patterns.iter().all(|p| constant_string(p).is_some()) {
+        let constants: Option<Vec<String>> = patterns.iter().map(constant_string).collect();
+        if let Some(constants) = constants {
             let mut args = vec![value];
-            args.extend(patterns);
+            if name == "ilike" {
+                // Patterns are compared in lower case.
+                args = vec![self.call("lower", args, start)];
+                let lower = |text: String| Expr::string(text.to_lowercase());
+                args.extend(constants.into_iter().map(lower));
+            } else {
+                args.extend(patterns);
+            }
             let name = match (all, negated) {
                 (true, false) => "likeAll",
                 (true, true) => "notLikeAll",

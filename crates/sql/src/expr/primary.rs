@@ -44,7 +44,7 @@ impl Parser<'_> {
             "NULL" => self.constant(Literal::Null(DataType::Null)),
             "TRUE" => self.constant(Literal::Boolean(true)),
             "FALSE" => self.constant(Literal::Boolean(false)),
-            "CASE" if !self.sym_n(1, ".") && !self.sym_n(1, "=") => self.case(),
+            "CASE" if !self.sym_n(1, ".") && !self.sym_n(1, "=") && !self.at_n(1, "END") => self.case(),
             "EXISTS" if paren && self.parens.is_query(self.pos + 1) => self.exists(),
             "INTERVAL" if self.interval_follows() => self.interval(),
             "DATE" | "TIMESTAMP" | "TIMESTAMP_NTZ" | "TIMESTAMP_LTZ" | "TIME" | "X" | "INTERVAL" if string => {

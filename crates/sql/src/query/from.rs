@@ -8,6 +8,9 @@ use crate::names::constant_string;
 use crate::parser::Parser;
 use crate::tokens::Kind;
 
+/// The alias that Spark gives a sub-query without one.
+const SUBQUERY_NAME: &str = "__auto_generated_subquery_name";
+
 impl Parser<'_> {
     /// `FROM a, b JOIN c …`.
     pub fn from_clause(&mut self) -> SparkResult<Relation> {
@@ -22,8 +25,7 @@ impl Parser<'_> {
             left = self.joined_relation(Some((left, start)))?;
             self.grow()?;
         }
-        // PIVOT and UNPIVOT after a list apply to the whole of it.
-        self.pivots(left, start)
+        Ok(left)
     }
 
     /// A table and the joins behind it. With `left`, the table is joined to it by a comma.
@@ -31,7 +33,6 @@ impl Parser<'_> {
         let start = self.pos;
         let lateral = self.lateral_follows();
         let mut out = self.relation_primary()?;
-        out = self.pivots(out, start)?;
         let mut from = start;
         if let Some((before, before_start)) = left {
             out = self.comma_join(before, out, lateral, before_start);
@@ -73,16 +74,22 @@ impl Parser<'_> {
     fn relation_primary_here(&mut self) -> SparkResult<Relation> {
         let start = self.pos;
         if self.sym("(") {
+            let is_query = self.parens.is_query(start);
             // `(VALUES … JOIN …)` is a join, though it begins as a query does.
             let joined =
                 self.at_n(1, "VALUES") && self.keyword_inside(start, "JOIN") && !self.keyword_inside(start, "SELECT");
-            let inner = if self.parens.is_query(start) && !joined {
-                self.in_parens(|p| p.query())?
-            } else {
-                self.in_parens(|p| p.relations())?
-            };
+            let inner =
+                if is_query && !joined { self.in_parens(|p| p.query())? } else { self.in_parens(|p| p.relations())? };
             let sampled = self.sampled(inner, start)?;
-            return self.aliased(sampled, start);
+            let has_alias = self.at_table_alias() || self.at("AS");
+            if !is_query || joined || has_alias {
+                return self.aliased(sampled, start);
+            }
+            // The names inside a sub-query are not seen from outside.
+            self.grow()?;
+            let alias = SUBQUERY_NAME.to_string();
+            let kind = RelationKind::Alias { input: Box::new(sampled), alias, qualifier: vec![], columns: vec![] };
+            return Ok(self.relation(kind, start));
         }
         if self.at("VALUES") && !self.ends_n(1) && (self.sym_n(1, "(") || self.kind(1) != Kind::Word) {
             return self.inline_table();

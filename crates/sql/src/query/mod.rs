@@ -89,9 +89,9 @@ impl Parser<'_> {
                 left = self.pipe_operator(left, start)?;
                 self.grow()?;
             } else if let Some(kind) = self.set_kind() {
-                let (all, by_name) = self.set_quantifier(kind)?;
-                let right = self.intersect_term()?;
-                left = self.combine(kind, all, by_name, left, right, start)?;
+                let all = self.set_quantifier();
+                let right = self.beside(|p| p.intersect_term())?;
+                left = self.combine(kind, all, left, right, start)?;
             } else {
                 return Ok(left);
             }
@@ -103,9 +103,9 @@ impl Parser<'_> {
         let start = self.pos;
         let mut left = self.query_primary()?;
         while self.at("INTERSECT") {
-            let (all, by_name) = self.set_quantifier(SetKind::Intersect)?;
-            let right = self.query_primary()?;
-            left = self.combine(SetKind::Intersect, all, by_name, left, right, start)?;
+            let all = self.set_quantifier();
+            let right = self.beside(|p| p.query_primary())?;
+            left = self.combine(SetKind::Intersect, all, left, right, start)?;
         }
         Ok(left)
     }
@@ -120,15 +120,14 @@ impl Parser<'_> {
         }
     }
 
-    fn set_quantifier(&mut self, kind: SetKind) -> SparkResult<(bool, bool)> {
+    /// Takes the operator with its ALL or DISTINCT.
+    fn set_quantifier(&mut self) -> bool {
         self.next();
         let all = self.eat("ALL");
-        let quantified = all || self.eat("DISTINCT");
-        let by_name = kind == SetKind::Union && quantified && self.at_all(&["BY", "NAME"]);
-        if by_name {
-            self.skip(2);
+        if !all {
+            self.eat("DISTINCT");
         }
-        Ok((all, by_name))
+        all
     }
 
     /// Chains of one kind stay one node.
@@ -136,13 +135,12 @@ impl Parser<'_> {
         &mut self,
         kind: SetKind,
         all: bool,
-        by_name: bool,
         mut left: Relation,
         right: Relation,
         start: usize,
     ) -> SparkResult<Relation> {
         if let RelationKind::SetOperation(op) = &mut left.kind
-            && (op.kind, op.all, op.by_name) == (kind, all, by_name)
+            && (op.kind, op.all) == (kind, all)
             && !self.starts_closed(start)
         {
             op.inputs.push(right);
@@ -150,7 +148,7 @@ impl Parser<'_> {
             return Ok(left);
         }
         self.grow()?;
-        let op = SetOperation { kind, inputs: vec![left, right], all, by_name, allow_missing_columns: false };
+        let op = SetOperation { kind, inputs: vec![left, right], all, by_name: false, allow_missing_columns: false };
         Ok(self.relation(RelationKind::SetOperation(op), start))
     }
 

@@ -1,6 +1,6 @@
 //! Pipe operators: what stands behind `|>`.
 
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::relation::{PipeOperator, Relation, RelationKind, SetKind};
 
 use crate::parser::Parser;
@@ -55,7 +55,13 @@ impl Parser<'_> {
     }
 
     fn pipe_aggregate(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
+        let at = self.pos;
         self.next();
+        if self.ends_n(0) {
+            let message = "The AGGREGATE clause requires a list of aggregate expressions or a list of grouping \
+                           expressions, or both";
+            return Err(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0035").param("message", message), at));
+        }
         let aggregates = if self.at_all(&["GROUP", "BY"]) { vec![] } else { self.named_expressions()? };
         let mut grouping = vec![];
         if self.at_all(&["GROUP", "BY"]) {
@@ -71,8 +77,8 @@ impl Parser<'_> {
             "INTERSECT" => SetKind::Intersect,
             _ => SetKind::Except,
         };
-        let (all, by_name) = self.set_quantifier(kind)?;
+        let all = self.set_quantifier();
         let right = self.query_primary()?;
-        self.combine(kind, all, by_name, input, right, start)
+        self.combine(kind, all, input, right, start)
     }
 }

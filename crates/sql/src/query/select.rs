@@ -69,10 +69,12 @@ impl Parser<'_> {
             self.copy(if out.is_some() { size } else { 0 })?;
             let windows = self.named_windows;
             let at = self.pos;
-            let block = self.select(Some(from.clone()))?;
-            let block = self.organization(block, at, windows)?;
+            let block = self.beside(|p| {
+                let block = p.select(Some(from.clone()))?;
+                p.organization(block, at, windows)
+            })?;
             out = Some(match out {
-                Some(left) => self.combine(SetKind::Union, true, false, left, block, start)?,
+                Some(left) => self.combine(SetKind::Union, true, left, block, start)?,
                 None => block,
             });
         }
@@ -120,9 +122,9 @@ impl Parser<'_> {
         self.string_constant()?;
         if self.eat("AS") {
             if self.sym("(") {
-                self.in_parens(|p| p.comma_list(|p| p.transform_column()))?;
+                self.in_parens(|p| p.transform_columns())?;
             } else {
-                self.comma_list(|p| p.transform_column())?;
+                self.transform_columns()?;
             }
         }
         self.row_format()?;
@@ -140,11 +142,17 @@ impl Parser<'_> {
         Ok(self.relation(RelationKind::Unsupported("TRANSFORM".into()), start))
     }
 
-    fn transform_column(&mut self) -> SparkResult<()> {
-        self.strict_ident()?;
-        if !self.ends_n(0) && self.kind(0) == Kind::Word && !self.at_any(&["FROM", "ROW", "WHERE"]) {
-            self.data_type()?;
-        }
+    /// Names, or names with types.
+    fn transform_columns(&mut self) -> SparkResult<()> {
+        let typed = self.kind(1) == Kind::Word && !self.any_n(1, &["FROM", "ROW", "WHERE"]) || self.sym_n(1, ":");
+        self.comma_list(|p| {
+            p.strict_ident()?;
+            if typed {
+                p.eat_sym(":");
+                p.data_type()?;
+            }
+            Ok(())
+        })?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! ALTER DATABASE, ALTER TABLE, ALTER VIEW.
 
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Command, Name, PartitionSpec, Properties};
 
 use crate::parser::Parser;
@@ -22,11 +22,35 @@ impl Parser<'_> {
         } else {
             self.next();
         }
-        let if_exists = self.if_exists();
         let name = self.name()?;
         let partition = self.optional_partition()?;
+        if let Some(operation) = self.hive_alteration() {
+            self.skip_to_end();
+            let error = SparkError::new("INVALID_STATEMENT_OR_CLAUSE").param("operation", operation);
+            return Err(self.error(error, start));
+        }
         let action = self.alter_action(view, partition)?;
-        Ok(Command::AlterTable { name, if_exists, view, action })
+        let command = |action| Command::AlterTable { name: name.clone(), if_exists: false, view, action };
+        if !matches!(action, AlterAction::AlterColumn { .. }) || !self.sym(",") {
+            return Ok(command(action));
+        }
+        // Several columns at once.
+        let mut commands = vec![command(action)];
+        while self.eat_sym(",") {
+            commands.push(command(self.alter_column()?));
+        }
+        Ok(Command::Many(commands))
+    }
+
+    /// An alteration of Hive that Spark reads only to refuse it.
+    fn hive_alteration(&self) -> Option<String> {
+        let found = self.at_any(&["CONCATENATE", "TOUCH", "COMPACT", "ARCHIVE", "UNARCHIVE", "EXCHANGE", "SKEWED"])
+            || (self.at("NOT") && self.any_n(1, &["CLUSTERED", "SORTED", "SKEWED", "STORED"]))
+            || (self.at("CLUSTERED") && self.at_n(1, "BY"))
+            || (self.at("SET") && self.any_n(1, &["FILEFORMAT", "SKEWED"]));
+        let words = if self.at_any(&["CONCATENATE", "TOUCH", "COMPACT"]) { 1 } else { 2 };
+        let said: Vec<_> = (0..words).map(|i| self.word(i).to_ascii_uppercase()).collect();
+        found.then(|| format!("ALTER TABLE {}", said.join(" ")))
     }
 
     fn alter_database(&mut self) -> SparkResult<Command> {
@@ -54,14 +78,14 @@ impl Parser<'_> {
 
     fn alter_action(&mut self, view: bool, partition: Option<PartitionSpec>) -> SparkResult<AlterAction> {
         let word = self.word(0).to_ascii_uppercase();
+        if view && self.schema_binding() {
+            return Ok(AlterAction::Other("WITH SCHEMA".into()));
+        }
         if view && (self.at("AS") || self.query_starts()) {
             self.eat("AS");
             let at = self.pos;
             let query = Box::new(self.query()?);
             return Ok(AlterAction::ViewQuery { query, text: self.text_since(at).to_string() });
-        }
-        if view && self.schema_binding() {
-            return Ok(AlterAction::Other("WITH SCHEMA".into()));
         }
         self.next();
         Ok(match word.as_str() {

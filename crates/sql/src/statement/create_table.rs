@@ -45,12 +45,33 @@ impl Parser<'_> {
         if self.sym("(") && !self.parens.is_query(self.pos) {
             self.in_parens(|p| p.table_elements(&mut table))?;
         }
+        if self.eat("USING") {
+            table.provider = Some(self.multipart()?.join("."));
+        }
         while self.table_clause(&mut table)? {}
+        if temporary && table.provider.is_some() && table.query.is_none() && !if_not_exists {
+            // The old way to say CREATE TEMPORARY VIEW … USING.
+            return self.view_of_table(table);
+        }
         if self.eat("AS") || self.query_starts() {
             table.query = Some(self.query()?);
         }
         self.check_table(&table, temporary, start)?;
         Ok(Command::CreateTable(Box::new(table)))
+    }
+
+    fn view_of_table(&mut self, table: CreateTable) -> SparkResult<Command> {
+        use vonk_plan::types::{StructField, StructType};
+        let fields = table.columns.into_iter().map(|c| StructField::new(c.name, c.data_type, c.nullable));
+        let schema = StructType::new(fields);
+        Ok(Command::CreateTempViewUsing {
+            name: table.name,
+            replace: false,
+            global: false,
+            schema: (!schema.is_empty()).then_some(schema),
+            provider: table.provider.unwrap_or_default(),
+            options: table.options,
+        })
     }
 
     fn table_elements(&mut self, table: &mut CreateTable) -> SparkResult<()> {
@@ -72,10 +93,7 @@ impl Parser<'_> {
     /// One of the clauses behind the columns, in any order.
     fn table_clause(&mut self, table: &mut CreateTable) -> SparkResult<bool> {
         let start = self.pos;
-        let clause = if self.eat("USING") {
-            let provider = self.multipart()?.join(".");
-            ("USING", table.provider.replace(provider).is_some())
-        } else if self.eat("OPTIONS") {
+        let clause = if self.eat("OPTIONS") {
             let twice = !table.options.is_empty();
             table.options = self.options()?;
             ("OPTIONS", twice)
@@ -201,8 +219,12 @@ impl Parser<'_> {
         let error = if temporary && table.if_not_exists {
             invalid("CREATE TEMPORARY TABLE ... IF NOT EXISTS")
         } else if temporary {
-            SparkError::new("_LEGACY_ERROR_TEMP_0035")
-                .param("message", "CREATE TEMPORARY TABLE ... AS ..., use CREATE TEMPORARY VIEW instead")
+            let asked = if table.query.is_some() { "CREATE TEMPORARY TABLE ... AS ..." } else { "" };
+            match asked {
+                "" => SparkError::new("_LEGACY_ERROR_TEMP_0046"),
+                _ => SparkError::new("_LEGACY_ERROR_TEMP_0035")
+                    .param("message", format!("{asked}, use CREATE TEMPORARY VIEW instead")),
+            }
         } else if table.replace && table.if_not_exists {
             invalid("CREATE OR REPLACE TABLE ... IF NOT EXISTS")
         } else if table.query.is_some() && !table.columns.is_empty() {

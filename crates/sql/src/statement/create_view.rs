@@ -52,7 +52,8 @@ impl Parser<'_> {
             _ => ViewKind::Permanent,
         };
         if replace && if_not_exists {
-            self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0052"), start));
+            let error = SparkError::new("CREATE_VIEW_WITH_IF_NOT_EXISTS_AND_REPLACE").param("viewName", name.join("."));
+            self.defer(self.error(error, start));
         } else if temporary && if_not_exists {
             self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0053"), start));
         }

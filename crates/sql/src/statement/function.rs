@@ -105,7 +105,11 @@ impl Parser<'_> {
             invalid("UNSUPPORTED_FUNC_NAME").param("funcName", quote_id(&function.name))
         } else if function.temporary && function.name.len() == 2 {
             let database = function.name.first().map(String::as_str).unwrap_or_default();
-            invalid("CREATE_TEMP_FUNC_WITH_DATABASE").param("database", quote_id([database]))
+            let name = function.name.last().map(String::as_str).unwrap_or_default();
+            SparkError::new("INVALID_TEMP_OBJ_QUALIFIER")
+                .param("objectType", "FUNCTION")
+                .param("objectName", quote_id([name]))
+                .param("qualifier", quote_id([database]))
         } else if !duplicates.is_empty() {
             SparkError::new("DUPLICATE_ROUTINE_PARAMETER_NAMES")
                 .param("routineName", function.name.join("."))

@@ -67,7 +67,7 @@ impl Parser<'_> {
         }
         let path = self.rest().trim().to_string();
         if path.is_empty() {
-            return self.fail();
+            return Err(self.error(SparkError::new("INVALID_SQL_SYNTAX.EMPTY_REFRESH_RESOURCE_PATH"), self.pos));
         }
         self.skip_to_end();
         Ok(Command::RefreshPath(path))

@@ -32,7 +32,7 @@ impl Parser<'_> {
         }
         let actions = [&merge.matched, &merge.not_matched, &merge.not_matched_by_source];
         if actions.iter().all(|a| a.is_empty()) {
-            self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0008"), start));
+            self.defer(self.error(SparkError::new("MERGE_WITHOUT_WHEN"), start));
         }
         for (actions, class) in actions.iter().zip([
             "NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION",
@@ -90,7 +90,9 @@ impl Parser<'_> {
         self.expect("VALUES")?;
         let values = self.in_parens(|p| p.comma_list(|p| p.expression_or_default()))?;
         if columns.len() != values.len() {
-            let error = SparkError::new("_LEGACY_ERROR_TEMP_0006");
+            let error = SparkError::new("MERGE_INSERT_VALUE_COUNT_MISMATCH")
+                .param("expectedCount", columns.len())
+                .param("actualCount", values.len());
             self.defer(self.error(error, start));
         }
         Ok(MergeKind::Insert(columns.into_iter().zip(values).collect()))

@@ -121,9 +121,13 @@ impl Parser<'_> {
     }
 
     fn explain(&mut self) -> SparkResult<Command> {
+        let start = self.pos;
         self.next();
+        if self.eat("LOGICAL") {
+            let error = SparkError::new("INVALID_STATEMENT_OR_CLAUSE").param("operation", "EXPLAIN LOGICAL");
+            self.defer(self.error(error, start));
+        }
         let modes = [
-            ("LOGICAL", ExplainMode::Extended),
             ("FORMATTED", ExplainMode::Formatted),
             ("EXTENDED", ExplainMode::Extended),
             ("CODEGEN", ExplainMode::Codegen),

@@ -9,7 +9,7 @@ use crate::tokens::Kind;
 
 impl Parser<'_> {
     pub fn script(&mut self) -> SparkResult<Command> {
-        let body = self.block(None)?;
+        let body = self.nested(|p| p.unlabelled_block())?;
         Ok(Command::Script(Box::new(Script { body })))
     }
 
@@ -20,7 +20,20 @@ impl Parser<'_> {
 
     fn block_here(&mut self, label: Option<String>) -> SparkResult<Block> {
         self.expect("BEGIN")?;
-        let mut block = Block { label: label.clone(), conditions: vec![], handlers: vec![], statements: vec![] };
+        let block = self.block_body(label.clone())?;
+        self.end_label(label.as_deref())?;
+        Ok(block)
+    }
+
+    /// The outermost block takes no label.
+    fn unlabelled_block(&mut self) -> SparkResult<Block> {
+        self.expect("BEGIN")?;
+        self.block_body(None)
+    }
+
+    /// From behind BEGIN to END.
+    fn block_body(&mut self, label: Option<String>) -> SparkResult<Block> {
+        let mut block = Block { label, conditions: vec![], handlers: vec![], statements: vec![] };
         while !self.at_block_end() {
             if self.at("DECLARE") && self.at_n(2, "CONDITION") {
                 self.condition(&mut block)?;
@@ -34,7 +47,6 @@ impl Parser<'_> {
             self.statement_end()?;
         }
         self.expect("END")?;
-        self.end_label(label.as_deref())?;
         Ok(block)
     }
 
@@ -74,7 +86,7 @@ impl Parser<'_> {
         self.expect("CONDITION")?;
         let mut state = None;
         if self.eat("FOR") {
-            self.eat("SQLSTATE");
+            self.expect("SQLSTATE")?;
             self.eat("VALUE");
             state = Some(self.string_constant()?);
         }

@@ -1,4 +1,4 @@
-//! Control flow of SQL scripts: IF, CASE, WHILE, REPEAT, LOOP, FOR, LEAVE, ITERATE, SIGNAL.
+//! Control flow of SQL scripts: IF, CASE, WHILE, REPEAT, LOOP, FOR, LEAVE, ITERATE.
 
 use vonk_common::SparkResult;
 use vonk_plan::command::ScriptStatement;
@@ -14,10 +14,7 @@ impl Parser<'_> {
 
     fn flow_here(&mut self, label: Option<String>) -> SparkResult<Option<ScriptStatement>> {
         let word = self.word(0).to_ascii_uppercase();
-        if !matches!(
-            word.as_str(),
-            "IF" | "CASE" | "WHILE" | "REPEAT" | "LOOP" | "FOR" | "LEAVE" | "ITERATE" | "SIGNAL" | "RESIGNAL"
-        ) {
+        if !matches!(word.as_str(), "IF" | "CASE" | "WHILE" | "REPEAT" | "LOOP" | "FOR" | "LEAVE" | "ITERATE") {
             return Ok(None);
         }
         self.next();
@@ -59,9 +56,7 @@ impl Parser<'_> {
                 ScriptStatement::For { label, variable, query, body }
             }
             "LEAVE" => ScriptStatement::Leave(self.strict_ident()?),
-            "ITERATE" => ScriptStatement::Iterate(self.strict_ident()?),
-            "RESIGNAL" => ScriptStatement::Resignal,
-            _ => self.signal()?,
+            _ => ScriptStatement::Iterate(self.strict_ident()?),
         };
         if matches!(word.as_str(), "WHILE" | "REPEAT" | "LOOP" | "FOR") {
             self.end_label(begin.as_deref())?;
@@ -110,21 +105,5 @@ impl Parser<'_> {
         let otherwise = if self.eat("ELSE") { Some(self.statements()?) } else { None };
         self.expect_all(&["END", "CASE"])?;
         Ok(ScriptStatement::Case { operand, branches, otherwise })
-    }
-
-    /// `SIGNAL condition` or `SIGNAL SQLSTATE '…'`, `[SET MESSAGE_TEXT = expr]`.
-    fn signal(&mut self) -> SparkResult<ScriptStatement> {
-        let (mut condition, mut sqlstate, mut message) = (None, None, None);
-        if self.eat("SQLSTATE") {
-            self.eat("VALUE");
-            sqlstate = Some(self.string_constant()?);
-        } else {
-            condition = Some(self.strict_ident()?);
-        }
-        if self.eat_all(&["SET", "MESSAGE_TEXT"]) {
-            self.expect_sym("=")?;
-            message = Some(self.expression()?);
-        }
-        Ok(ScriptStatement::Signal { condition, sqlstate, message })
     }
 }
