@@ -276,3 +276,47 @@ fn regex(message: p::UnresolvedRegex) -> ExprKind {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::test_converter;
+
+    fn expression(kind: ExprType) -> proto::Expression {
+        proto::Expression { common: None, expr_type: Some(kind) }
+    }
+
+    fn column(name: &str) -> proto::Expression {
+        let attribute = p::UnresolvedAttribute { unparsed_identifier: name.into(), ..Default::default() };
+        expression(ExprType::UnresolvedAttribute(attribute))
+    }
+
+    fn call(name: &str, arguments: Vec<proto::Expression>) -> proto::Expression {
+        let function = p::UnresolvedFunction { function_name: name.into(), arguments, ..Default::default() };
+        expression(ExprType::UnresolvedFunction(function))
+    }
+
+    /// Name, and number of arguments.
+    fn shape(expr: &Expr) -> (String, usize) {
+        match &expr.kind {
+            ExprKind::Function(f) => (f.name.join("."), f.args.len()),
+            _ => (String::new(), 0),
+        }
+    }
+
+    #[test]
+    fn chains_of_one_connective_are_flat_to_the_left() {
+        let and = (0..1000).fold(column("a"), |chain, _| call("and", vec![chain, column("b")]));
+        assert_eq!(test_converter().expr(and).map(|e| shape(&e)), Ok(("and".into(), 1001)));
+        let right = call("and", vec![column("a"), call("and", vec![column("b"), column("c")])]);
+        assert_eq!(test_converter().expr(right).map(|e| shape(&e)), Ok(("and".into(), 2)));
+        let mixed = call("or", vec![call("and", vec![column("a"), column("b")]), column("c")]);
+        assert_eq!(test_converter().expr(mixed).map(|e| shape(&e)), Ok(("or".into(), 2)));
+    }
+
+    #[test]
+    fn an_empty_message_is_refused() {
+        let error = test_converter().expr(proto::Expression::default());
+        assert!(error.is_err_and(|e| e.class() == "CONNECT_INVALID_PLAN.INVALID_ONE_OF_FIELD_NOT_SET"));
+    }
+}
