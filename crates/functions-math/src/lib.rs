@@ -5,10 +5,13 @@
 
 use vonk_expr::FunctionSpec;
 
+pub mod hash;
+pub mod math;
+pub mod misc;
 pub mod operator;
 mod support;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    operator::specs()
+    [operator::specs(), math::specs(), hash::specs(), misc::specs()].concat()
 }

@@ -12,7 +12,6 @@ pub mod membership;
 pub mod nulls;
 pub mod numbers;
 pub mod promote;
-pub mod zone;
 
 use vonk_expr::FunctionSpec;
 

@@ -155,11 +155,6 @@ pub fn by_zero(call: &Call, class: &'static str) -> DataFusionError {
     call.error(SparkError::new(class).param("config", ANSI_KEY))
 }
 
-/// Carries a DataFusion error through an Arrow kernel.
-pub fn to_arrow_error(e: DataFusionError) -> ArrowError {
-    ArrowError::ExternalError(Box::new(e))
-}
-
 /// The overflow that an Arrow kernel found, as Spark's error.
 pub fn from_arrow_overflow(call: &Call, e: DataFusionError, alternative: &str) -> DataFusionError {
     match e {

@@ -5,43 +5,43 @@
 
 use datafusion::logical_expr::Operator;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::{ArithmeticOp, BinaryKind, Mismatch, binary_operands};
 use vonk_expr::context::Nullability;
 use vonk_expr::{FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
-use super::decimal::{self, DecimalOp};
-use super::numbers::{self, QuotientOp, RingOp};
-use super::{datetime_arith, promote};
+use super::numbers::{QuotientOp, RingOp};
+use super::{datetime_arith, decimal, numbers};
 use crate::support::{Mode, cast_to, diff_types, infix, native, one, two, unexpected, wrong_type};
 
 pub const SPECS: &[&FunctionSpec] = &[
-    &FunctionSpec::scalar("+", "math_funcs", |c, a| plus(c, a, Mode::of(c)))
+    &FunctionSpec::scalar("+", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Add, Mode::of(c)))
         .usage("expr1 + expr2 - Their sum.")
         .kernels(KERNELS),
     &FunctionSpec::scalar("-", "math_funcs", minus).usage("expr1 - expr2 - Their difference."),
-    &FunctionSpec::scalar("*", "math_funcs", |c, a| ring(c, a, RingOp::Multiply, Mode::of(c)))
+    &FunctionSpec::scalar("*", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Multiply, Mode::of(c)))
         .usage("expr1 * expr2 - Their product."),
-    &FunctionSpec::scalar("/", "math_funcs", |c, a| quotient(c, a, QuotientOp::Divide, Mode::of(c)))
+    &FunctionSpec::scalar("/", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Divide, Mode::of(c)))
         .usage("expr1 / expr2 - Their quotient, always fractional."),
-    &FunctionSpec::scalar("%", "math_funcs", |c, a| quotient(c, a, QuotientOp::Remainder, Mode::of(c)))
+    &FunctionSpec::scalar("%", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Remainder, Mode::of(c)))
         .aliases(&["mod"])
         .usage("expr1 % expr2 - The remainder, with the sign of expr1."),
-    &FunctionSpec::scalar("div", "math_funcs", |c, a| quotient(c, a, QuotientOp::IntegralDivide, Mode::of(c)))
+    &FunctionSpec::scalar("div", "math_funcs", |c, a| binary(c, a, ArithmeticOp::IntegralDivide, Mode::of(c)))
         .usage("expr1 div expr2 - The integral part of the quotient."),
-    &FunctionSpec::scalar("pmod", "math_funcs", |c, a| quotient(c, a, QuotientOp::Pmod, Mode::of(c)))
+    &FunctionSpec::scalar("pmod", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Pmod, Mode::of(c)))
         .usage("pmod(expr1, expr2) - The remainder that is not negative."),
     &FunctionSpec::scalar("negative", "math_funcs", negative)
         .usage("negative(expr) - The value with the sign changed."),
     &FunctionSpec::scalar("positive", "math_funcs", positive).usage("positive(expr) - The value itself."),
-    &FunctionSpec::scalar("try_add", "math_funcs", |c, a| plus(c, a, Mode::Try))
+    &FunctionSpec::scalar("try_add", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Add, Mode::Try))
         .usage("try_add(expr1, expr2) - Their sum, NULL on overflow."),
-    &FunctionSpec::scalar("try_subtract", "math_funcs", |c, a| difference(c, a, Mode::Try))
+    &FunctionSpec::scalar("try_subtract", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Subtract, Mode::Try))
         .usage("try_subtract(expr1, expr2) - Their difference, NULL on overflow."),
-    &FunctionSpec::scalar("try_multiply", "math_funcs", |c, a| ring(c, a, RingOp::Multiply, Mode::Try))
+    &FunctionSpec::scalar("try_multiply", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Multiply, Mode::Try))
         .usage("try_multiply(expr1, expr2) - Their product, NULL on overflow."),
-    &FunctionSpec::scalar("try_divide", "math_funcs", |c, a| quotient(c, a, QuotientOp::Divide, Mode::Try))
+    &FunctionSpec::scalar("try_divide", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Divide, Mode::Try))
         .usage("try_divide(dividend, divisor) - The quotient, NULL if the divisor is 0."),
-    &FunctionSpec::scalar("try_mod", "math_funcs", |c, a| quotient(c, a, QuotientOp::Remainder, Mode::Try))
+    &FunctionSpec::scalar("try_mod", "math_funcs", |c, a| binary(c, a, ArithmeticOp::Remainder, Mode::Try))
         .usage("try_mod(dividend, divisor) - The remainder, NULL if the divisor is 0."),
 ];
 
@@ -89,30 +89,23 @@ pub static NEGATE: Kernel = Kernel::new("negate", super::datetime_arith::negate)
 const NUMERIC_OR_INTERVAL: &str =
     "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL\")";
 
-fn plus(ctx: &FnContext, args: Vec<TypedExpr>, mode: Mode) -> SparkResult<TypedExpr> {
-    let (a, b) = two(ctx, args)?;
-    match datetime_arith::add(ctx, &a, &b, mode)? {
-        Some(out) => Ok(out),
-        None => ring(ctx, vec![a, b], RingOp::Add, mode),
-    }
+/// One binary operator on its way to a typed expression.
+pub struct Site<'a> {
+    pub ctx: &'a FnContext,
+    pub op: ArithmeticOp,
+    pub mode: Mode,
+    /// The text of the whole as the user wrote it.
+    pub sql: SqlText,
 }
 
 fn minus(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     match args.len() {
         1 => negative(ctx, args),
-        _ => difference(ctx, args, Mode::of(ctx)),
+        _ => binary(ctx, args, ArithmeticOp::Subtract, Mode::of(ctx)),
     }
 }
 
-fn difference(ctx: &FnContext, args: Vec<TypedExpr>, mode: Mode) -> SparkResult<TypedExpr> {
-    let (a, b) = two(ctx, args)?;
-    match datetime_arith::subtract(ctx, &a, &b, mode)? {
-        Some(out) => Ok(out),
-        None => ring(ctx, vec![a, b], RingOp::Subtract, mode),
-    }
-}
-
-/// The text of a call: infix for operators, else the function's name.
+/// Infix for operators, else the function's name.
 fn text(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr) -> SqlText {
     match &*ctx.name {
         op @ ("+" | "-" | "*" | "/" | "%" | "div") => infix(a, op, b),
@@ -120,139 +113,81 @@ fn text(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr) -> SqlText {
     }
 }
 
-fn ring(ctx: &FnContext, args: Vec<TypedExpr>, op: RingOp, mode: Mode) -> SparkResult<TypedExpr> {
+fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
-    let sql = text(ctx, &a, &b);
-    if op == RingOp::Multiply
-        && let Some(out) = datetime_arith::multiply(ctx, &a, &b, &sql, mode)?
-    {
-        return Ok(out);
+    let site = Site { ctx, op, mode, sql: text(ctx, &a, &b) };
+    let (left, right, types) = match binary_operands(&ctx.facts, op, a.clone(), b.clone())? {
+        Ok(found) => found,
+        Err(mismatch) => return Err(site.mismatch(mismatch, &a, &b)),
+    };
+    let mut out = match types.kind {
+        BinaryKind::Numeric => site.numeric(left, right, types.result),
+        kind => datetime_arith::build(&site, kind, (&a, &b), left, right, &types.result)?,
+    };
+    out.nullable |= mode == Mode::Try;
+    if mode == Mode::Try {
+        out.sql = site.sql;
     }
-    let (kernel, operator) = match op {
-        RingOp::Add => (&ADD, Operator::Plus),
-        RingOp::Subtract => (&SUBTRACT, Operator::Minus),
-        RingOp::Multiply => (&MULTIPLY, Operator::Multiply),
-    };
-    let allow_loss = allow_precision_loss(ctx);
-    let (a, b, ty, exact) =
-        operands(ctx, a, b, &sql, |l, r| decimal::result_type(DecimalOp::Ring(op), l, r, allow_loss))?;
-    let never_fails = exact || (mode == Mode::Legacy && ty.is_integral());
-    let mut out = if never_fails {
-        let both = [a, b];
-        let nullable = both.iter().any(|e| e.nullable);
-        let [l, r] = &both;
-        TypedExpr::new(native(l.expr.clone(), operator, r.expr.clone()), ty, nullable, sql.clone()).derived_from(&both)
-    } else {
-        ctx.call_with(kernel, vec![a, b], ty, Nullability::Args, vec![mode.name().into()])
-    };
-    let may_be_null = mode == Mode::Try || (mode == Mode::Legacy && matches!(out.data_type, DataType::Decimal(..)));
-    out.nullable |= may_be_null;
-    out.sql = sql;
     Ok(out.at(ctx.origin.clone()))
 }
 
-fn quotient(ctx: &FnContext, args: Vec<TypedExpr>, op: QuotientOp, mode: Mode) -> SparkResult<TypedExpr> {
-    let (a, b) = two(ctx, args)?;
-    let sql = text(ctx, &a, &b);
-    if let Some(out) = datetime_arith::divide(ctx, &a, &b, op, &sql, mode)? {
-        return Ok(out);
-    }
-    let allow_loss = allow_precision_loss(ctx);
-    let (a, b) = match op {
-        QuotientOp::Divide | QuotientOp::IntegralDivide => widened(ctx, a, b, op)?,
-        _ => (a, b),
-    };
-    let (a, b, ty, _) =
-        operands(ctx, a, b, &sql, |l, r| decimal::result_type(DecimalOp::Quotient(op), l, r, allow_loss))?;
-    let ty = match op {
-        QuotientOp::IntegralDivide if matches!(ty, DataType::Float | DataType::Double) => {
-            let required = "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
-            return Err(wrong_type(ctx, &sql, required, &ty));
+impl Site<'_> {
+    pub fn mismatch(&self, mismatch: Mismatch, a: &TypedExpr, b: &TypedExpr) -> SparkError {
+        match mismatch {
+            Mismatch::DiffTypes => diff_types(self.ctx, &self.sql, a, b),
+            Mismatch::WrongType(required, actual) => wrong_type(self.ctx, &self.sql, required, &actual),
+            Mismatch::Unexpected(i, required) => {
+                let (arg, other) = if i == 0 { (a, b) } else { (b, a) };
+                let sql = datetime_arith::mismatch_text(self, arg, other);
+                let position = if required.contains("INT") { 1 } else { 0 };
+                unexpected(self.ctx, &sql, position, required, arg)
+            }
         }
-        QuotientOp::IntegralDivide => DataType::Long,
-        _ => ty,
-    };
-    let kernel = match op {
-        QuotientOp::Divide => &DIVIDE,
-        QuotientOp::Remainder => &REMAINDER,
-        QuotientOp::IntegralDivide => &INTEGRAL_DIVIDE,
-        QuotientOp::Pmod => &PMOD,
-    };
-    let mut out = ctx.call_with(kernel, vec![a, b], ty, Nullability::Always, vec![mode.name().into()]);
-    out.sql = sql;
-    Ok(out)
-}
+    }
 
-/// `/` works on doubles and decimals, `div` on BIGINT and decimals.
-fn widened(ctx: &FnContext, a: TypedExpr, b: TypedExpr, op: QuotientOp) -> SparkResult<(TypedExpr, TypedExpr)> {
-    if promote::both_decimal(&a.data_type, &b.data_type) {
-        return Ok((a, b));
+    fn numeric(&self, a: TypedExpr, b: TypedExpr, ty: DataType) -> TypedExpr {
+        let (kernel, native_op): (_, Option<Operator>) = match self.op {
+            ArithmeticOp::Add => (&ADD, Some(Operator::Plus)),
+            ArithmeticOp::Subtract => (&SUBTRACT, Some(Operator::Minus)),
+            ArithmeticOp::Multiply => (&MULTIPLY, Some(Operator::Multiply)),
+            ArithmeticOp::Divide => (&DIVIDE, None),
+            ArithmeticOp::IntegralDivide => (&INTEGRAL_DIVIDE, None),
+            ArithmeticOp::Pmod => (&PMOD, None),
+            _ => (&REMAINDER, None),
+        };
+        let decimal = matches!(ty, DataType::Decimal(..));
+        let mut out = match native_op {
+            Some(operator) if self.never_fails(&a, &b, &ty) => {
+                let both = [a, b];
+                let nullable = both.iter().any(|e| e.nullable);
+                let [l, r] = &both;
+                let expr = native(l.expr.clone(), operator, r.expr.clone());
+                TypedExpr::new(expr, ty, nullable, self.sql.clone()).derived_from(&both)
+            }
+            _ => {
+                let nulls = if native_op.is_some() { Nullability::Args } else { Nullability::Always };
+                self.ctx.call_with(kernel, vec![a, b], ty, nulls, vec![self.mode.name().into()])
+            }
+        };
+        out.nullable |= decimal && self.mode == Mode::Legacy;
+        out.sql = self.sql.clone();
+        out
     }
-    let fits = |t: &DataType| t.is_numeric() || *t == DataType::Null || t.is_string();
-    if !fits(&a.data_type) || !fits(&b.data_type) {
-        return Ok((a, b));
-    }
-    let string = a.data_type.is_string() || b.data_type.is_string();
-    let to = match op {
-        QuotientOp::Divide => match (&a.data_type, &b.data_type) {
-            (DataType::Decimal(..), DataType::Null) | (DataType::Null, DataType::Decimal(..)) => return Ok((a, b)),
-            _ => DataType::Double,
-        },
-        _ => match promote::numeric(&a.data_type, &b.data_type, ctx.ansi()) {
-            Some(t) if t.is_integral() => DataType::Long,
-            Some(DataType::Double) if a.data_type == b.data_type && a.data_type == DataType::Null => DataType::Long,
-            Some(DataType::Decimal(..)) | None => return Ok((a, b)),
-            Some(t) => t,
-        },
-    };
-    if op == QuotientOp::Divide && string {
-        // A string beside an integer is read as BIGINT first.
-        let read = promote::numeric(&a.data_type, &b.data_type, ctx.ansi()).unwrap_or(DataType::Double);
-        let (a, b) = (cast_to(ctx, a, &read)?, cast_to(ctx, b, &read)?);
-        return Ok((cast_to(ctx, a, &to)?, cast_to(ctx, b, &to)?));
-    }
-    Ok((cast_to(ctx, a, &to)?, cast_to(ctx, b, &to)?))
-}
 
-fn allow_precision_loss(ctx: &FnContext) -> bool {
-    ctx.facts.conf.get("spark.sql.decimalOperations.allowPrecisionLoss") != Some("false")
-}
-
-/// The operands in their common type, the result type, and whether no result can overflow.
-fn operands(
-    ctx: &FnContext,
-    a: TypedExpr,
-    b: TypedExpr,
-    sql: &SqlText,
-    decimal_type: impl Fn((u8, i8), (u8, i8)) -> ((u8, i8), bool),
-) -> SparkResult<(TypedExpr, TypedExpr, DataType, bool)> {
-    let decimal_null = |x: &DataType, y: &DataType| matches!((x, y), (DataType::Decimal(..), DataType::Null));
-    if promote::both_decimal(&a.data_type, &b.data_type)
-        || decimal_null(&a.data_type, &b.data_type)
-        || decimal_null(&b.data_type, &a.data_type)
-    {
-        let (ta, tb) = (decimal_of(&a, &b.data_type), decimal_of(&b, &a.data_type));
-        let ((p, s), exact) = decimal_type(ta, tb);
-        let a = cast_to(ctx, a, &DataType::Decimal(ta.0, ta.1))?;
-        let b = cast_to(ctx, b, &DataType::Decimal(tb.0, tb.1))?;
-        return Ok((a, b, DataType::Decimal(p, s), exact));
+    /// A native operator gives the same: wrapping integers, or decimals whose result always fits.
+    fn never_fails(&self, a: &TypedExpr, b: &TypedExpr, ty: &DataType) -> bool {
+        match (&a.data_type, &b.data_type) {
+            (DataType::Decimal(p1, s1), DataType::Decimal(p2, s2)) => {
+                let (p1, s1, p2, s2) = (i32::from(*p1), i32::from(*s1), i32::from(*p2), i32::from(*s2));
+                let (precision, scale) = match self.op {
+                    ArithmeticOp::Multiply => (p1 + p2 + 1, s1 + s2),
+                    _ => ((p1 - s1).max(p2 - s2) + s1.max(s2) + 1, s1.max(s2)),
+                };
+                *ty == DataType::Decimal(precision.min(127) as u8, scale as i8) && precision <= decimal::MAX
+            }
+            _ => self.mode == Mode::Legacy && ty.is_integral(),
+        }
     }
-    match promote::numeric(&a.data_type, &b.data_type, ctx.ansi()) {
-        Some(ty) => Ok((cast_to(ctx, a, &ty)?, cast_to(ctx, b, &ty)?, ty, false)),
-        None if a.data_type.same_type(&b.data_type) => Err(wrong_type(ctx, sql, NUMERIC_OR_INTERVAL, &a.data_type)),
-        None => Err(diff_types(ctx, sql, &a, &b)),
-    }
-}
-
-/// The decimal shape of an operand: an integer literal takes just the digits it has.
-pub fn decimal_of(value: &TypedExpr, other: &DataType) -> (u8, i8) {
-    if value.data_type.is_integral()
-        && let Some(literal) = value.as_literal()
-        && let Ok(v) = literal.to_string().parse::<i128>()
-    {
-        return (v.unsigned_abs().to_string().len().max(1) as u8, 0);
-    }
-    promote::integral_decimal(&value.data_type).or_else(|| promote::integral_decimal(other)).unwrap_or((10, 0))
 }
 
 fn negative(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -284,9 +219,4 @@ fn sign_operand(ctx: &FnContext, a: TypedExpr, sql: &SqlText) -> SparkResult<Typ
         t if t.is_string() || *t == DataType::Null => cast_to(ctx, a, &DataType::Double),
         _ => Err(unexpected(ctx, sql, 0, NUMERIC_OR_INTERVAL, &a)),
     }
-}
-
-/// For other modules: an error about two operands that cannot meet.
-pub fn operand_error(ctx: &FnContext, sql: &SqlText, a: &TypedExpr, b: &TypedExpr) -> SparkError {
-    diff_types(ctx, sql, a, b)
 }

@@ -8,12 +8,12 @@ use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType as Arrow, Int8Ty
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
-use super::promote;
 use crate::support::{cast_to, diff_types, downcast, infix, native, one, two, unexpected, wrong_type, zip_optional};
 
 pub const SPECS: &[&FunctionSpec] = &[
@@ -54,22 +54,13 @@ static BIT_GET: Kernel = Kernel::new("bit_get", bit_get_column);
 fn bits(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
     let sql = infix(&a, &ctx.name, &b);
-    let ty = match (&a.data_type, &b.data_type) {
-        (DataType::Null, DataType::Null) => DataType::Long,
-        (x, y) if x.is_string() && y.is_string() => DataType::Long,
-        (x, y) => match promote::common(x, y, ctx.ansi()) {
-            Some(t) => t,
-            None => return Err(diff_types(ctx, &sql, &a, &b)),
-        },
+    let (a, b, types) = match binary_operands(&ctx.facts, ArithmeticOp::Bitwise, a.clone(), b.clone())? {
+        Ok(found) => found,
+        Err(Mismatch::WrongType(required, actual)) => return Err(wrong_type(ctx, &sql, required, &actual)),
+        Err(_) => return Err(diff_types(ctx, &sql, &a, &b)),
     };
-    if !ty.is_integral() {
-        return Err(match a.data_type.same_type(&b.data_type) {
-            true => wrong_type(ctx, &sql, "\"INTEGRAL\"", &ty),
-            false => diff_types(ctx, &sql, &a, &b),
-        });
-    }
+    let ty = types.result;
     let nullable = a.nullable || b.nullable;
-    let (a, b) = (cast_to(ctx, a, &ty)?, cast_to(ctx, b, &ty)?);
     let expr = native(a.expr.clone(), op, b.expr.clone());
     Ok(TypedExpr::new(expr, ty, nullable, sql).derived_from(&[a, b]).at(ctx.origin.clone()))
 }

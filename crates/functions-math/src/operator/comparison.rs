@@ -5,11 +5,11 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Operator};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::comparison_operands;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
-use super::promote;
-use crate::support::{cast_to, diff_types, infix, native, two};
+use crate::support::{diff_types, infix, native, two};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("==", "predicate_funcs", |c, a| compare(c, a, Operator::Eq))
@@ -63,10 +63,11 @@ pub fn aligned(
     sql: &SqlText,
     symbol: &str,
 ) -> SparkResult<(TypedExpr, TypedExpr)> {
-    let (a, b) = literal_digits(ctx, a, b)?;
-    let Some(ty) = promote::common(&a.data_type, &b.data_type, ctx.ansi()) else {
+    let literals = (a.as_literal().is_some(), b.as_literal().is_some());
+    let Some((a, b)) = comparison_operands(&ctx.facts, a.clone(), b.clone())? else {
         return Err(diff_types(ctx, sql, &a, &b));
     };
+    let ty = a.data_type.clone();
     if !orderable(&ty) {
         return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
             .param("sqlExpr", quote_sql(sql))
@@ -74,35 +75,19 @@ pub fn aligned(
             .param("dataType", quote_sql(ty.sql()))
             .at(ctx.origin.clone()));
     }
-    Ok((side(ctx, a, &ty)?, side(ctx, b, &ty)?))
+    Ok((computed(a, literals.0), computed(b, literals.1)))
 }
 
-/// An integer literal beside a decimal takes the digits it has, so that no column needs a cast.
-fn literal_digits(ctx: &FnContext, a: TypedExpr, b: TypedExpr) -> SparkResult<(TypedExpr, TypedExpr)> {
-    let shaped = |value: TypedExpr, other: &DataType| -> SparkResult<TypedExpr> {
-        match other {
-            DataType::Decimal(..) if value.data_type.is_integral() && value.as_literal().is_some() => {
-                let (p, s) = super::arithmetic::decimal_of(&value, other);
-                cast_to(ctx, value, &DataType::Decimal(p, s))
-            }
-            _ => Ok(value),
-        }
-    };
-    let (ta, tb) = (a.data_type.clone(), b.data_type.clone());
-    Ok((shaped(a, &tb)?, shaped(b, &ta)?))
-}
-
-/// A cast of a constant is computed at once, so that file statistics can be compared with it.
-fn side(ctx: &FnContext, value: TypedExpr, ty: &DataType) -> SparkResult<TypedExpr> {
-    let literal = value.as_literal().is_some();
-    if value.data_type.same_type(ty) {
-        return Ok(value);
+/// A cast of a literal is computed at once, so that file statistics can be compared with it. A cast
+/// that fails is left to fail where it is used.
+pub fn computed(mut value: TypedExpr, literal: bool) -> TypedExpr {
+    if literal
+        && value.as_literal().is_none()
+        && let Ok(Some(v)) = value.constant()
+    {
+        value.expr = Expr::Literal(v, None);
     }
-    let mut out = cast_to(ctx, value, ty)?;
-    if literal && let Ok(Some(v)) = out.constant() {
-        out.expr = Expr::Literal(v, None);
-    }
-    Ok(out)
+    value
 }
 
 fn compare(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {

@@ -1,4 +1,4 @@
-//! Decimal arithmetic: Spark's precision and scale rules, and exact columnar kernels.
+//! Decimal arithmetic: exact columnar kernels.
 //!
 //! Results are rounded half up to the scale of the result type; what does not fit its precision
 //! raises under ANSI and is NULL otherwise. Rows that fit 128 bits never touch 256-bit numbers.
@@ -19,59 +19,6 @@ use crate::support::{ANSI_KEY, Mode, overflow, zip_optional};
 
 /// Greatest precision of a decimal.
 pub const MAX: i32 = 38;
-const MIN_SCALE: i32 = 6;
-
-/// What an operation is, for its result type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecimalOp {
-    Ring(RingOp),
-    Quotient(QuotientOp),
-}
-
-/// The result's precision and scale, and whether every result fits (nothing was cut).
-pub fn result_type(op: DecimalOp, l: (u8, i8), r: (u8, i8), allow_loss: bool) -> ((u8, i8), bool) {
-    let (p1, s1, p2, s2) = (i32::from(l.0), i32::from(l.1), i32::from(r.0), i32::from(r.1));
-    let (precision, scale) = match op {
-        DecimalOp::Ring(RingOp::Add | RingOp::Subtract) => {
-            let scale = s1.max(s2);
-            ((p1 - s1).max(p2 - s2) + scale + 1, scale)
-        }
-        DecimalOp::Ring(RingOp::Multiply) => (p1 + p2 + 1, s1 + s2),
-        DecimalOp::Quotient(QuotientOp::Divide) if allow_loss => {
-            let scale = MIN_SCALE.max(s1 + p2 + 1);
-            (p1 - s1 + s2 + scale, scale)
-        }
-        DecimalOp::Quotient(QuotientOp::Divide) => {
-            let (mut whole, mut digits) = (MAX.min(p1 - s1 + s2), MAX.min(MIN_SCALE.max(s1 + p2 + 1)));
-            let over = whole + digits - MAX;
-            if over > 0 {
-                digits -= over / 2 + 1;
-                whole = MAX - digits;
-            }
-            (whole + digits, digits)
-        }
-        DecimalOp::Quotient(QuotientOp::IntegralDivide) => ((p1 - s1 + s2).max(1), 0),
-        DecimalOp::Quotient(QuotientOp::Remainder | QuotientOp::Pmod) => {
-            let scale = s1.max(s2);
-            ((p1 - s1).min(p2 - s2) + scale, scale)
-        }
-    };
-    let exact = precision <= MAX;
-    let (p, s) = if allow_loss { adjust(precision, scale) } else { (precision.min(MAX), scale.min(MAX)) };
-    ((p as u8, s as i8), exact)
-}
-
-/// Cuts a precision above 38 down, keeping the integral digits and at least six of the others.
-pub fn adjust(precision: i32, scale: i32) -> (i32, i32) {
-    if precision <= MAX {
-        (precision, scale)
-    } else if scale < 0 {
-        (MAX, scale)
-    } else {
-        let whole = precision - scale;
-        (MAX, (MAX - whole).max(scale.min(MIN_SCALE)))
-    }
-}
 
 fn shape(t: &DataType) -> (u8, i8) {
     match t {
@@ -254,17 +201,6 @@ fn remainder(x: i128, s1: i32, y: i128, s2: i32, op: QuotientOp) -> i256 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn precision_rules() {
-        let divide = DecimalOp::Quotient(QuotientOp::Divide);
-        let multiply = DecimalOp::Ring(RingOp::Multiply);
-        let add = DecimalOp::Ring(RingOp::Add);
-        assert_eq!(result_type(divide, (10, 2), (10, 2), true), ((23, 13), true));
-        assert_eq!(result_type(multiply, (38, 10), (38, 10), true), ((38, 6), false));
-        assert_eq!(result_type(add, (38, 18), (10, 2), true), ((38, 17), false));
-        assert_eq!(result_type(multiply, (15, 2), (16, 2), true), ((32, 4), true));
-    }
 
     #[test]
     fn half_up() {

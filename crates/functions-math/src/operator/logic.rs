@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, Operator};
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{FnContext, FunctionSpec, KernelUdf, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -32,7 +32,11 @@ fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Typ
             None => arg.sql.clone(),
             Some(before) => SqlText::infix(before, word, arg.sql.clone()),
         };
-        let arg = boolean(ctx, arg, left.as_ref(), &text)?;
+        let arg = match &left {
+            // The first operand is looked at again beside the second.
+            Some(l) if l.data_type != DataType::Boolean => return Err(pair_error(ctx, l, &arg, &text)),
+            _ => boolean(ctx, arg, left.as_ref(), &text)?,
+        };
         left = Some(arg.clone());
         sql = Some(text);
         operands.push(arg);
@@ -44,10 +48,20 @@ fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Typ
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&operands).at(ctx.origin.clone()))
 }
 
+fn pair_error(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr, sql: &SqlText) -> SparkError {
+    match a.data_type.same_type(&b.data_type) {
+        true => wrong_type(ctx, sql, "\"BOOLEAN\"", &a.data_type),
+        false => diff_types(ctx, sql, a, b),
+    }
+}
+
 fn boolean(ctx: &FnContext, arg: TypedExpr, left: Option<&TypedExpr>, sql: &SqlText) -> SparkResult<TypedExpr> {
     match &arg.data_type {
         DataType::Boolean => Ok(arg),
-        DataType::Null | DataType::String(_) => cast_to(ctx, arg, &DataType::Boolean),
+        DataType::Null => cast_to(ctx, arg, &DataType::Boolean),
+        DataType::String(_) if ctx.ansi() && left.is_none_or(|l| l.data_type == DataType::Boolean) => {
+            cast_to(ctx, arg, &DataType::Boolean)
+        }
         other => match left {
             Some(l) if l.data_type.same_type(other) => Err(wrong_type(ctx, sql, "\"BOOLEAN\"", other)),
             Some(l) => Err(diff_types(ctx, sql, l, &arg)),

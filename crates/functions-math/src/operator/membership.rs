@@ -36,14 +36,8 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let nullable = args.iter().any(|a| a.nullable);
     let mut cast = Vec::with_capacity(args.len());
     for (i, arg) in args.into_iter().enumerate() {
-        let literal = arg.as_literal().is_some() || (i > 0 && arg.foldable);
-        let mut arg = cast_to(ctx, arg, &ty)?;
-        if literal
-            && arg.as_literal().is_none()
-            && let Ok(Some(v)) = arg.constant()
-        {
-            arg.expr = Expr::Literal(v, None);
-        }
+        let constant = arg.as_literal().is_some() || (i > 0 && arg.foldable);
+        let arg = comparison::computed(cast_to(ctx, arg, &ty)?, constant);
         cast.push(arg);
     }
     let mut exprs = cast.iter().map(|a| a.expr.clone());

@@ -16,13 +16,15 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkError;
+use vonk_expr::cast::zone::Zone;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, Kernel};
 use vonk_plan::types::DataType;
 
 use super::super::decimal::{pow10, round_div};
-use super::super::zone::{MICROS_PER_DAY, Zone};
 use crate::support::{Mode, downcast, map_optional, overflow, zip_optional};
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 pub static DATE_ADD: Kernel = Kernel::new("date_plus_days", date_plus_days);
 pub static ADD_MONTHS: Kernel = Kernel::new("plus_months", plus_months);
@@ -128,8 +130,8 @@ fn plus_months(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
 
 fn zone_of(call: &Call) -> Zone {
     match call.arg_types.first() {
-        Some(DataType::Timestamp) => Zone::parse(&call.time_zone),
-        _ => Zone::Fixed(0),
+        Some(DataType::Timestamp) => Zone::parse(&call.time_zone).unwrap_or(Zone::UTC),
+        _ => Zone::UTC,
     }
 }
 
@@ -144,7 +146,7 @@ fn timestamps(call: &Call, array: TimestampMicrosecondArray) -> DfResult<Columna
 pub fn moved(t: i64, months: i32, days: i64, micros: i64, zone: &Zone) -> Option<i64> {
     let mut instant = t;
     if months != 0 || days != 0 {
-        let offset = zone.offset_at(t);
+        let offset = i64::from(zone.offset_at(t.div_euclid(1_000_000))) * 1_000_000;
         let local = t.checked_add(offset)?;
         let mut day = i32::try_from(local.div_euclid(MICROS_PER_DAY)).ok()?;
         if months != 0 {
@@ -152,7 +154,10 @@ pub fn moved(t: i64, months: i32, days: i64, micros: i64, zone: &Zone) -> Option
         }
         let total = i64::from(day).checked_add(days)?;
         let local = total.checked_mul(MICROS_PER_DAY)?.checked_add(local.rem_euclid(MICROS_PER_DAY))?;
-        instant = zone.to_utc(local, Some(offset));
+        // In an overlap the offset stays what it was.
+        let kept = local.checked_sub(offset)?;
+        let holds = i64::from(zone.offset_at(kept.div_euclid(1_000_000))) * 1_000_000 == offset;
+        instant = if holds { kept } else { zone.micros_to_utc(local)? };
     }
     instant.checked_add(micros)
 }
@@ -245,7 +250,8 @@ fn timestamps_between(call: &Call, args: &[ColumnarValue], rows: usize) -> DfRes
     let a = typed_arg::<TimestampMicrosecondArray>(args, 0, rows)?;
     let b = typed_arg::<TimestampMicrosecondArray>(args, 1, rows)?;
     done(zip_optional::<_, _, DurationMicrosecondType>(&a, &b, |x, y| {
-        zone.to_local(x).checked_sub(zone.to_local(y)).map(Some).ok_or_else(|| datetime_overflow(call))
+        let between = || zone.micros_to_local(x)?.checked_sub(zone.micros_to_local(y)?);
+        between().map(Some).ok_or_else(|| datetime_overflow(call))
     })?)
 }
 
