@@ -16,8 +16,11 @@ pub mod make;
 pub mod now;
 pub mod parse;
 pub mod pattern;
+pub mod time;
 pub mod truncate;
+pub mod units;
 pub mod unix;
+pub mod window;
 pub mod zones;
 
 /// Every function of this crate.
@@ -32,8 +35,11 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         make::SPECS,
         now::SPECS,
         parse::SPECS,
+        time::SPECS,
         truncate::SPECS,
+        units::SPECS,
         unix::SPECS,
+        window::SPECS,
         zones::SPECS,
     ];
     families.into_iter().flatten().collect()
