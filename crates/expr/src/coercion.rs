@@ -14,7 +14,7 @@ mod upcast;
 
 pub use arithmetic::{ArithmeticOp, BinaryKind, BinaryTypes, Mismatch, binary_arithmetic, binary_operands};
 pub use common::{common_type, common_type_of, tightest_common_type};
-pub use comparison::{comparison, comparison_operands};
+pub use comparison::{comparison, comparison_operands, equality};
 pub use decimal::{bounded, decimal_arithmetic, decimal_for, literal_decimal, wider_decimal};
 pub use implicit::implicit_cast_target;
 pub use store::{StorePolicy, can_ansi_store_assign, store_assignment_cast};

@@ -77,7 +77,7 @@ impl Want {
             Want::Integral => "\"INTEGRAL\"".into(),
             Want::Fractional => "\"FRACTIONAL\"".into(),
             Want::Decimal => "\"DECIMAL\"".into(),
-            Want::AnyTimestamp => "(\"TIMESTAMP\" or \"TIMESTAMP WITHOUT TIME ZONE\")".into(),
+            Want::AnyTimestamp => "\"(TIMESTAMP OR TIMESTAMP WITHOUT TIME ZONE)\"".into(),
             Want::AnyTime => "\"TIME\"".into(),
             Want::YearMonthInterval => "\"INTERVAL YEAR TO MONTH\"".into(),
             Want::DayTimeInterval => "\"INTERVAL DAY TO SECOND\"".into(),

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 use vonk_expr::cast::{Mode, can_cast, can_null};
-use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_arithmetic, can_up_cast, common_type, comparison};
+use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_arithmetic, can_up_cast, common_type, comparison, equality};
 use vonk_plan::types::{DataType, StructField, json};
 
 fn lines(name: &str) -> Vec<Value> {
@@ -48,9 +48,7 @@ fn casts_and_their_nullability() {
             let got = match can_cast(&from, &to, mode) {
                 false => "x",
                 true => {
-                    let child = from == DataType::Null
-                        || (from_name == "interval" && mode == Mode::Legacy)
-                        || from_name == "variant" && false;
+                    let child = from == DataType::Null || (from_name == "interval" && mode == Mode::Legacy);
                     let binary = from.is_string() && to == DataType::Binary;
                     let null = match mode {
                         Mode::Try => child || !(can_up_cast(&from, &to) || binary),
@@ -72,7 +70,10 @@ fn casts_and_their_nullability() {
 #[test]
 fn operators() {
     let mut wrong = vec![];
-    for line in lines("operator_matrix.jsonl") {
+    let path = format!("{}/tests/cases/operator_matrix.json", env!("CARGO_MANIFEST_DIR"));
+    let table: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let names = table["types"].as_array().unwrap();
+    for line in table["rows"].as_array().unwrap() {
         let ansi = line["ansi"].as_bool().unwrap();
         let op_name = line["op"].as_str().unwrap();
         let op = match op_name {
@@ -87,8 +88,13 @@ fn operators() {
             _ => None,
         };
         let left_name = line["left"].as_str().unwrap();
-        for (right_name, want) in line["right"].as_object().unwrap() {
-            let want = want.as_str().unwrap();
+        for (right_name, want) in names.iter().zip(line["right"].as_array().unwrap()) {
+            let right_name = right_name.as_str().unwrap();
+            let want = table["outcomes"][want.as_u64().unwrap() as usize].as_str().unwrap();
+            // Spark rewrites NULL with a calendar interval, and a time minus a date, into casts.
+            if want == "CAST_WITHOUT_SUGGESTION" {
+                continue;
+            }
             // The recorded operands are literals: those of one digit beside a decimal.
             let digit = |t: &str, other: &str| match t {
                 "smallint" | "int" | "bigint" if other.starts_with("decimal") && op.is_some() => {
@@ -109,7 +115,7 @@ fn operators() {
                 None if op_name == "coalesce" => {
                     common_type(&left, &right, ansi).map_or("DATA_DIFF_TYPES".into(), |t| t.to_string())
                 }
-                None => match comparison(&left, &right, ansi) {
+                None => match (if op_name == "eq" { equality } else { comparison })(&left, &right, ansi) {
                     Some(DataType::CalendarInterval | DataType::Variant | DataType::Map(..)) => {
                         "INVALID_ORDERING_TYPE".into()
                     }

@@ -130,9 +130,9 @@ fn with_datetime(
     ansi: bool,
 ) -> Result<Option<BinaryTypes>, Mismatch> {
     match op {
-        ArithmeticOp::Add => match add(left, right, 0, ansi)? {
+        ArithmeticOp::Add => match add(left, right)? {
             Some(found) => Ok(Some(found)),
-            None => Ok(add(right, left, 1, ansi)?.map(|f| BinaryTypes { left: f.right, right: f.left, ..f })),
+            None => Ok(add(right, left)?.map(|f| BinaryTypes { left: f.right, right: f.left, ..f })),
         },
         ArithmeticOp::Subtract => subtract(left, right, ansi),
         _ => Ok(None),
@@ -143,8 +143,8 @@ fn is_interval(t: &DataType) -> bool {
     t.is_ansi_interval() || *t == DataType::CalendarInterval
 }
 
-/// `a + b` with `a` the moment and `b` what is added; `at` is the position of `a`.
-fn add(a: &DataType, b: &DataType, at: usize, ansi: bool) -> Result<Option<BinaryTypes>, Mismatch> {
+/// `a + b` with `a` the moment and `b` what is added.
+fn add(a: &DataType, b: &DataType) -> Result<Option<BinaryTypes>, Mismatch> {
     use BinaryKind as K;
     use DataType as T;
     Ok(Some(match (a, b) {
@@ -172,12 +172,11 @@ fn add(a: &DataType, b: &DataType, at: usize, ansi: bool) -> Result<Option<Binar
         (T::Timestamp | T::TimestampNtz, T::Null) => types(a, &T::DAY_TIME, a.clone(), K::TimestampAddInterval),
         (T::Time(_), T::Null) => types(a, &T::DAY_TIME, a.clone(), K::TimeAddInterval),
         (T::Date, T::Byte | T::Short | T::Int) => types(a, b, T::Date, K::DateAddDays),
-        (T::Date, T::String(_)) if !ansi => types(a, &T::Int, T::Date, K::DateAddDays),
         (T::Date, _) if !is_interval(b) => {
-            return Err(Mismatch::Unexpected(1 - at, "(\"INT\" or \"SMALLINT\" or \"TINYINT\")"));
+            return Err(Mismatch::Unexpected(1, "(\"INT\" or \"SMALLINT\" or \"TINYINT\")"));
         }
-        (_, T::CalendarInterval | T::DayTimeInterval(..)) if !is_interval(a) && *a != T::Date && *b != T::Date => {
-            return Err(Mismatch::Unexpected(at, "(\"TIMESTAMP\" or \"TIMESTAMP WITHOUT TIME ZONE\")"));
+        (_, T::CalendarInterval | T::DayTimeInterval(..)) => {
+            return Err(Mismatch::Unexpected(0, ANY_TIMESTAMP));
         }
         _ => return Ok(None),
     }))
@@ -200,6 +199,12 @@ fn subtract(a: &DataType, b: &DataType, ansi: bool) -> Result<Option<BinaryTypes
     let days = T::DayTimeInterval(DayTimeField::Day, DayTimeField::Day);
     Ok(Some(match (a, b) {
         (x, T::Null) if is_interval(x) => types(x, x, x.clone(), K::Intervals),
+        (T::Timestamp | T::TimestampNtz, T::String(_)) if !ansi => {
+            return Err(Mismatch::Unexpected(1, ANY_TIMESTAMP));
+        }
+        (T::String(_), T::Timestamp | T::TimestampNtz) if !ansi => {
+            return Err(Mismatch::Unexpected(0, ANY_TIMESTAMP));
+        }
         (T::Timestamp | T::TimestampNtz, T::Null | T::String(_))
         | (T::Null | T::String(_), T::Timestamp | T::TimestampNtz) => {
             let t = if matches!(a, T::Null | T::String(_)) { b } else { a };
@@ -214,17 +219,18 @@ fn subtract(a: &DataType, b: &DataType, ansi: bool) -> Result<Option<BinaryTypes
             types(&t, &t, T::DAY_TIME, K::SubtractTimestamps)
         }
         (T::Time(_), T::Time(_)) => types(a, b, hours, K::SubtractTimes),
+        (T::Time(_), T::String(_)) | (T::String(_), T::Time(_)) if !ansi => return Ok(None),
         (T::Time(_), T::Null | T::String(_)) => types(a, a, hours, K::SubtractTimes),
         (T::Null | T::String(_), T::Time(_)) => types(b, b, hours, K::SubtractTimes),
         // An interval minus a moment, and a number minus a moment, make no sense.
         (_, T::Date) => return Err(Mismatch::Unexpected(0, "\"DATE\"")),
         (_, T::Timestamp | T::TimestampNtz) => {
-            return Err(Mismatch::Unexpected(0, "(\"TIMESTAMP\" or \"TIMESTAMP WITHOUT TIME ZONE\")"));
+            return Err(Mismatch::Unexpected(0, ANY_TIMESTAMP));
         }
         (T::Timestamp | T::TimestampNtz, t) if !is_interval(t) => {
-            return Err(Mismatch::Unexpected(1, "(\"TIMESTAMP\" or \"TIMESTAMP WITHOUT TIME ZONE\")"));
+            return Err(Mismatch::Unexpected(1, ANY_TIMESTAMP));
         }
-        _ => return add(a, b, 0, ansi),
+        _ => return add(a, b),
     }))
 }
 
@@ -246,12 +252,15 @@ fn scaled_interval(op: ArithmeticOp, left: &DataType, right: &DataType) -> Resul
         (T::YearMonthInterval(..), T::String(_) | T::Null) => (T::YEAR_MONTH, T::Double),
         (T::DayTimeInterval(..), T::String(_) | T::Null) => (T::DAY_TIME, T::Double),
         (T::CalendarInterval, _) => return Err(Mismatch::Unexpected(at, "\"DOUBLE\"")),
+        (_, T::CalendarInterval) if op == ArithmeticOp::Multiply => return Err(Mismatch::Unexpected(at, "\"DOUBLE\"")),
         _ => return Err(Mismatch::Unexpected(at, "\"NUMERIC\"")),
     };
     let (l, r) = if is_interval(left) { (interval, &number) } else { (&number, interval) };
     Ok(Some(types(l, r, result, BinaryKind::ScaleInterval)))
 }
 
+const ANY_TIMESTAMP: &str = "(\"(TIMESTAMP OR TIMESTAMP WITHOUT TIME ZONE)\" or \
+     \"(TIMESTAMP_LTZ(P) OR TIMESTAMP_NTZ(P) WITH P IN [7, 9])\")";
 const SUMS: &str = "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL\")";
 const QUOTIENTS: &str = "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
 
@@ -325,14 +334,22 @@ fn plain(
             }
         }
         (a, b) if a.is_string() || b.is_string() => {
-            let found = if ansi || !numeric_op { common_type(a, b, ansi) } else { legacy_number(a, b) };
+            if !ansi && op != ArithmeticOp::Logical {
+                // Legacy mode computes with the DOUBLE in the string.
+                let number = |t: &DataType| if t.is_string() { T::Double } else { t.clone() };
+                return plain(op, &number(a), &number(b), ansi, precision_loss);
+            }
+            let found = match ansi {
+                true => common_type(a, b, true),
+                false => a.same_type(b).then(|| a.clone()),
+            };
             match found {
                 Some(t) if op.accepts(&t) => Ok(same(t)),
                 Some(t) => wrong(&t),
                 None => Err(Mismatch::DiffTypes),
             }
         }
-        (T::Decimal(..), T::Float | T::Double) | (T::Float | T::Double, T::Decimal(..)) if numeric_op => {
+        (T::Decimal(..), T::Float | T::Double) | (T::Float | T::Double, T::Decimal(..)) => {
             match op.accepts(&T::Double) {
                 true => Ok(same(T::Double)),
                 false if matches!((left, right), (T::Float, _) | (_, T::Float)) => Err(Mismatch::DiffTypes),
@@ -349,15 +366,6 @@ fn plain(
             Some(t) if op.accepts(&t) => Ok(same(t)),
             _ => Err(Mismatch::DiffTypes),
         },
-    }
-}
-
-/// Legacy mode computes strings as DOUBLE.
-fn legacy_number(a: &DataType, b: &DataType) -> Option<DataType> {
-    let other = if a.is_string() { b } else { a };
-    match other {
-        t if t.is_numeric() || t.is_string() || *t == DataType::Null => Some(DataType::Double),
-        _ => None,
     }
 }
 

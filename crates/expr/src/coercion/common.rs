@@ -116,7 +116,7 @@ fn legacy_string(a: &DataType, b: &DataType) -> Option<DataType> {
     };
     match other {
         DataType::Binary | DataType::Boolean | DataType::CalendarInterval => None,
-        t if t.is_atomic() => Some(string.clone()),
+        t if t.is_atomic() || *t == DataType::Variant => Some(string.clone()),
         _ => None,
     }
 }

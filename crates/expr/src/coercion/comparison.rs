@@ -9,41 +9,49 @@ use crate::cast::cast;
 use crate::context::QueryFacts;
 use crate::typed::TypedExpr;
 
-/// The type for `=`, `<`, … of two values; `None` when they cannot be compared.
+/// The type for `<`, `<=`, `>`, `>=` and `IN` of two values; `None` when they cannot be compared.
 pub fn comparison(left: &DataType, right: &DataType, ansi: bool) -> Option<DataType> {
-    if ansi {
-        return common_type(left, right, true);
-    }
     use DataType as T;
     match (left, right) {
         (a, b) if a.same_type(b) => Some(a.clone()),
+        // Parts are not promoted any further than they can be without loss.
+        (a, b) if !a.is_atomic() && !b.is_atomic() && !matches!(a, T::Variant) => tightest_common_type(a, b, ansi),
+        (a, b) if ansi => common_type(a, b, true),
         (T::String(_), T::String(_)) => Some(T::STRING),
         (T::String(_), t) | (t, T::String(_)) => match t {
             T::Null => Some(T::STRING),
             T::Decimal(..) => Some(T::Double),
+            T::CalendarInterval => None,
             t if t.is_ansi_interval() => None,
-            t if t.is_atomic() && *t != T::CalendarInterval => Some(t.clone()),
+            t if t.is_atomic() || *t == T::Variant => Some(t.clone()),
             _ => None,
         },
-        (T::Boolean, t) | (t, T::Boolean) if t.is_numeric() => Some(t.clone()),
-        (a, b) => tightest_common_type(a, b, false).or_else(|| match (a, b) {
-            (a, b) if a.is_numeric() && b.is_numeric() => common_type(a, b, false),
-            (a, b) if !a.is_atomic() && !b.is_atomic() => common_type(a, b, false),
-            _ => None,
-        }),
+        (a, b) if a.is_numeric() && b.is_numeric() => common_type(a, b, false),
+        (a, b) => tightest_common_type(a, b, false),
     }
 }
 
-/// Both values cast to the type they are compared as; `None` when there is none.
+/// The type for `=` and `<=>`: legacy mode compares BOOLEAN with numbers too.
+pub fn equality(left: &DataType, right: &DataType, ansi: bool) -> Option<DataType> {
+    match (left, right) {
+        (DataType::Boolean, t) | (t, DataType::Boolean) if !ansi && t.is_numeric() => Some(t.clone()),
+        (a, b) => comparison(a, b, ansi),
+    }
+}
+
+/// Both values cast to the type they are compared as; `None` when there is none. `equal` for `=`
+/// and `<=>`.
 pub fn comparison_operands(
     facts: &QueryFacts,
     left: TypedExpr,
     right: TypedExpr,
+    equal: bool,
 ) -> SparkResult<Option<(TypedExpr, TypedExpr)>> {
     let left_first = as_decimal(facts, &left, &right)?;
     let right_first = as_decimal(facts, &right, &left)?;
     let (left, right) = (left_first.unwrap_or(left), right_first.unwrap_or(right));
-    let Some(t) = comparison(&left.data_type, &right.data_type, facts.conf.ansi()) else { return Ok(None) };
+    let rule = if equal { equality } else { comparison };
+    let Some(t) = rule(&left.data_type, &right.data_type, facts.conf.ansi()) else { return Ok(None) };
     Ok(Some((cast(facts, left, &t)?, cast(facts, right, &t)?)))
 }
 
