@@ -64,7 +64,8 @@ pub fn aligned(
     symbol: &str,
 ) -> SparkResult<(TypedExpr, TypedExpr)> {
     let literals = (a.as_literal().is_some(), b.as_literal().is_some());
-    let Some((a, b)) = comparison_operands(&ctx.facts, a.clone(), b.clone())? else {
+    let equal = matches!(symbol, "=" | "<=>");
+    let Some((a, b)) = comparison_operands(&ctx.facts, a.clone(), b.clone(), equal)? else {
         return Err(diff_types(ctx, sql, &a, &b));
     };
     let ty = a.data_type.clone();
