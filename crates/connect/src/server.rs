@@ -19,6 +19,8 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Bytes that may be under way to or from a client before it confirms them.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Calls that one connection may have open.
+const MAX_STREAMS: u32 = 1024;
 /// Largest headers of a request.
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
@@ -119,6 +121,7 @@ pub fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_STREAMS)
         .http2_max_header_list_size(MAX_HEADER_BYTES);
     if let Some(tls) = &config.tls {
         let identity = Identity::from_pem(&tls.certificate, &tls.key);

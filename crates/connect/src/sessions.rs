@@ -69,7 +69,10 @@ impl Sessions {
         match opened {
             Ok(session) => checked(session, observed),
             Err(error) => {
-                self.state.lock().live.remove(key);
+                // Unless another call has had more luck in the meantime.
+                if cell.get().is_none() {
+                    self.state.lock().live.remove(key);
+                }
                 Err(error)
             }
         }

@@ -11,6 +11,8 @@ use vonk_plan::{DataType, Literal};
 use super::{not_set, types};
 use crate::text::TextReader;
 
+mod decimal;
+
 /// The value a message carries.
 #[allow(deprecated)] // Clients up to 4.0 say the types of nested values in the deprecated fields.
 pub fn from_proto(message: Message, text: &TextReader) -> SparkResult<Literal> {
@@ -35,7 +37,7 @@ pub fn from_proto(message: Message, text: &TextReader) -> SparkResult<Literal> {
         LiteralType::Long(i) => Literal::Long(i),
         LiteralType::Float(f) => Literal::Float(f),
         LiteralType::Double(f) => Literal::Double(f),
-        LiteralType::Decimal(d) => decimal(&d)?,
+        LiteralType::Decimal(d) => decimal::from_proto(&d)?,
         LiteralType::String(s) => Literal::string(s),
         LiteralType::Date(d) => Literal::Date(d),
         LiteralType::Timestamp(t) => Literal::Timestamp(t),
@@ -143,41 +145,6 @@ fn common(items: &[Literal]) -> DataType {
     items.iter().map(Literal::data_type).find(|t| *t != DataType::Null).unwrap_or(DataType::Null)
 }
 
-/// A decimal number as text, with at least the precision and scale that its digits need.
-fn decimal(message: &p::Decimal) -> SparkResult<Literal> {
-    let invalid = || super::broken(&format!("{} is no decimal number", message.value));
-    let (unscaled, scale) = parse_decimal(&message.value).ok_or_else(invalid)?;
-    let scale = scale.max(message.scale.unwrap_or(0));
-    let unscaled =
-        rescale(unscaled, scale - parse_decimal(&message.value).map_or(scale, |(_, s)| s)).ok_or_else(invalid)?;
-    let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |n| n + 1) as i32;
-    let precision = digits.max(scale).max(message.precision.unwrap_or(0));
-    if precision > 38 {
-        return Err(SparkError::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION")
-            .param("precision", precision)
-            .param("maxPrecision", 38));
-    }
-    Ok(Literal::Decimal(unscaled, precision as u8, scale as i8))
-}
-
-/// Digits and scale (never negative) of `-12.30`, `1E+3`, `.5`.
-fn parse_decimal(text: &str) -> Option<(i128, i32)> {
-    let text = text.trim();
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{whole}{fraction}");
-    let value: i128 = digits.parse().ok()?;
-    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-    if scale < 0 { Some((rescale(value, scale.checked_neg()?)?, 0)) } else { Some((value, scale)) }
-}
-
-fn rescale(value: i128, by: i32) -> Option<i128> {
-    value.checked_mul(10i128.checked_pow(u32::try_from(by).ok()?)?)
-}
-
 /// The message of a value. Types of nested values go into the fields that PySpark reads.
 #[allow(deprecated)]
 pub fn to_proto(value: &Literal) -> Message {
@@ -191,7 +158,7 @@ pub fn to_proto(value: &Literal) -> Message {
         Literal::Float(f) => LiteralType::Float(*f),
         Literal::Double(f) => LiteralType::Double(*f),
         Literal::Decimal(unscaled, precision, scale) => LiteralType::Decimal(p::Decimal {
-            value: decimal_text(*unscaled, (*scale).into()),
+            value: decimal::text(*unscaled, (*scale).into()),
             precision: Some((*precision).into()),
             scale: Some((*scale).into()),
         }),
@@ -255,28 +222,9 @@ fn packed(value: &Literal) -> Message {
     }
 }
 
-fn decimal_text(unscaled: i128, scale: i32) -> String {
-    let Ok(scale @ 1..) = usize::try_from(scale) else { return unscaled.to_string() };
-    let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = scale + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - scale);
-    format!("{}{whole}.{fraction}", if unscaled < 0 { "-" } else { "" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn decimals_keep_their_digits() {
-        let read = |value: &str, precision, scale| decimal(&p::Decimal { value: value.into(), precision, scale });
-        assert_eq!(read("-12.30", None, None), Ok(Literal::Decimal(-1230, 4, 2)));
-        assert_eq!(read("1E+3", None, None), Ok(Literal::Decimal(1000, 4, 0)));
-        assert_eq!(read("0.05", Some(10), Some(4)), Ok(Literal::Decimal(500, 10, 4)));
-        assert!(read("x", None, None).is_err());
-        assert!(read("1E+99", None, None).is_err());
-        assert_eq!(decimal_text(-5, 3), "-0.005");
-        assert_eq!(decimal_text(120, 0), "120");
-    }
 
     #[test]
     fn nested_values_survive_the_round_trip() {

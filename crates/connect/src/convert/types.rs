@@ -9,60 +9,116 @@ use vonk_plan::{DataType, StructField, StructType};
 use super::not_set;
 use crate::text::TextReader;
 
+mod ml;
+
+/// Deepest nesting of a type that is read: types go back to clients, from threads with small stacks.
+const MAX_DEPTH: usize = 500;
+
 /// The type a message names.
 pub fn from_proto(message: &proto::DataType, text: &TextReader) -> SparkResult<DataType> {
-    let Some(kind) = &message.kind else { return Err(not_set("DataType", "KIND_NOT_SET")) };
-    Ok(match kind {
-        Kind::Null(_) => DataType::Null,
-        Kind::Binary(_) => DataType::Binary,
-        Kind::Boolean(_) => DataType::Boolean,
-        Kind::Byte(_) => DataType::Byte,
-        Kind::Short(_) => DataType::Short,
-        Kind::Integer(_) => DataType::Int,
-        Kind::Long(_) => DataType::Long,
-        Kind::Float(_) => DataType::Float,
-        Kind::Double(_) => DataType::Double,
-        Kind::Decimal(d) => {
-            let (precision, scale) = (d.precision.unwrap_or(10), d.scale.unwrap_or(0));
-            DataType::Decimal(small(precision)?, small(scale)?)
+    Reader { text, depth: 0 }.data_type(message)
+}
+
+/// Where the reading of a type has come to.
+#[derive(Clone, Copy)]
+struct Reader<'t> {
+    text: &'t TextReader,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn data_type(self, message: &proto::DataType) -> SparkResult<DataType> {
+        let Some(kind) = &message.kind else { return Err(not_set("DataType", "KIND_NOT_SET")) };
+        Ok(match kind {
+            Kind::Null(_) => DataType::Null,
+            Kind::Binary(_) => DataType::Binary,
+            Kind::Boolean(_) => DataType::Boolean,
+            Kind::Byte(_) => DataType::Byte,
+            Kind::Short(_) => DataType::Short,
+            Kind::Integer(_) => DataType::Int,
+            Kind::Long(_) => DataType::Long,
+            Kind::Float(_) => DataType::Float,
+            Kind::Double(_) => DataType::Double,
+            Kind::Decimal(d) => {
+                let (precision, scale) = (d.precision.unwrap_or(10), d.scale.unwrap_or(0));
+                DataType::Decimal(small(precision)?, small(scale)?)
+            }
+            Kind::String(s) if s.collation.is_empty() || s.collation == UTF8_BINARY => DataType::STRING,
+            Kind::String(s) => DataType::String(Some(s.collation.as_str().into())),
+            Kind::Char(c) => DataType::Char(small(c.length)?),
+            Kind::VarChar(c) => DataType::VarChar(small(c.length)?),
+            Kind::Date(_) => DataType::Date,
+            Kind::Timestamp(_) => DataType::Timestamp,
+            Kind::TimestampNtz(_) => DataType::TimestampNtz,
+            Kind::Time(t) => DataType::Time(small(t.precision.unwrap_or(6))?),
+            Kind::CalendarInterval(_) => DataType::CalendarInterval,
+            Kind::YearMonthInterval(i) => {
+                let start = year_month(i.start_field.unwrap_or(0))?;
+                let end = i
+                    .end_field
+                    .map_or(Ok(if i.start_field.is_some() { start } else { YearMonthField::Month }), year_month)?;
+                DataType::YearMonthInterval(start, end)
+            }
+            Kind::DayTimeInterval(i) => {
+                let start = day_time(i.start_field.unwrap_or(0))?;
+                let end = i
+                    .end_field
+                    .map_or(Ok(if i.start_field.is_some() { start } else { DayTimeField::Second }), day_time)?;
+                DataType::DayTimeInterval(start, end)
+            }
+            Kind::Array(a) => DataType::array(self.child(a.element_type.as_deref())?, a.contains_null),
+            Kind::Map(m) => DataType::map(
+                self.child(m.key_type.as_deref())?,
+                self.child(m.value_type.as_deref())?,
+                m.value_contains_null,
+            ),
+            Kind::Struct(s) => DataType::Struct(self.structure(s)?),
+            Kind::Variant(_) => DataType::Variant,
+            Kind::Geometry(g) => DataType::Geometry(g.srid),
+            Kind::Geography(g) => DataType::Geography(g.srid),
+            Kind::Udt(u) => self.udt(u)?,
+            Kind::Unparsed(u) => self.text.data_type(&u.data_type_string)?,
+            Kind::TimestampNtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
+            Kind::TimestampLtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
+        })
+    }
+
+    fn child(self, message: Option<&proto::DataType>) -> SparkResult<DataType> {
+        if self.depth >= MAX_DEPTH {
+            return Err(super::broken(&format!("a type nests deeper than {MAX_DEPTH} levels")));
         }
-        Kind::String(s) if s.collation.is_empty() || s.collation == UTF8_BINARY => DataType::STRING,
-        Kind::String(s) => DataType::String(Some(s.collation.as_str().into())),
-        Kind::Char(c) => DataType::Char(small(c.length)?),
-        Kind::VarChar(c) => DataType::VarChar(small(c.length)?),
-        Kind::Date(_) => DataType::Date,
-        Kind::Timestamp(_) => DataType::Timestamp,
-        Kind::TimestampNtz(_) => DataType::TimestampNtz,
-        Kind::Time(t) => DataType::Time(small(t.precision.unwrap_or(6))?),
-        Kind::CalendarInterval(_) => DataType::CalendarInterval,
-        Kind::YearMonthInterval(i) => {
-            let start = year_month(i.start_field.unwrap_or(0))?;
-            let end = i
-                .end_field
-                .map_or(Ok(if i.start_field.is_some() { start } else { YearMonthField::Month }), year_month)?;
-            DataType::YearMonthInterval(start, end)
-        }
-        Kind::DayTimeInterval(i) => {
-            let start = day_time(i.start_field.unwrap_or(0))?;
-            let end =
-                i.end_field.map_or(Ok(if i.start_field.is_some() { start } else { DayTimeField::Second }), day_time)?;
-            DataType::DayTimeInterval(start, end)
-        }
-        Kind::Array(a) => DataType::array(child(a.element_type.as_deref(), text)?, a.contains_null),
-        Kind::Map(m) => DataType::map(
-            child(m.key_type.as_deref(), text)?,
-            child(m.value_type.as_deref(), text)?,
-            m.value_contains_null,
-        ),
-        Kind::Struct(s) => DataType::Struct(struct_from_proto(s, text)?),
-        Kind::Variant(_) => DataType::Variant,
-        Kind::Geometry(g) => DataType::Geometry(g.srid),
-        Kind::Geography(g) => DataType::Geography(g.srid),
-        Kind::Udt(u) => udt(u, text)?,
-        Kind::Unparsed(u) => text.data_type(&u.data_type_string)?,
-        Kind::TimestampNtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
-        Kind::TimestampLtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
-    })
+        let inner = Reader { depth: self.depth + 1, ..self };
+        message.map_or_else(|| Err(not_set("DataType", "KIND_NOT_SET")), |m| inner.data_type(m))
+    }
+
+    fn structure(self, s: &proto::data_type::Struct) -> SparkResult<StructType> {
+        let fields: SparkResult<Vec<_>> = s
+            .fields
+            .iter()
+            .map(|f| {
+                Ok(StructField {
+                    name: f.name.clone(),
+                    data_type: self.child(f.data_type.as_ref())?,
+                    nullable: f.nullable,
+                    metadata: f.metadata.as_deref().filter(|m| !matches!(m.trim(), "" | "{}")).map(Into::into),
+                })
+            })
+            .collect();
+        Ok(StructType::new(fields?))
+    }
+
+    fn udt(self, u: &proto::data_type::Udt) -> SparkResult<DataType> {
+        Ok(DataType::Udt(Box::new(UserDefinedType {
+            jvm_class: u.jvm_class.clone(),
+            python_class: u.python_class.clone(),
+            serialized_python_class: u.serialized_python_class.clone(),
+            sql_type: match u.sql_type.as_deref() {
+                Some(t) => self.child(Some(t))?,
+                None => ml::storage(u.jvm_class.as_deref())
+                    .ok_or_else(|| SparkError::new("CONNECT_INVALID_PLAN.PYTHON_UDT_MISSING_FIELDS"))?,
+            },
+        })))
+    }
 }
 
 /// A schema: a struct, or text that names the columns.
@@ -76,63 +132,6 @@ pub fn schema_from_proto(message: &proto::DataType, text: &TextReader) -> SparkR
             .param("inputSchema", vonk_common::error::quote_sql(other.sql()))
             .param("dataType", vonk_common::error::quote_sql(other.sql()))),
     }
-}
-
-fn child(message: Option<&proto::DataType>, text: &TextReader) -> SparkResult<DataType> {
-    message.map_or_else(|| Err(not_set("DataType", "KIND_NOT_SET")), |m| from_proto(m, text))
-}
-
-fn struct_from_proto(s: &proto::data_type::Struct, text: &TextReader) -> SparkResult<StructType> {
-    let fields: SparkResult<Vec<_>> = s
-        .fields
-        .iter()
-        .map(|f| {
-            Ok(StructField {
-                name: f.name.clone(),
-                data_type: child(f.data_type.as_ref(), text)?,
-                nullable: f.nullable,
-                metadata: f.metadata.as_deref().filter(|m| !matches!(m.trim(), "" | "{}")).map(Into::into),
-            })
-        })
-        .collect();
-    Ok(StructType::new(fields?))
-}
-
-fn udt(u: &proto::data_type::Udt, text: &TextReader) -> SparkResult<DataType> {
-    Ok(DataType::Udt(Box::new(UserDefinedType {
-        jvm_class: u.jvm_class.clone(),
-        python_class: u.python_class.clone(),
-        serialized_python_class: u.serialized_python_class.clone(),
-        sql_type: match u.sql_type.as_deref() {
-            Some(t) => from_proto(t, text)?,
-            None => ml_storage(u.jvm_class.as_deref())
-                .ok_or_else(|| SparkError::new("CONNECT_INVALID_PLAN.PYTHON_UDT_MISSING_FIELDS"))?,
-        },
-    })))
-}
-
-/// The storage of the ML types, which clients name by class alone.
-fn ml_storage(class: Option<&str>) -> Option<DataType> {
-    let ints = || DataType::array(DataType::Int, false);
-    let doubles = || StructField::new("values", DataType::array(DataType::Double, false), true);
-    Some(match class? {
-        "org.apache.spark.ml.linalg.VectorUDT" => DataType::structure([
-            StructField::new("type", DataType::Byte, false),
-            StructField::new("size", DataType::Int, true),
-            StructField::new("indices", ints(), true),
-            doubles(),
-        ]),
-        "org.apache.spark.ml.linalg.MatrixUDT" => DataType::structure([
-            StructField::new("type", DataType::Byte, false),
-            StructField::new("numRows", DataType::Int, false),
-            StructField::new("numCols", DataType::Int, false),
-            StructField::new("colPtrs", ints(), true),
-            StructField::new("rowIndices", ints(), true),
-            doubles(),
-            StructField::new("isTransposed", DataType::Boolean, false),
-        ]),
-        _ => return None,
-    })
 }
 
 fn small<T: TryFrom<i32>>(value: i32) -> SparkResult<T> {
@@ -243,6 +242,12 @@ fn struct_to_proto(s: &StructType) -> proto::data_type::Struct {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bottomless_types_are_refused() {
+        let deep = (0..600).fold(DataType::Int, |t, _| DataType::array(t, true));
+        assert!(crate::convert::test_converter().data_type(&to_proto(&deep)).is_err());
+    }
 
     #[test]
     fn types_survive_the_round_trip() {

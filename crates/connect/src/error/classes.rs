@@ -218,7 +218,13 @@ fn by_class(class: &str) -> Option<Family> {
         | "UNSUPPORTED_FEATURE.CONTINUE_EXCEPTION_HANDLER"
         | "UNSUPPORTED_FEATURE.SQL_CURSOR" => SCRIPTING,
         _ if class.starts_with("INTERNAL_ERROR") => SPARK,
-        _ => return None,
+        // Errors that Spark has not named yet are numbered by the stage they come from.
+        _ => match class.strip_prefix("_LEGACY_ERROR_TEMP_")?.as_bytes().first()? {
+            b'0' => PARSE,
+            b'1' => ANALYSIS,
+            b'2' => RUNTIME,
+            _ => SPARK,
+        },
     })
 }
 

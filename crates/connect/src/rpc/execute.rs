@@ -24,19 +24,20 @@ use crate::wire;
 struct Execute {
     request: proto::ExecutePlanRequest,
     plan: Deep<proto::Plan>,
+    /// Of the whole request.
+    hash: u64,
 }
 
 impl Shared {
     pub async fn execute_plan(&self, bytes: Bytes) -> Result<ResponseStream, Status> {
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        let hash = hasher.finish();
         let decoded = planner::run(move || {
+            let mut hasher = DefaultHasher::new();
+            bytes.hash(&mut hasher);
             let mut request: proto::ExecutePlanRequest = wire::decode(bytes)?;
             let plan = Deep::new(request.plan.take().unwrap_or_default());
-            Ok::<_, SparkError>(Execute { request, plan })
+            Ok::<_, SparkError>(Execute { request, plan, hash: hasher.finish() })
         });
-        let Execute { request: r, plan } = decoded.await.and_then(|d| d).map_err(outside)?;
+        let Execute { request: r, plan, hash } = decoded.await.and_then(|d| d).map_err(outside)?;
         let session = self.session(r.user_context, r.session_id, r.client_observed_server_side_session_id).await?;
         let mut reattachable = false;
         let mut chunking = Chunking::default();
