@@ -11,6 +11,7 @@
 
 pub mod arrow_types;
 pub mod cast;
+pub mod codec;
 pub mod coercion;
 pub mod columns;
 pub mod context;
