@@ -24,7 +24,7 @@ impl Analyzer {
     pub fn expr(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
         let at = e.origin.as_ref();
         let typed = match &e.kind {
-            ExprKind::Literal(value) => TypedExpr::literal(value),
+            ExprKind::Literal(value) => TypedExpr::literal_in(value, self.facts().conf.time_zone()),
             ExprKind::Attribute { name, plan_id, .. } => self.name(env, name, *plan_id, at).map(|n| n.typed()),
             ExprKind::Function(call) => self.call(env, call, at),
             ExprKind::Alias { child, names, metadata } => {
@@ -37,7 +37,7 @@ impl Analyzer {
             }
             ExprKind::Cast { child, to, mode } => {
                 let value = self.expr(env, child)?;
-                let mut out = explicit_cast(self.facts(), value.clone(), to, *mode)?;
+                let mut out = explicit_cast(self.facts(), value.clone().at(e.origin.clone()), to, *mode)?;
                 // A cast of a plain column keeps the column's name.
                 if matches!(child.kind, ExprKind::Attribute { .. } | ExprKind::Alias { .. }) {
                     out.name = value.name;
