@@ -4,6 +4,12 @@
 //! programs meet: `+ - * / % div`, `== != < <= > >= <=>`, `and or not`, `isNull isNotNull`, `negative`
 //! and `positive` for the signs, `& | ^ ~ << >> >>>`, `in` (value, then items), `between`, `like`,
 //! `ilike`, `rlike`, `when` (condition, value, …, optional else), `||` for `concat`.
+//!
+//! SQL adds: `likeAny`, `likeAll`, `notLikeAny`, `notLikeAll` (value, constant patterns); `isUnknown`,
+//! `isNotUnknown` (`isNull` of a boolean); `struct` for a row in parentheses; `extract` ('FIELD', source);
+//! `trim`, `ltrim`, `rtrim` (characters, text) for TRIM(… FROM …); `timestampadd` and `timestampdiff`
+//! ('UNIT', a, b); `semi_structured_extract` (variant, '$.path') for `v:path`, named by the path's last
+//! field. All of these have [`CallSyntax::Operator`].
 //! Flat chains of `and` and of `or` hold all their operands in one call, so that a chain of
 //! 100,000 has depth one.
 

@@ -145,7 +145,7 @@ impl Parser<'_> {
             "END" => false,
             "PIVOT" => paren,
             "UNPIVOT" => paren || self.any_n(1, &["INCLUDE", "EXCLUDE"]),
-            "TABLESAMPLE" => paren,
+            "TABLESAMPLE" => paren || self.any_n(1, &["SYSTEM", "BERNOULLI"]),
             "VERSION" | "SYSTEM_VERSION" | "TIMESTAMP" | "SYSTEM_TIME" => self.at_n(1, "AS") && self.at_n(2, "OF"),
             "FOR" => paren || !self.ends_n(1),
             "INNER" | "LEFT" | "RIGHT" | "FULL" | "SEMI" | "ANTI" | "NATURAL" => {

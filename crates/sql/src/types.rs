@@ -17,6 +17,12 @@ impl Parser<'_> {
 
     fn data_type_here(&mut self) -> SparkResult<DataType> {
         let start = self.pos;
+        if self.kind(0) == Kind::QuotedName {
+            let name = self.ident()?;
+            let error = SparkError::new("UNSUPPORTED_DATATYPE").param("typeName", quote_sql(name.to_uppercase()));
+            self.defer(self.error(error, start));
+            return Ok(DataType::Null);
+        }
         if self.kind(0) != Kind::Word {
             return self.fail();
         }
@@ -101,7 +107,7 @@ impl Parser<'_> {
             ("STRING", []) => self.collated()?,
             ("BINARY", []) => DataType::Binary,
             ("VARIANT", []) => DataType::Variant,
-            ("VOID" | "NULL", []) => DataType::Null,
+            ("VOID", []) => DataType::Null,
             ("CHAR" | "CHARACTER", [n]) => DataType::Char(u32::try_from(*n).unwrap_or_default()),
             ("VARCHAR", [n]) => DataType::VarChar(u32::try_from(*n).unwrap_or_default()),
             ("DECIMAL" | "DEC" | "NUMERIC", []) => DataType::USER_DEFAULT_DECIMAL,
@@ -184,27 +190,25 @@ impl Parser<'_> {
             _ => None,
         };
         let Some(from) = unit(self, 0) else { return Ok(DataType::CalendarInterval) };
-        let from_word = self.word(0).to_ascii_uppercase();
         self.next();
         let to = if self.at("TO") { unit(self, 1) } else { None };
         match (from, to) {
             (Field::YearMonth(a), None) => Ok(DataType::YearMonthInterval(a, a)),
             (Field::DayTime(a), None) => Ok(DataType::DayTimeInterval(a, a)),
-            (Field::YearMonth(YearMonthField::Month), Some(_)) => self.fail(),
-            (Field::DayTime(DayTimeField::Second), Some(_)) => self.fail(),
-            (Field::YearMonth(a), Some(Field::YearMonth(b))) if a < b => {
+            (Field::YearMonth(YearMonthField::Year), Some(Field::YearMonth(b @ YearMonthField::Month))) => {
                 self.skip(2);
-                Ok(DataType::YearMonthInterval(a, b))
+                Ok(DataType::YearMonthInterval(YearMonthField::Year, b))
             }
-            (Field::DayTime(a), Some(Field::DayTime(b))) if a < b => {
+            (Field::DayTime(a), Some(Field::DayTime(b))) if b > DayTimeField::Day => {
                 self.skip(2);
+                if a >= b {
+                    let error = SparkError::new("INVALID_INTERVAL_FORMAT.UNSUPPORTED_FROM_TO_EXPRESSION")
+                        .param("input", "")
+                        .param("from", a)
+                        .param("to", b);
+                    self.defer(self.error(error, start));
+                }
                 Ok(DataType::DayTimeInterval(a, b))
-            }
-            (Field::DayTime(a), Some(Field::DayTime(b))) if a > b && from_word != "DAY" => {
-                let error = SparkError::new("_LEGACY_ERROR_TEMP_0028")
-                    .param("intervalInput", format!("interval {a} to {b}"))
-                    .param("supportedIntervals", "");
-                Err(self.error(error, start))
             }
             _ => self.fail(),
         }
@@ -228,8 +232,28 @@ impl Parser<'_> {
         Ok(field)
     }
 
+    /// The type of a cast: characters of a bounded length are cast to strings.
+    pub fn cast_type(&mut self) -> SparkResult<DataType> {
+        let preserve = self.opts.conf.bool("spark.sql.preserveCharVarcharTypeInfo");
+        let t = self.data_type()?;
+        Ok(if preserve { t } else { unbounded(&t) })
+    }
+
     /// A column list as in a schema string, without parentheses.
     pub fn schema(&mut self) -> SparkResult<StructType> {
         self.comma_list(|p| p.struct_field()).map(StructType::new)
+    }
+}
+
+/// The type with STRING in place of CHAR and VARCHAR at every level.
+fn unbounded(t: &DataType) -> DataType {
+    match t {
+        DataType::Char(_) | DataType::VarChar(_) => DataType::STRING,
+        DataType::Array(e, n) => DataType::array(unbounded(e), *n),
+        DataType::Map(k, v, n) => DataType::map(unbounded(k), unbounded(v), *n),
+        DataType::Struct(s) => DataType::structure(
+            s.fields.iter().map(|f| StructField { data_type: unbounded(&f.data_type), ..f.clone() }),
+        ),
+        other => other.clone(),
     }
 }

@@ -29,7 +29,7 @@ impl Parser<'_> {
                 self.make(ExprKind::Extract { child: Box::new(out), extraction }, start)
             } else if self.sym("::") {
                 self.next();
-                let to = self.data_type()?;
+                let to = self.cast_type()?;
                 self.make(ExprKind::Cast { child: Box::new(out), to, mode: CastMode::Session }, start)
             } else if self.sym(":") {
                 self.variant_path(out, start)?

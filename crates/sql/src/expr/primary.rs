@@ -44,7 +44,7 @@ impl Parser<'_> {
             "NULL" => self.constant(Literal::Null(DataType::Null)),
             "TRUE" => self.constant(Literal::Boolean(true)),
             "FALSE" => self.constant(Literal::Boolean(false)),
-            "CASE" if !self.sym_n(1, ".") && !self.sym_n(1, "=") && !self.at_n(1, "END") => self.case(),
+            "CASE" if !self.sym_n(1, ".") && !self.sym_n(1, "=") && !self.any_n(1, &["END", "FROM"]) => self.case(),
             "EXISTS" if paren && self.parens.is_query(self.pos + 1) => self.exists(),
             "INTERVAL" if self.interval_follows() => self.interval(),
             "DATE" | "TIMESTAMP" | "TIMESTAMP_NTZ" | "TIMESTAMP_LTZ" | "TIME" | "X" | "INTERVAL" if string => {
@@ -75,6 +75,9 @@ impl Parser<'_> {
         }
         if self.parens.close(start).is_some_and(|c| self.sym_n(c + 1 - self.pos, "->")) {
             let parameters = self.ident_list()?;
+            if parameters.len() < 2 {
+                return self.fail();
+            }
             return self.lambda(parameters, start);
         }
         self.next();

@@ -55,7 +55,7 @@ impl Parser<'_> {
         self.expect_sym("(")?;
         let child = Box::new(self.expression()?);
         self.expect("AS")?;
-        let to = self.data_type()?;
+        let to = self.cast_type()?;
         self.expect_sym(")")?;
         self.grow()?;
         Ok(self.make(ExprKind::Cast { child, to, mode }, start))

@@ -135,10 +135,6 @@ fn is_foldable(e: &Expr) -> bool {
 pub(crate) struct Windows(pub HashMap<String, WindowSpec>);
 
 impl Windows {
-    pub fn insert(&mut self, name: String, spec: WindowSpec) {
-        self.0.insert(name, spec);
-    }
-
     fn find(&self, name: &str) -> SparkResult<&WindowSpec> {
         let missing = || {
             SparkError::new("MISSING_WINDOW_SPECIFICATION")
@@ -162,12 +158,12 @@ impl Windows {
     fn apply_here(&self, e: &mut Expr) -> SparkResult<()> {
         match &mut e.kind {
             ExprKind::Window(w) => {
-                if let Some(name) = w.name.take() {
-                    if let WindowSpec::Spec { partition_by, order_by, frame } = self.find(&name)?.clone() {
-                        w.partition_by = partition_by;
-                        w.order_by = order_by;
-                        w.frame = frame;
-                    }
+                if let Some(name) = w.name.take()
+                    && let WindowSpec::Spec { partition_by, order_by, frame } = self.find(&name)?.clone()
+                {
+                    w.partition_by = partition_by;
+                    w.order_by = order_by;
+                    w.frame = frame;
                 }
                 self.apply(&mut w.function)
             }

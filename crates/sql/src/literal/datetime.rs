@@ -83,14 +83,11 @@ fn parse_local(text: &str) -> Option<(i64, Option<&str>)> {
         Some(_) => rest.strip_prefix([' ', 'T'])?,
         None => rest,
     };
-    if day.is_some() && time.is_empty() {
-        return Some((micros(day?, 0)?, None));
-    }
     let (hour, mut rest) = digits(time, 1, 2)?;
     let (mut minute, mut second, mut fraction) = (0, 0, 0);
     if let Some(tail) = rest.strip_prefix(':') {
         (minute, rest) = digits(tail, 1, 2)?;
-    } else if day.is_none() {
+    } else if day.is_none() || !rest.is_empty() {
         return None;
     }
     if let Some(tail) = rest.strip_prefix(':') {
@@ -193,7 +190,11 @@ fn trim(text: &str) -> &str {
 /// `epoch`, `now`, `today`, `tomorrow`, `yesterday`: microseconds of the wall clock in `zone`
 /// (`epoch`: of UTC).
 fn special(text: &str, zone: &str) -> Option<i64> {
-    let word = text.to_ascii_lowercase();
+    let (word, zone) = match text.split_once(' ') {
+        Some((word, written)) if !word.eq_ignore_ascii_case("now") && is_zone(written) => (word, written),
+        _ => (text, zone),
+    };
+    let word = word.to_ascii_lowercase();
     if word == "epoch" {
         return Some(0);
     }
@@ -210,7 +211,7 @@ fn special(text: &str, zone: &str) -> Option<i64> {
 }
 
 fn special_is_local(text: &str) -> bool {
-    !text.eq_ignore_ascii_case("epoch")
+    !text.split(' ').next().is_some_and(|w| w.eq_ignore_ascii_case("epoch"))
 }
 
 fn to_instant(local: i64, zone: &str, is_local: bool) -> Option<i64> {
@@ -259,6 +260,10 @@ fn region(zone: &str) -> Option<Tz> {
         other => other,
     };
     Tz::from_str(full).ok()
+}
+
+fn is_zone(zone: &str) -> bool {
+    fixed_offset(zone).is_some() || region(zone).is_some()
 }
 
 fn offset_at_utc(seconds: i64, zone: &str) -> Option<i64> {

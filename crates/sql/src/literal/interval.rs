@@ -43,8 +43,8 @@ impl Parser<'_> {
     pub fn interval_follows(&self) -> bool {
         let ahead = if self.sym_n(1, "-") || self.sym_n(1, "+") { 2 } else { 1 };
         match self.kind(ahead) {
-            Kind::Number => true,
-            Kind::String => ahead == 2 || self.any_n(ahead + 1, UNITS),
+            Kind::Number => ahead == 1 || self.any_n(ahead + 1, UNITS),
+            Kind::String => self.any_n(ahead + 1, UNITS),
             Kind::Symbol => self.sym_n(ahead, ":") || self.sym_n(ahead, "?"),
             _ => false,
         }
@@ -69,7 +69,7 @@ impl Parser<'_> {
                 let to = self.interval_unit()?;
                 return self.unit_to_unit(&value, is_string, &unit, &to, at);
             }
-            if is_string && parse_number(&value).is_none() {
+            if is_string && value.chars().any(char::is_alphabetic) {
                 self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0026").param("value", &value), at));
             }
             text.push_str(&format!(" {value} {unit}"));
@@ -205,10 +205,4 @@ impl Parser<'_> {
 fn total(days: i32, microseconds: i64) -> SparkResult<i64> {
     let all = i128::from(days) * 86_400_000_000 + i128::from(microseconds);
     i64::try_from(all).map_err(|_| SparkError::new("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION"))
-}
-
-fn parse_number(text: &str) -> Option<()> {
-    let digits = text.trim().trim_start_matches(['+', '-']);
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    plain.then_some(())
 }

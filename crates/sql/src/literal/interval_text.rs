@@ -62,7 +62,7 @@ fn pair<'a>(text: &'a str, input: &str, out: &mut CalendarInterval) -> SparkResu
     if whole.is_empty() && fraction.is_none_or(str::is_empty) {
         let found = word(rest);
         let reason = if found.is_empty() { "MISSING_NUMBER" } else { "UNRECOGNIZED_NUMBER" };
-        return Err(invalid(reason, input).param("number", found).param("word", word(text)));
+        return Err(invalid(reason, input).param("number", found.to_lowercase()).param("word", word(text)));
     }
     if !tail.starts_with(char::is_whitespace) {
         if tail.is_empty() {

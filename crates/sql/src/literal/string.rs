@@ -28,6 +28,14 @@ impl Parser<'_> {
         Ok(out)
     }
 
+    /// The value of one token.
+    pub fn one_string(&mut self) -> SparkResult<String> {
+        let raw = self.opts.conf.bool("spark.sql.parser.escapedStringLiterals");
+        let value = decode(self.word(0), raw);
+        self.next();
+        Ok(value)
+    }
+
     /// A string where the grammar wants a literal one; a bound parameter will do.
     pub fn string_constant(&mut self) -> SparkResult<String> {
         if self.sym(":") || self.sym("?") {

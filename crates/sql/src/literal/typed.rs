@@ -13,7 +13,7 @@ impl Parser<'_> {
         let start = self.pos;
         let name = self.word(0).to_ascii_uppercase();
         self.next();
-        let value = self.string_constant()?;
+        let value = self.one_string()?;
         let literal = match name.as_str() {
             "INTERVAL" => match self.interval_of_text(&value, start) {
                 Ok(literal) => literal,

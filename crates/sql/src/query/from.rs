@@ -13,7 +13,7 @@ const SUBQUERY_NAME: &str = "__auto_generated_subquery_name";
 
 impl Parser<'_> {
     /// `FROM a, b JOIN c …`.
-    pub fn from_clause(&mut self) -> SparkResult<Relation> {
+    pub fn relation_clause(&mut self) -> SparkResult<Relation> {
         self.expect("FROM")?;
         self.relations()
     }
@@ -156,6 +156,9 @@ impl Parser<'_> {
 
     /// `[FOR] VERSION AS OF v`, `[FOR] TIMESTAMP AS OF t`.
     fn time_travel(&mut self) -> SparkResult<Option<TimeTravel>> {
+        if self.kind(0) == Kind::Bad && self.word(0) == "@" {
+            return self.version_suffix().map(Some);
+        }
         let ahead = usize::from(self.at("FOR"));
         if !(self.at_n(ahead + 1, "AS") && self.at_n(ahead + 2, "OF")) {
             return Ok(None);
@@ -178,6 +181,18 @@ impl Parser<'_> {
             _ => self.string_constant()?,
         };
         Ok(Some(TimeTravel::Version(version)))
+    }
+
+    /// `@v12`: a version.
+    fn version_suffix(&mut self) -> SparkResult<TimeTravel> {
+        let version = self.word(1).strip_prefix(['v', 'V']).filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
+        match version {
+            Some(version) if !version.is_empty() => {
+                self.skip(2);
+                Ok(TimeTravel::Version(version.to_string()))
+            }
+            _ => self.fail(),
+        }
     }
 
     /// `WITH ('key' = value, …)` behind a table.

@@ -8,6 +8,7 @@ use vonk_plan::expr::{CallSyntax, Expr, ExprKind};
 use vonk_plan::relation::Grouping;
 
 use crate::parser::Parser;
+use crate::tokens::Kind;
 
 /// Sets that nested analytics may be written out to.
 const MAX_SETS: usize = 4096;
@@ -15,7 +16,7 @@ const MAX_SETS: usize = 4096;
 impl Parser<'_> {
     pub fn group_by(&mut self) -> SparkResult<Grouping> {
         self.expect_all(&["GROUP", "BY"])?;
-        if self.at("ALL") && !self.sym_n(1, ".") && !self.sym_n(1, "(") {
+        if self.at("ALL") && !(self.kind(1) == Kind::Symbol && matches!(self.word(1), "." | "(" | ",")) {
             self.next();
             return Ok(Grouping::All);
         }
@@ -66,11 +67,12 @@ impl Parser<'_> {
     }
 
     fn grouping_analytics(&mut self) -> SparkResult<Option<Grouping>> {
-        if self.at("ROLLUP") && self.sym_n(1, "(") {
+        let call = self.sym_n(1, "(") && !self.sym_n(2, ")") && self.stands_alone();
+        if self.at("ROLLUP") && call {
             self.next();
             return Ok(Some(Grouping::Rollup(self.in_parens(|p| p.expressions())?)));
         }
-        if self.at("CUBE") && self.sym_n(1, "(") {
+        if self.at("CUBE") && call {
             self.next();
             return Ok(Some(Grouping::Cube(self.in_parens(|p| p.expressions())?)));
         }
@@ -79,6 +81,14 @@ impl Parser<'_> {
             return Ok(Some(Grouping::Sets { exprs: vec![], sets: self.grouping_sets()? }));
         }
         Ok(None)
+    }
+
+    /// The call here is not the operand of something.
+    fn stands_alone(&self) -> bool {
+        self.parens.close(self.pos + 1).is_none_or(|close| {
+            let after = close + 1 - self.pos;
+            self.ends_n(after) || self.kind(after) != Kind::Symbol
+        })
     }
 
     fn grouping_sets(&mut self) -> SparkResult<Vec<Vec<Expr>>> {

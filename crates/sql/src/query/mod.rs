@@ -164,7 +164,7 @@ impl Parser<'_> {
         }
         match self.word(0).to_ascii_uppercase().as_str() {
             "SELECT" => self.select(None),
-            "FROM" => self.from_first(),
+            "FROM" => self.query_with_from_first(),
             "VALUES" => self.inline_table(),
             "MAP" | "REDUCE" if self.is_name_n(1) => self.transform(start),
             "TABLE" => {
@@ -182,12 +182,14 @@ impl Parser<'_> {
         if self.at_all(&["ORDER", "BY"]) {
             self.skip(2);
             out = self.order_by(out, start)?;
+            self.no_further_order(&["CLUSTER", "DISTRIBUTE", "SORT"])?;
         } else if self.at_all(&["CLUSTER", "BY"]) {
             self.skip(2);
             let exprs = self.expressions()?;
             let order = exprs.iter().cloned().map(SortOrder::asc).collect();
             let input = self.distributed(out, exprs, start)?;
             out = self.sorted(input, order, false, start)?;
+            self.no_further_order(&["DISTRIBUTE", "SORT"])?;
         } else {
             if self.at_all(&["DISTRIBUTE", "BY"]) {
                 self.skip(2);
@@ -229,9 +231,19 @@ impl Parser<'_> {
         Ok(out)
     }
 
+    /// A query is ordered in one way only.
+    fn no_further_order(&self, words: &[&str]) -> SparkResult<()> {
+        if self.at_any(words) && self.at_n(1, "BY") {
+            let error = SparkError::new("UNSUPPORTED_FEATURE.COMBINATION_QUERY_RESULT_CLAUSES");
+            return Err(self.error(error, self.pos));
+        }
+        Ok(())
+    }
+
     fn order_by(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
-        let all =
-            self.at("ALL") && (self.ends_n(1) || self.any_n(1, &["ASC", "DESC", "NULLS", "LIMIT", "OFFSET", "WINDOW"]));
+        let all = self.at("ALL")
+            && ((self.ends_n(1) && !self.sym_n(1, ","))
+                || self.any_n(1, &["ASC", "DESC", "NULLS", "LIMIT", "OFFSET", "WINDOW"]));
         if all {
             self.next();
             let (ascending, nulls_first) = self.sort_direction()?;
@@ -260,6 +272,7 @@ impl Parser<'_> {
 
     /// `WINDOW name AS (…), …`.
     pub fn window_clause(&mut self) -> SparkResult<Windows> {
+        let start = self.pos;
         self.expect("WINDOW")?;
         let mut windows = Windows(HashMap::new());
         let specs = self.comma_list(|p| {
@@ -268,8 +281,23 @@ impl Parser<'_> {
             let spec = if p.sym("(") { p.window_spec()? } else { WindowSpec::Named(p.strict_ident()?) };
             Ok((name, spec))
         })?;
+        let invalid = |reason: &str, name: &str| {
+            let error = SparkError::new(format!("INVALID_SQL_SYNTAX.{reason}"));
+            self.error(error.param("windowName", quote_id([name])), start)
+        };
         for (name, spec) in specs {
-            windows.insert(name, spec);
+            if windows.0.contains_key(&name) {
+                return Err(invalid("REPETITIVE_WINDOW_DEFINITION", &name));
+            }
+            windows.0.insert(name, spec);
+        }
+        for spec in windows.0.values() {
+            let WindowSpec::Named(other) = spec else { continue };
+            match windows.0.get(other) {
+                None => return Err(invalid("UNRESOLVED_WINDOW_REFERENCE", other)),
+                Some(WindowSpec::Named(_)) => return Err(invalid("INVALID_WINDOW_REFERENCE", other)),
+                Some(_) => {}
+            }
         }
         Ok(windows)
     }

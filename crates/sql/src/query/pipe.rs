@@ -8,7 +8,7 @@ use crate::parser::Parser;
 impl Parser<'_> {
     pub fn pipe_operator(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
         let input = match self.word(0).to_ascii_uppercase().as_str() {
-            "SELECT" => return self.select(Some(input)),
+            "SELECT" => return self.select_block(Some(input), true),
             "EXTEND" => {
                 self.next();
                 let exprs = self.named_expressions()?;
@@ -17,7 +17,13 @@ impl Parser<'_> {
             "SET" => {
                 self.next();
                 let pairs = self.comma_list(|p| {
-                    let name = p.strict_ident()?;
+                    let at = p.pos;
+                    let name = p.multipart()?.join(".");
+                    if p.pos > at + 1 {
+                        let message = "SQL pipe syntax |> SET operator with multi-part assignment key (only \
+                                       single-part keys are allowed)";
+                        p.defer(p.error(SparkError::new("_LEGACY_ERROR_TEMP_0035").param("message", message), at));
+                    }
                     p.expect_sym("=")?;
                     Ok((name, p.expression()?))
                 })?;
@@ -25,7 +31,7 @@ impl Parser<'_> {
             }
             "DROP" => {
                 self.next();
-                let names = self.comma_list(|p| p.strict_ident())?;
+                let names = self.comma_list(|p| Ok(p.multipart()?.join(".")))?;
                 return Ok(self.pipe(input, PipeOperator::Drop(names), start));
             }
             "AS" => {

@@ -9,10 +9,17 @@ use crate::tokens::Kind;
 impl Parser<'_> {
     /// `[TABLESAMPLE (method) [REPEATABLE (seed)]]`.
     pub fn sampled(&mut self, input: Relation, start: usize) -> SparkResult<Relation> {
-        if !(self.at("TABLESAMPLE") && self.sym_n(1, "(")) {
+        let named = self.any_n(1, &["SYSTEM", "BERNOULLI"]) && self.sym_n(2, "(");
+        if !(self.at("TABLESAMPLE") && (named || self.sym_n(1, "("))) {
             return Ok(input);
         }
         self.next();
+        let at = self.pos;
+        if self.at("SYSTEM") {
+            let error = SparkError::new("UNSUPPORTED_FEATURE.TABLESAMPLE_SYSTEM_SAMPLE_METHOD");
+            return Err(self.error(error.param("sampleMethod", "BYTES"), at));
+        }
+        self.skip(usize::from(named));
         let method = self.in_parens(|p| p.sample_method())?;
         let seed = if self.eat("REPEATABLE") { Some(self.in_parens(|p| p.integer())?) } else { None };
         self.grow()?;

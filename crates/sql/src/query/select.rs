@@ -10,6 +10,11 @@ use crate::tokens::Kind;
 impl Parser<'_> {
     /// `SELECT …` up to its WINDOW clause; `from` is given when FROM came first.
     pub fn select(&mut self, from: Option<Relation>) -> SparkResult<Relation> {
+        self.select_block(from, false)
+    }
+
+    /// Behind `|>` a SELECT has no clauses but WINDOW.
+    pub fn select_block(&mut self, from: Option<Relation>, piped: bool) -> SparkResult<Relation> {
         let start = self.pos;
         let windows_before = self.named_windows;
         self.expect("SELECT")?;
@@ -24,16 +29,19 @@ impl Parser<'_> {
         let projection = self.named_expressions()?;
         let from = match from {
             Some(from) => from,
-            None if self.at("FROM") => self.from_clause()?,
+            None if self.at("FROM") => self.relation_clause()?,
             None => self.relation(RelationKind::OneRow, start),
         };
-        let from = self.lateral_views(from)?;
-        let filter = self.clause("WHERE")?;
-        let group_by = if self.at_all(&["GROUP", "BY"]) { Some(self.group_by()?) } else { None };
-        let having = self.clause("HAVING")?;
-        let qualify = self.clause("QUALIFY")?;
+        let mut select =
+            Select { from, filter: None, projection, group_by: None, having: None, qualify: None, distinct, hints };
+        if !piped {
+            select.from = self.lateral_views(select.from)?;
+            select.filter = self.clause("WHERE")?;
+            select.group_by = if self.at_all(&["GROUP", "BY"]) { Some(self.group_by()?) } else { None };
+            select.having = self.clause("HAVING")?;
+            select.qualify = self.clause("QUALIFY")?;
+        }
         self.grow()?;
-        let select = Select { from, filter, projection, group_by, having, qualify, distinct, hints };
         let mut out = self.relation(RelationKind::Select(Box::new(select)), start);
         if self.at("WINDOW") && self.at_n(2, "AS") {
             let windows = self.window_clause()?;
@@ -55,10 +63,10 @@ impl Parser<'_> {
     }
 
     /// `FROM …`, then any number of SELECT blocks over it; none when `|>` follows.
-    pub fn from_first(&mut self) -> SparkResult<Relation> {
+    pub fn query_with_from_first(&mut self) -> SparkResult<Relation> {
         let start = self.pos;
         let before = self.nodes;
-        let from = self.from_clause()?;
+        let from = self.relation_clause()?;
         let from = self.lateral_views(from)?;
         let size = self.nodes - before;
         if !self.at("SELECT") {
@@ -129,7 +137,7 @@ impl Parser<'_> {
         }
         self.row_format()?;
         if self.at("FROM") {
-            let from = self.from_clause()?;
+            let from = self.relation_clause()?;
             self.lateral_views(from)?;
         }
         self.clause("WHERE")?;

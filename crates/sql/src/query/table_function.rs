@@ -1,6 +1,7 @@
 //! Functions in FROM and their table arguments.
 
-use vonk_common::SparkResult;
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{CastMode, Expr, ExprKind, FunctionCall, SubqueryKind};
 use vonk_plan::literal::Literal;
 use vonk_plan::relation::{Relation, RelationKind};
@@ -64,11 +65,14 @@ impl Parser<'_> {
             let parens = self.eat_sym("(");
             let at = self.pos;
             let name = self.name()?;
-            let table = self.relation(Relation::table(name).kind, at);
             if parens {
                 self.expect_sym(")")?;
+            } else {
+                let class = "INVALID_SQL_SYNTAX.INVALID_TABLE_FUNCTION_IDENTIFIER_ARGUMENT_MISSING_PARENTHESES";
+                let error = SparkError::new(class).param("argumentName", quote_id(&name));
+                self.defer(self.error(error, at));
             }
-            table
+            self.relation(Relation::table(name).kind, at)
         };
         let mut single_partition = false;
         let (mut partition_by, mut order_by) = (vec![], vec![]);

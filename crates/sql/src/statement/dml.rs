@@ -123,7 +123,7 @@ impl Parser<'_> {
 
     pub fn multi_insert(&mut self, ctes: Vec<Cte>) -> SparkResult<Command> {
         let before = self.nodes;
-        let from = self.from_clause()?;
+        let from = self.relation_clause()?;
         let from = self.lateral_views(from)?;
         let size = self.nodes - before;
         let mut inserts = vec![];

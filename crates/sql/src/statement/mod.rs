@@ -36,7 +36,7 @@ impl Parser<'_> {
         let command = match self.word(0).to_ascii_uppercase().as_str() {
             "SELECT" | "VALUES" | "TABLE" | "MAP" | "REDUCE" => return self.query().map(Statement::Query),
             "WITH" => return self.with_statement(),
-            "FROM" => return self.from_statement(),
+            "FROM" => return self.statement_with_from_first(),
             "INSERT" => self.insert(vec![])?,
             "DELETE" => self.delete()?,
             "UPDATE" => self.update()?,
@@ -113,7 +113,7 @@ impl Parser<'_> {
         }
     }
 
-    fn from_statement(&mut self) -> SparkResult<Statement> {
+    fn statement_with_from_first(&mut self) -> SparkResult<Statement> {
         if self.insert_follows_from() {
             return self.multi_insert(vec![]).map(Statement::Command);
         }
