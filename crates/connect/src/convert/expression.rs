@@ -6,8 +6,8 @@ use proto::expression::{self as p, ExprType};
 use spark_connect_proto as proto;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{
-    CastMode, FrameBound, FunctionCall, SortOrder, SubqueryExpr, SubqueryKind, SubqueryPlan, UdfCall, UserCode,
-    WindowExpr, WindowFrame,
+    CallSyntax, CastMode, FrameBound, FunctionCall, SortOrder, SubqueryExpr, SubqueryKind, SubqueryPlan, UdfCall,
+    UserCode, WindowExpr, WindowFrame,
 };
 use vonk_plan::{DataType, Expr, ExprKind};
 
@@ -93,6 +93,7 @@ impl Converter {
         };
         let name = if is_user_defined_function { self.text.name(&function_name)? } else { vec![function_name] };
         let mut call = FunctionCall::new(name, args);
+        call.syntax = syntax(&call.name);
         call.distinct = is_distinct;
         call.internal = is_internal.unwrap_or(false);
         Ok(Expr::new(ExprKind::Function(call)))
@@ -238,6 +239,17 @@ impl Converter {
             _ => return Err(bad_enum("SubqueryExpression.SubqueryType", "subquery_type", message.subquery_type)),
         };
         Ok(SubqueryExpr { plan: SubqueryPlan::PlanId(message.plan_id), kind })
+    }
+}
+
+/// Operators are calls by their sign, or by the word that SQL has for them.
+fn syntax(name: &[String]) -> CallSyntax {
+    let words = ["and", "or", "not", "in", "like", "ilike", "rlike"];
+    match name {
+        [n] if words.contains(&n.as_str()) || !n.starts_with(|c: char| c.is_alphabetic() || c == '_') => {
+            CallSyntax::Operator
+        }
+        _ => CallSyntax::Function,
     }
 }
 

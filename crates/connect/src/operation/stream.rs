@@ -68,7 +68,7 @@ pub fn attach(session: Arc<Session>, operation: Arc<Operation>, last: Option<&st
 }
 
 enum Step {
-    Send(Reply),
+    Send(Box<Reply>),
     Error(SparkError),
     Failed(Status),
     Wait,
@@ -84,7 +84,7 @@ impl Attachment {
                 return None;
             }
             match self.step() {
-                Step::Send(response) => return Some(Ok(response)),
+                Step::Send(response) => return Some(Ok(*response)),
                 Step::Error(error) => {
                     self.over = true;
                     return Some(Err(self.session.status(error)));
@@ -117,7 +117,7 @@ impl Attachment {
                 self.operation.room.notify_waiters();
                 self.next += 1;
                 self.sent_bytes += response.encoded_len();
-                Step::Send(response)
+                Step::Send(Box::new(response))
             }
             Next::Wait => Step::Wait,
             Next::Complete => Step::End,

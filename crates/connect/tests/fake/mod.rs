@@ -89,7 +89,7 @@ fn query(leaf: Leaf, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
             // Far more than the replay buffer holds.
             "big" => Ok(stream::iter(0..64i64).map(|i| rows(i * 100_000, (i + 1) * 100_000)).boxed()),
             "fails" => Err(SparkError::new("DIVIDE_BY_ZERO").param("config", "\"x\"").at(origin)),
-            "panics" => std::panic::panic_any("the fake was told to"),
+            "panics" => std::panic::resume_unwind(Box::new("the fake was told to")),
             other => Err(SparkError::new("TABLE_OR_VIEW_NOT_FOUND").param("relationName", other).at(origin)),
         },
     }
@@ -110,7 +110,7 @@ impl BackendSession for FakeSession {
         enum Todo {
             Query(Leaf),
             Checked,
-            Command(Command),
+            Command(Box<Command>),
         }
         let todo = planner::run(move || match plan.into_inner() {
             Some(Execution::Relation(relation)) => Ok(Todo::Query(leaf(&relation))),
@@ -121,14 +121,16 @@ impl BackendSession for FakeSession {
                 _ => Ok(Todo::Checked),
             },
             Some(Execution::Sql(Statement::Command(command)) | Execution::Command(command)) => {
-                Ok(Todo::Command(command))
+                Ok(Todo::Command(Box::new(command)))
             }
             None => Err(SparkError::internal("no plan")),
         });
         match todo.await?? {
             Todo::Query(leaf) => query(leaf, op),
             Todo::Checked => items(vec![Ok(ResultItem::SqlQuery)]),
-            Todo::Command(Command::Unsupported(name)) => Err(SparkError::unsupported(name)),
+            Todo::Command(command) if matches!(*command, Command::Unsupported(_)) => {
+                Err(SparkError::unsupported("this command"))
+            }
             Todo::Command(_) => match rows(7, 8)? {
                 ResultItem::Batch { data, .. } => items(vec![Ok(ResultItem::SqlRows { data })]),
                 other => items(vec![Ok(other)]),
