@@ -1,0 +1,174 @@
+//! Functions: SHOW, DESCRIBE, CREATE and DROP.
+
+use std::sync::Arc;
+
+use vonk_catalog::pattern::matches;
+use vonk_catalog::{Function, TempFunction};
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::command::{CreateFunction, FunctionBody, FunctionScope, Name};
+use vonk_plan::types::{DataType, StructType};
+
+use super::rows::Rows;
+use super::table::field_of;
+use super::{database_of, now_millis, qualify};
+use crate::session::Session;
+
+/// Names of all functions in scope: built-in, temporary, and the database's.
+pub(super) fn names(session: &Session, scope: FunctionScope, database: &str) -> SparkResult<Vec<String>> {
+    let mut out: Vec<String> = vec![];
+    if scope != FunctionScope::User {
+        out.extend(vonk_functions::names().filter(|n| !n.starts_with('$')).map(str::to_string));
+    }
+    if scope != FunctionScope::System {
+        out.extend(session.names.read().temp_functions.keys().cloned());
+        let of_database = session.catalog().functions(database)?;
+        out.extend(of_database.into_iter().map(|f| format!("{}.{}.{}", f.catalog, f.database, f.name)));
+    }
+    out.sort();
+    out.dedup();
+    Ok(out)
+}
+
+pub(super) fn show(session: &Session, scope: FunctionScope, namespace: Option<Name>, pattern: Option<&str>) -> SparkResult<Rows> {
+    let database = database_of(session, namespace.as_ref())?;
+    if namespace.is_some() {
+        session.catalog().expect_database(&database)?;
+    }
+    let all = names(session, scope, &database)?;
+    Rows::strings("function", all.into_iter().filter(|n| pattern.is_none_or(|p| matches(p, n.rsplit('.').next().unwrap_or(n)))))
+}
+
+fn builtin_name(name: &Name) -> Option<String> {
+    match name.as_slice() {
+        [f] => Some(f.to_lowercase()),
+        [b, f] if b.eq_ignore_ascii_case("builtin") => Some(f.to_lowercase()),
+        [s, b, f] if s.eq_ignore_ascii_case("system") && b.eq_ignore_ascii_case("builtin") => Some(f.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// A SQL function as DESCRIBE prints it.
+fn describe_sql(name: &str, f: &CreateFunction, extended: bool) -> Vec<String> {
+    let mut out = vec![format!("Function:    {name}"), format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" })];
+    let inputs: Vec<_> = f.parameters.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
+    out.push(format!("Input:       {}", if inputs.is_empty() { "()".into() } else { inputs.join(", ") }));
+    if let Some(t) = &f.returns {
+        out.push(format!("Returns:     {}", t.sql()));
+    }
+    if extended && let FunctionBody::Expr(_, text) | FunctionBody::Query(_, text) = &f.body {
+        out.push(format!("Body:        {text}"));
+    }
+    out
+}
+
+pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkResult<Rows> {
+    let temporary = name.last().and_then(|n| session.names.read().temp_functions.get(&n.to_lowercase()).cloned());
+    let mut lines = vec![];
+    if let (Some(f), true) = (&temporary, name.len() == 1) {
+        lines = describe_sql(&name.join("."), &f.definition, extended);
+    } else if let Some(spec) = builtin_name(name).and_then(|n| vonk_functions::lookup(&n)) {
+        let own = builtin_name(name).unwrap_or_default();
+        lines.push(format!("Function: {own}"));
+        lines.push(format!("Class: builtin.{}", spec.group));
+        lines.push(format!("Usage: {}", spec.usage));
+        if extended {
+            lines.push("Extended Usage:".into());
+            lines.push(format!("  Group: {}", spec.group));
+        }
+    } else {
+        let full = qualify(session, name)?;
+        match session.catalog().function(&full.database, &full.table)? {
+            Some(f) => {
+                lines.push(format!("Function:    {}.{}.{}", f.catalog, f.database, f.name));
+                lines.push(format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" }));
+                let inputs: Vec<_> = f.parameters.fields.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
+                lines.push(format!("Input:       {}", if inputs.is_empty() { "()".into() } else { inputs.join(", ") }));
+                if let Some(t) = &f.returns {
+                    lines.push(format!("Returns:     {}", t.to_uppercase()));
+                }
+                if extended {
+                    lines.push(format!("Body:        {}", f.body));
+                }
+            }
+            None => {
+                return Err(SparkError::new("UNRESOLVED_ROUTINE").param("routineName", quote_id(name)).param(
+                    "searchPath",
+                    format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([&full.catalog, &full.database])),
+                ));
+            }
+        }
+    }
+    Rows::strings("function_desc", lines)
+}
+
+pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkResult<Rows> {
+    let Some(last) = f.name.last().cloned() else { return Err(SparkError::internal("a function without a name")) };
+    if let FunctionBody::Class(class) = &f.body {
+        return Err(SparkError::unsupported(format!("the JVM function class {class}")));
+    }
+    if f.temporary {
+        let key = last.to_lowercase();
+        if f.name.len() > 1 {
+            return Err(SparkError::new("INVALID_TEMP_OBJ_QUALIFIER")
+                .param("objectType", "FUNCTION")
+                .param("objectName", quote_id([&last]))
+                .param("qualifier", quote_id(&f.name[..f.name.len() - 1])));
+        }
+        let mut names = session.names.write();
+        if names.temp_functions.contains_key(&key) && !f.replace {
+            if f.if_not_exists {
+                return Ok(Rows::none());
+            }
+            return Err(SparkError::new("ROUTINE_ALREADY_EXISTS")
+                .param("routineName", quote_id([&key]))
+                .param("newRoutineType", "routine")
+                .param("existingRoutineType", "routine"));
+        }
+        names.temp_functions.insert(key, Arc::new(TempFunction { definition: Arc::new(f) }));
+        return Ok(Rows::none());
+    }
+    let full = qualify(session, &f.name)?;
+    let (body, is_query) = match &f.body {
+        FunctionBody::Expr(_, text) => (text.clone(), false),
+        FunctionBody::Query(_, text) => (text.clone(), true),
+        FunctionBody::Class(_) => (String::new(), false),
+    };
+    let function = Function {
+        catalog: full.catalog,
+        database: full.database,
+        name: full.table,
+        class: None,
+        parameters: StructType::new(f.parameters.iter().map(field_of)),
+        returns: f.returns.as_ref().map(DataType::to_string),
+        returns_table: f.returns_table.as_ref().map(|t| StructType::new(t.iter().map(field_of))),
+        body,
+        is_query,
+        comment: f.comment,
+        deterministic: f.deterministic,
+        created: now_millis(),
+        owner: session.user.to_string(),
+        conf: Default::default(),
+    };
+    session.catalog().create_function(function, f.if_not_exists, f.replace)?;
+    Ok(Rows::none())
+}
+
+pub(super) fn drop(session: &Session, name: &Name, if_exists: bool, temporary: bool) -> SparkResult<Rows> {
+    let last = name.last().map(|n| n.to_lowercase()).unwrap_or_default();
+    if temporary {
+        if session.names.write().temp_functions.remove(&last).is_none() && !if_exists {
+            return Err(SparkError::new("ROUTINE_NOT_FOUND").param("routineName", quote_id([&last])));
+        }
+        return Ok(Rows::none());
+    }
+    if name.len() == 1 && vonk_functions::lookup(&last).is_some() {
+        return Err(SparkError::new("FORBIDDEN_OPERATION")
+            .param("statement", "DROP")
+            .param("objectType", "FUNCTION")
+            .param("objectName", quote_id([&last])));
+    }
+    let full = qualify(session, name)?;
+    session.catalog().drop_function(&full.database, &full.table, if_exists)?;
+    Ok(Rows::none())
+}

@@ -1,0 +1,144 @@
+//! Statements that change or describe the session and the catalog.
+//!
+//! [`run`] takes a [`Command`] and gives its [`Rows`]: the result that `spark.sql` shows, with
+//! Spark's column names and types, empty for statements that only act. One file per family.
+
+mod call;
+mod conf;
+mod database;
+mod describe;
+mod function;
+mod rows;
+mod show;
+mod table;
+mod variable;
+mod view;
+
+use std::sync::Arc;
+
+pub use rows::{Cell, Rows};
+use vonk_catalog::{Table, TableName};
+use vonk_common::error::quote_id;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::command::{Command, Name};
+
+use crate::session::Session;
+
+/// Runs a command that needs no query engine. What writes data, explains or trains is not here.
+pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> {
+    use Command as C;
+    match command {
+        C::Set { key, value } => conf::set(session, key, value),
+        C::SetVerbose => conf::set_verbose(session),
+        C::SetTimeZone(zone) => conf::set_time_zone(session, zone).await,
+        C::Reset { key } => conf::reset(session, key),
+        C::DeclareVariable { name, data_type, default, replace } => {
+            variable::declare(session, name, data_type, default, replace).await
+        }
+        C::SetVariable { names, value } => variable::set(session, names, value).await,
+        C::DropVariable { name, if_exists } => variable::drop(session, name, if_exists),
+        C::UseCatalog(name) => database::use_catalog(session, &name),
+        C::UseNamespace(name) => database::use_namespace(session, &name),
+        C::CreateDatabase { name, if_not_exists, comment, location, properties } => {
+            database::create(session, &name, if_not_exists, comment, location, properties).await
+        }
+        C::DropDatabase { name, if_exists, cascade } => database::drop(session, &name, if_exists, cascade).await,
+        C::AlterDatabase { name, properties, unset, location } => {
+            database::alter(session, &name, properties, unset, location)
+        }
+        C::CommentOnDatabase { name, comment } => database::comment(session, &name, comment),
+        C::DescribeDatabase { name, extended } => describe::database(session, &name, extended),
+        C::ShowDatabases { pattern, .. } => show::databases(session, pattern.as_deref()),
+        C::ShowTables { namespace, pattern } => show::tables(session, namespace, pattern.as_deref()),
+        C::ShowTableExtended { namespace, pattern, partition } => {
+            show::table_extended(session, namespace, &pattern, partition.is_some())
+        }
+        C::ShowViews { namespace, pattern } => show::views(session, namespace, pattern.as_deref()),
+        C::ShowColumns { table, namespace } => show::columns(session, table, namespace).await,
+        C::ShowPartitions { table, partition } => show::partitions(session, &table, partition).await,
+        C::ShowTblProperties { table, key } => show::properties(session, &table, key.as_deref()),
+        C::ShowCreateTable { table, .. } => show::create_table(session, &table),
+        C::ShowCatalogs { pattern } => show::catalogs(pattern.as_deref()),
+        C::ShowCurrentNamespace => show::current_namespace(session),
+        C::ShowFunctions { scope, namespace, pattern } => {
+            function::show(session, scope, namespace, pattern.as_deref())
+        }
+        C::DescribeFunction { name, extended } => function::describe(session, &name, extended),
+        C::CreateFunction(f) => function::create(session, *f).await,
+        C::DropFunction { name, if_exists, temporary } => function::drop(session, &name, if_exists, temporary),
+        C::RefreshFunction(_) => Ok(Rows::none()),
+        C::DescribeTable { name, extended, partition, as_json } => {
+            describe::table(session, &name, extended, partition, as_json).await
+        }
+        C::DescribeColumn { name, column, extended } => describe::column(session, &name, &column, extended).await,
+        C::DescribeQuery(query) => describe::query(session, *query).await,
+        C::DropTable { name, if_exists, view, .. } => table::drop(session, &name, if_exists, view).await,
+        C::AlterTable { name, if_exists, view, action } => table::alter(session, &name, if_exists, view, action).await,
+        C::CreateTableLike { name, source, if_not_exists, provider, location, properties } => {
+            table::create_like(session, &name, &source, if_not_exists, provider, location, properties)
+        }
+        C::CommentOnTable { name, comment } => table::comment(session, &name, comment),
+        C::RefreshTable(name) => table::refresh(session, &name),
+        C::RefreshPath(_) => Ok(Rows::none()),
+        C::CreateView(v) => view::create(session, *v).await,
+        C::CreateDataFrameView { name, input, global, replace } => {
+            view::create_from_dataframe(session, &name, *input, global, replace).await
+        }
+        C::CreateTempViewUsing { name, replace, global, schema, provider, options } => {
+            view::create_using(session, &name, replace, global, schema, provider, options).await
+        }
+        C::Catalog(c) => Box::pin(call::run(session, c)).await,
+        C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
+        C::ListResource { .. } => Ok(Rows::none()),
+        C::Unsupported(what) => Err(SparkError::unsupported(what)),
+        other => Err(SparkError::unsupported(statement_name(&other))),
+    }
+}
+
+/// The variant's name, for messages about what is not supported.
+fn statement_name(command: &Command) -> String {
+    let text = format!("{command:?}");
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_string()
+}
+
+/// The full name that a table name means in the session, in lower case.
+pub(crate) fn qualify(session: &Session, name: &Name) -> SparkResult<TableName> {
+    let n = session.names.read().qualify(name)?;
+    Ok(TableName::new(n.catalog, n.database.to_lowercase(), n.table.to_lowercase()))
+}
+
+/// The catalog's table or view of that name. Error `TABLE_OR_VIEW_NOT_FOUND`.
+pub(crate) fn find_table(session: &Session, name: &Name) -> SparkResult<Table> {
+    let n = qualify(session, name)?;
+    match session.catalog().table(&n.database, &n.table) {
+        Ok(Some(table)) => Ok(table),
+        Ok(None) => Err(not_found(name, &n)),
+        Err(e) => Err(e),
+    }
+}
+
+/// A table or view is missing: the name as written, and where it was looked for.
+pub(crate) fn not_found(name: &Name, full: &TableName) -> SparkError {
+    SparkError::new("TABLE_OR_VIEW_NOT_FOUND")
+        .param("relationName", quote_id(name))
+        .param("searchPath", format!("[{}]", quote_id([&full.catalog, &full.database])))
+}
+
+/// The database a namespace of one or two parts means, or the current one.
+pub(crate) fn database_of(session: &Session, namespace: Option<&Name>) -> SparkResult<String> {
+    match namespace.map(Vec::as_slice) {
+        None | Some([]) => Ok(session.names.read().current_database.clone()),
+        Some([database]) => Ok(database.to_lowercase()),
+        Some([catalog, database]) if catalog.eq_ignore_ascii_case(vonk_catalog::SPARK_CATALOG) => {
+            Ok(database.to_lowercase())
+        }
+        Some(other) => Err(SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
+            .param("sessionCatalog", vonk_catalog::SPARK_CATALOG)
+            .param("identifier", quote_id(other))),
+    }
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_millis() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}

@@ -1,0 +1,266 @@
+//! `SHOW …` over the catalog.
+
+use std::sync::Arc;
+
+use vonk_catalog::pattern::matches;
+use vonk_catalog::{Partition, SPARK_CATALOG, Table, TableKind, TableName, TempView};
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::command::{Name, PartitionSpec};
+use vonk_plan::types::{DataType, quote_if_needed};
+
+use super::describe::schema_of;
+use super::rows::{Cell, Rows};
+use super::{database_of, find_table, not_found, qualify};
+use crate::session::Session;
+
+const TEXT: DataType = DataType::STRING;
+
+fn fits(pattern: Option<&str>, name: &str) -> bool {
+    pattern.is_none_or(|p| matches(p, name))
+}
+
+pub(super) fn databases(session: &Session, pattern: Option<&str>) -> SparkResult<Rows> {
+    let names = session.catalog().databases()?.into_iter().map(|d| d.name).filter(|n| fits(pattern, n));
+    Rows::strings("namespace", names.map(|n| quote_if_needed(&n)))
+}
+
+/// Temporary views that a listing of the database shows: the session's own, and the global ones
+/// where their database is listed.
+pub(super) fn temp_views(session: &Session, database: &str) -> Vec<(String, Arc<TempView>)> {
+    let mut out = vec![];
+    if database == vonk_catalog::GLOBAL_TEMP {
+        out.extend(session.server.shared_names.global_temp_views().into_iter().map(|v| (database.to_string(), v)));
+    }
+    out.extend(session.names.read().temp_views.values().map(|v| (String::new(), v.clone())));
+    out
+}
+
+fn tables_of(session: &Session, database: &str, pattern: Option<&str>) -> SparkResult<Vec<Table>> {
+    if database == vonk_catalog::GLOBAL_TEMP {
+        return Ok(vec![]);
+    }
+    session.catalog().expect_database(database)?;
+    Ok(session.catalog().tables(database)?.into_iter().filter(|t| fits(pattern, &t.name.table)).collect())
+}
+
+pub(super) fn tables(session: &Session, namespace: Option<Name>, pattern: Option<&str>) -> SparkResult<Rows> {
+    let database = database_of(session, namespace.as_ref())?;
+    let mut rows: Vec<Vec<Cell>> = tables_of(session, &database, pattern)?
+        .into_iter()
+        .map(|t| vec![database.as_str().into(), t.name.table.into(), false.into()])
+        .collect();
+    for (db, view) in temp_views(session, &database) {
+        if fits(pattern, &view.name) {
+            rows.push(vec![db.into(), view.name.to_lowercase().into(), true.into()]);
+        }
+    }
+    Rows::new(&[("namespace", TEXT, false), ("tableName", TEXT, false), ("isTemporary", DataType::Boolean, false)], rows)
+}
+
+pub(super) fn views(session: &Session, namespace: Option<Name>, pattern: Option<&str>) -> SparkResult<Rows> {
+    let database = database_of(session, namespace.as_ref())?;
+    let mut rows: Vec<Vec<Cell>> = tables_of(session, &database, pattern)?
+        .into_iter()
+        .filter(Table::is_view)
+        .map(|t| vec![database.as_str().into(), t.name.table.into(), false.into()])
+        .collect();
+    for (db, view) in temp_views(session, &database) {
+        if fits(pattern, &view.name) {
+            rows.push(vec![db.into(), view.name.to_lowercase().into(), true.into()]);
+        }
+    }
+    Rows::new(&[("namespace", TEXT, false), ("viewName", TEXT, false), ("isTemporary", DataType::Boolean, false)], rows)
+}
+
+pub(super) fn table_extended(session: &Session, namespace: Option<Name>, pattern: &str, partition: bool) -> SparkResult<Rows> {
+    if partition {
+        return Err(SparkError::unsupported("SHOW TABLE EXTENDED … PARTITION"));
+    }
+    let database = database_of(session, namespace.as_ref())?;
+    let rows = tables_of(session, &database, Some(pattern))?
+        .into_iter()
+        .map(|t| {
+            let mut text = String::new();
+            for (key, value) in super::describe::details(&t) {
+                text.push_str(&format!("{key}: {value}\n"));
+            }
+            text.push_str("Schema: root\n");
+            for f in t.schema.fields.iter() {
+                text.push_str(&format!(" |-- {}: {} (nullable = {})\n", f.name, f.data_type, f.nullable));
+            }
+            vec![database.as_str().into(), t.name.table.into(), false.into(), text.into()]
+        })
+        .collect();
+    Rows::new(
+        &[
+            ("namespace", TEXT, false),
+            ("tableName", TEXT, false),
+            ("isTemporary", DataType::Boolean, false),
+            ("information", TEXT, false),
+        ],
+        rows,
+    )
+}
+
+pub(super) async fn columns(session: &Arc<Session>, table: Name, namespace: Option<Name>) -> SparkResult<Rows> {
+    let name = match (namespace, table.as_slice()) {
+        (Some(ns), [t]) => ns.into_iter().chain([t.clone()]).collect(),
+        (Some(ns), [db, _]) if ns.last().is_some_and(|n| !n.eq_ignore_ascii_case(db)) => {
+            return Err(SparkError::new("SHOW_COLUMNS_WITH_CONFLICT_NAMESPACE")
+                .param("namespaceA", quote_id(&ns))
+                .param("namespaceB", quote_id([db])));
+        }
+        _ => table,
+    };
+    let schema = schema_of(session, &name).await?;
+    Rows::strings("col_name", schema.fields.iter().map(|f| f.name.clone()))
+}
+
+/// `a=1/b=x` of a partition.
+pub(crate) fn partition_path(p: &Partition) -> String {
+    let parts: Vec<_> = p
+        .values
+        .iter()
+        .map(|(k, v)| format!("{k}={}", v.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")))
+        .collect();
+    parts.join("/")
+}
+
+pub(super) async fn partitions(session: &Arc<Session>, name: &Name, spec: Option<PartitionSpec>) -> SparkResult<Rows> {
+    let table = find_table(session, name)?;
+    if table.is_view() {
+        return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
+            .param("viewName", table.name.quoted())
+            .param("operation", "SHOW PARTITIONS"));
+    }
+    if table.partition_columns.is_empty() {
+        return Err(SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", table.name.quoted()));
+    }
+    let spec = super::table::partition_values(session, &table, spec.unwrap_or_default()).await?;
+    let rows = session.catalog().partitions(&table.name.database, &table.name.table)?;
+    let kept = rows.iter().filter(|p| {
+        spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk.eq_ignore_ascii_case(k) && (v.is_none() || pv == v)))
+    });
+    Rows::strings("partition", kept.map(partition_path))
+}
+
+pub(super) fn properties(session: &Session, name: &Name, key: Option<&str>) -> SparkResult<Rows> {
+    let columns = [("key", TEXT, false), ("value", TEXT, false)];
+    if let [single] = name.as_slice()
+        && let Some(view) = session.names.read().temp_view(single)
+    {
+        let all: Vec<_> = view.properties.iter().map(|(k, v)| vec![k.as_str().into(), v.as_str().into()]).collect();
+        return Rows::new(&columns, all);
+    }
+    let table = find_table(session, name)?;
+    if let Some(key) = key {
+        let value = table.properties.get(key).cloned().unwrap_or_else(|| {
+            format!("Table {} does not have property: {key}", [&table.name.catalog, &table.name.database, &table.name.table].map(String::as_str).join("."))
+        });
+        return Rows::new(&columns, vec![vec![key.into(), value.into()]]);
+    }
+    let rows = table.properties.iter().map(|(k, v)| vec![k.as_str().into(), v.as_str().into()]).collect();
+    Rows::new(&columns, rows)
+}
+
+pub(super) fn create_table(session: &Session, name: &Name) -> SparkResult<Rows> {
+    if let [single] = name.as_slice()
+        && session.names.read().temp_view(single).is_some()
+    {
+        return Err(SparkError::new("EXPECT_PERMANENT_VIEW_NOT_TEMP")
+            .param("viewName", quote_id(name))
+            .param("operation", "SHOW CREATE TABLE"));
+    }
+    let table = find_table(session, name)?;
+    Rows::strings("createtab_stmt", [create_statement(&table)])
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// The statement that would make the table or view again.
+pub(crate) fn create_statement(t: &Table) -> String {
+    let full = t.name.parts().map(quote_if_needed).join(".");
+    let comment = |f: &vonk_plan::StructField| super::describe::comment_of(f);
+    if let Some(view) = &t.view {
+        let columns: Vec<_> = t
+            .schema
+            .fields
+            .iter()
+            .map(|f| match comment(f) {
+                Some(c) => format!("  {} COMMENT {}", quote_if_needed(&f.name), literal(&c)),
+                None => format!("  {}", quote_if_needed(&f.name)),
+            })
+            .collect();
+        let mut out = format!("CREATE VIEW {full} (\n{})\n", columns.join(",\n"));
+        if let Some(c) = &t.comment {
+            out.push_str(&format!("COMMENT {}\n", literal(c)));
+        }
+        out.push_str(&format!("AS {}\n", view.text));
+        return out;
+    }
+    let columns: Vec<_> = t
+        .schema
+        .fields
+        .iter()
+        .map(|f| {
+            let mut c = format!("  {} {}", quote_if_needed(&f.name), f.data_type.sql());
+            if !f.nullable {
+                c.push_str(" NOT NULL");
+            }
+            if let Some(d) = super::describe::metadata_text(f, "CURRENT_DEFAULT") {
+                c.push_str(&format!(" DEFAULT {d}"));
+            }
+            if let Some(text) = comment(f) {
+                c.push_str(&format!(" COMMENT {}", literal(&text)));
+            }
+            c
+        })
+        .collect();
+    let mut out = format!("CREATE TABLE {full} (\n{})\n", columns.join(",\n"));
+    if let Some(p) = &t.provider {
+        out.push_str(&format!("USING {p}\n"));
+    }
+    if !t.options.is_empty() {
+        let all: Vec<_> = t.options.iter().map(|(k, v)| format!("  {} = {}", literal(k), literal(v))).collect();
+        out.push_str(&format!("OPTIONS (\n{})\n", all.join(",\n")));
+    }
+    if !t.partition_columns.is_empty() {
+        let all: Vec<_> = t.partition_columns.iter().map(|c| quote_if_needed(c)).collect();
+        out.push_str(&format!("PARTITIONED BY ({})\n", all.join(", ")));
+    }
+    if t.kind == TableKind::External
+        && let Some(l) = &t.location
+    {
+        out.push_str(&format!("LOCATION {}\n", literal(l)));
+    }
+    if let Some(c) = &t.comment {
+        out.push_str(&format!("COMMENT {}\n", literal(c)));
+    }
+    if !t.properties.is_empty() {
+        let all: Vec<_> = t.properties.iter().map(|(k, v)| format!("  {} = {}", literal(k), literal(v))).collect();
+        out.push_str(&format!("TBLPROPERTIES (\n{})\n", all.join(",\n")));
+    }
+    out
+}
+
+pub(super) fn catalogs(pattern: Option<&str>) -> SparkResult<Rows> {
+    Rows::strings("catalog", [SPARK_CATALOG.to_string()].into_iter().filter(|c| fits(pattern, c)))
+}
+
+pub(super) fn current_namespace(session: &Session) -> SparkResult<Rows> {
+    let names = session.names.read();
+    Rows::new(
+        &[("catalog", TEXT, false), ("namespace", TEXT, false)],
+        vec![vec![names.current_catalog.as_str().into(), quote_if_needed(&names.current_database).into()]],
+    )
+}
+
+
+/// A column that a statement names and the table has not.
+pub(crate) fn column_not_found(column: &str) -> SparkError {
+    SparkError::new("COLUMN_NOT_FOUND").param("colName", quote_id([column])).param("caseSensitiveConfig", quote_sql("spark.sql.caseSensitive"))
+}
+

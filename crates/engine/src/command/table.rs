@@ -1,0 +1,426 @@
+//! Tables: drop, alter, partitions, comments. (Creating and filling them is the sink's.)
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vonk_catalog::{Partition, Table, TableKind, TableName};
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Name, PartitionSpec};
+use vonk_plan::types::{DataType, StructField, StructType};
+
+use super::rows::Rows;
+use super::show::partition_path;
+use super::{find_table, not_found, now_millis, qualify};
+use crate::fs::{Files, Place};
+use crate::session::Session;
+
+/// A field of a column definition, with comment and default in its metadata.
+pub(crate) fn field_of(c: &ColumnDef) -> StructField {
+    let mut metadata = serde_json::Map::new();
+    if let Some(text) = &c.comment {
+        metadata.insert("comment".into(), text.as_str().into());
+    }
+    if let Some((_, text)) = &c.default {
+        metadata.insert("CURRENT_DEFAULT".into(), text.as_str().into());
+        metadata.insert("EXISTS_DEFAULT".into(), text.as_str().into());
+    }
+    StructField {
+        name: c.name.clone(),
+        data_type: c.data_type.clone(),
+        nullable: c.nullable,
+        metadata: (!metadata.is_empty()).then(|| serde_json::Value::Object(metadata).to_string().into()),
+    }
+}
+
+/// The field with an entry of its metadata set, or removed.
+fn with_metadata(f: &StructField, key: &str, value: Option<&str>) -> StructField {
+    let parsed = f.metadata.as_deref().and_then(|m| serde_json::from_str(m).ok());
+    let mut metadata: serde_json::Map<String, serde_json::Value> = parsed.unwrap_or_default();
+    match value {
+        Some(v) => metadata.insert(key.into(), v.into()),
+        None => metadata.remove(key),
+    };
+    let metadata = (!metadata.is_empty()).then(|| serde_json::Value::Object(metadata).to_string().into());
+    StructField { metadata, ..f.clone() }
+}
+
+/// What a table operation that file tables do not have gives.
+pub(crate) fn unsupported_operation(t: &Table, operation: &str) -> SparkError {
+    SparkError::new("UNSUPPORTED_FEATURE.TABLE_OPERATION")
+        .param("tableName", t.name.quoted())
+        .param("operation", operation)
+}
+
+pub(super) async fn drop(session: &Arc<Session>, name: &Name, if_exists: bool, view: bool) -> SparkResult<Rows> {
+    if let [single] = name.as_slice()
+        && session.names.write().drop_temp_view(single)
+    {
+        return Ok(Rows::none());
+    }
+    if let [database, single] = name.as_slice()
+        && database.eq_ignore_ascii_case(vonk_catalog::GLOBAL_TEMP)
+        && session.server.shared_names.drop_global_temp_view(single)
+    {
+        return Ok(Rows::none());
+    }
+    let full = qualify(session, name)?;
+    let found = match session.catalog().database(&full.database)? {
+        Some(_) => session.catalog().table(&full.database, &full.table)?,
+        None => None,
+    };
+    let Some(table) = found else {
+        return if if_exists { Ok(Rows::none()) } else { Err(not_found(name, &full)) };
+    };
+    if view && !table.is_view() {
+        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE")
+            .param("tableName", table.name.quoted())
+            .param("operation", "DROP VIEW"));
+    }
+    session.catalog().drop_table(&full.database, &full.table, true)?;
+    if table.kind == TableKind::Managed
+        && let Some(place) = &table.location
+    {
+        Files::new(session.server.runtime.clone()).remove(&Place::parse(place)?).await?;
+    }
+    session.uncache_table(&full);
+    Ok(Rows::none())
+}
+
+pub(super) fn create_like(
+    session: &Session,
+    name: &Name,
+    source: &Name,
+    if_not_exists: bool,
+    provider: Option<String>,
+    location: Option<String>,
+    properties: BTreeMap<String, String>,
+) -> SparkResult<Rows> {
+    let from = find_table(session, source)?;
+    let full = qualify(session, name)?;
+    let database = session.catalog().expect_database(&full.database)?;
+    let default_place = Place::parse(&database.location)?.join(&full.table);
+    let table = Table {
+        name: full,
+        kind: if location.is_some() { TableKind::External } else { TableKind::Managed },
+        provider: provider.or(from.provider).or_else(|| Some("parquet".into())),
+        location: Some(match location {
+            Some(l) => Place::parse(&l)?.to_string(),
+            None => default_place.to_string(),
+        }),
+        properties,
+        stats: None,
+        view: None,
+        created: now_millis(),
+        owner: session.user.to_string(),
+        ..from
+    };
+    session.catalog().create_table(table, if_not_exists, false)?;
+    Ok(Rows::none())
+}
+
+pub(super) fn comment(session: &Session, name: &Name, comment: Option<String>) -> SparkResult<Rows> {
+    let mut table = find_table(session, name)?;
+    table.comment = comment;
+    session.catalog().alter_table(table)?;
+    Ok(Rows::none())
+}
+
+pub(super) fn refresh(session: &Session, name: &Name) -> SparkResult<Rows> {
+    if let [single] = name.as_slice()
+        && session.names.read().temp_view(single).is_some()
+    {
+        return Ok(Rows::none());
+    }
+    find_table(session, name)?;
+    Ok(Rows::none())
+}
+
+pub(super) async fn alter(
+    session: &Arc<Session>,
+    name: &Name,
+    if_exists: bool,
+    view: bool,
+    action: AlterAction,
+) -> SparkResult<Rows> {
+    if let AlterAction::ViewQuery { query, text } = action {
+        return super::view::alter_query(session, name, *query, text).await;
+    }
+    let table = match find_table(session, name) {
+        Ok(t) => t,
+        Err(_) if if_exists => return Ok(Rows::none()),
+        Err(e) => return Err(e),
+    };
+    if view && !table.is_view() {
+        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE")
+            .param("tableName", table.name.quoted())
+            .param("operation", "ALTER VIEW"));
+    }
+    if !view && table.is_view() && !matches!(action, AlterAction::SetProperties(_) | AlterAction::UnsetProperties { .. } | AlterAction::Rename(_)) {
+        return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
+            .param("viewName", table.name.quoted())
+            .param("operation", "ALTER TABLE"));
+    }
+    match action {
+        AlterAction::Rename(to) => return rename(session, table, &to).await,
+        AlterAction::SetProperties(p) => {
+            let mut t = table;
+            match p.get("comment") {
+                Some(c) => t.comment = Some(c.clone()),
+                None => {}
+            }
+            t.properties.extend(p.into_iter().filter(|(k, _)| k != "comment"));
+            session.catalog().alter_table(t)?;
+        }
+        AlterAction::UnsetProperties { keys, .. } => {
+            let mut t = table;
+            t.properties.retain(|k, _| !keys.contains(k));
+            session.catalog().alter_table(t)?;
+        }
+        AlterAction::SetLocation { partition: None, location } => {
+            let mut t = table;
+            t.location = Some(Place::parse(&location)?.to_string());
+            session.catalog().alter_table(t)?;
+        }
+        AlterAction::AddColumns(columns) => add_columns(session, table, columns)?,
+        AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => {
+            alter_column(session, table, &name, data_type, nullable, comment, position, default.map(|d| d.map(|(_, t)| t)))?
+        }
+        AlterAction::AddPartitions { if_not_exists, partitions } => {
+            add_partitions(session, table, if_not_exists, partitions).await?
+        }
+        AlterAction::DropPartitions { if_exists, partitions, .. } => {
+            drop_partitions(session, table, if_exists, partitions).await?
+        }
+        AlterAction::RenamePartition { from, to } => rename_partition(session, table, from, to).await?,
+        AlterAction::ReplaceColumns(_) => return Err(unsupported_operation(&table, "REPLACE COLUMNS")),
+        AlterAction::DropColumns { .. } => return Err(unsupported_operation(&table, "DROP COLUMN")),
+        AlterAction::RenameColumn { .. } => return Err(unsupported_operation(&table, "RENAME COLUMN")),
+        AlterAction::Other(what) => return Err(unsupported_operation(&table, &what)),
+        _ => return Err(SparkError::unsupported("this form of ALTER TABLE")),
+    }
+    Ok(Rows::none())
+}
+
+async fn rename(session: &Arc<Session>, table: Table, to: &Name) -> SparkResult<Rows> {
+    let target = match to.as_slice() {
+        [single] => TableName::new(&table.name.catalog, &table.name.database, single.to_lowercase()),
+        _ => qualify(session, to)?,
+    };
+    if target.database != table.name.database {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1073").param("db", &table.name.database).param("newDb", &target.database));
+    }
+    if session.catalog().table(&target.database, &target.table)?.is_some() {
+        return Err(vonk_catalog::errors::table_exists(&target.catalog, &target.database, &target.table));
+    }
+    let mut location = None;
+    if table.kind == TableKind::Managed
+        && let Some(old) = &table.location
+    {
+        let from = Place::parse(old)?;
+        if let Some(parent) = from.parent() {
+            let new = parent.join(&target.table);
+            let files = Files::new(session.server.runtime.clone());
+            if files.exists(&from).await? {
+                files.rename(&from, &new).await?;
+            }
+            location = Some(new.to_string());
+        }
+    }
+    session.catalog().rename_table(&table.name.database, &table.name.table, &target.table, location)?;
+    Ok(Rows::none())
+}
+
+fn add_columns(session: &Session, mut t: Table, columns: Vec<(Name, ColumnDef, ColumnPosition)>) -> SparkResult<()> {
+    let keys = t.partition_columns.len();
+    let mut fields = t.schema.fields.to_vec();
+    let at = fields.len() - keys.min(fields.len());
+    for (i, (path, c, position)) in columns.into_iter().enumerate() {
+        if path.len() > 1 || position != ColumnPosition::Unspecified {
+            return Err(unsupported_operation(&t, "ADD COLUMN with a position"));
+        }
+        if fields.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name)) {
+            return Err(SparkError::new("COLUMN_ALREADY_EXISTS").param("columnName", quote_id([c.name.to_lowercase()])));
+        }
+        fields.insert(at + i, field_of(&c));
+    }
+    t.schema = StructType::new(fields);
+    session.catalog().alter_table(t)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn alter_column(
+    session: &Session,
+    mut t: Table,
+    name: &Name,
+    data_type: Option<DataType>,
+    nullable: Option<bool>,
+    comment: Option<String>,
+    position: ColumnPosition,
+    default: Option<Option<String>>,
+) -> SparkResult<()> {
+    if position != ColumnPosition::Unspecified {
+        return Err(unsupported_operation(&t, "ALTER COLUMN ... FIRST | AFTER"));
+    }
+    let wanted = name.join(".");
+    let mut fields = t.schema.fields.to_vec();
+    let Some(f) = fields.iter_mut().find(|f| f.name.eq_ignore_ascii_case(&wanted)) else {
+        let all: Vec<_> = t.schema.fields.iter().map(|f| quote_id([&f.name])).collect();
+        return Err(SparkError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION")
+            .param("objectName", quote_id(name))
+            .param("proposal", all.join(", ")));
+    };
+    if nullable.is_some() {
+        return Err(unsupported_operation(&t, "ALTER COLUMN ... SET NOT NULL"));
+    }
+    if let Some(ty) = data_type
+        && !ty.same_type(&f.data_type)
+    {
+        return Err(SparkError::new("NOT_SUPPORTED_CHANGE_COLUMN")
+            .param("table", t.name.quoted())
+            .param("originName", quote_id([&f.name]))
+            .param("originType", quote_sql(f.data_type.sql()))
+            .param("newName", quote_id([&f.name]))
+            .param("newType", quote_sql(ty.sql())));
+    }
+    if let Some(c) = comment {
+        *f = with_metadata(f, "comment", Some(&c));
+    }
+    if let Some(d) = default {
+        *f = with_metadata(f, "CURRENT_DEFAULT", d.as_deref());
+    }
+    t.schema = StructType::new(fields);
+    session.catalog().alter_table(t)
+}
+
+/// The values of a partition specification as text, with the table's own column names.
+/// Errors for unknown columns and values that do not fit the column's type.
+pub(crate) async fn partition_values(
+    session: &Arc<Session>,
+    t: &Table,
+    spec: PartitionSpec,
+) -> SparkResult<Vec<(String, Option<String>)>> {
+    let mut out = Vec::with_capacity(spec.len());
+    for (column, value) in spec {
+        let Some(key) = t.partition_columns.iter().find(|p| p.eq_ignore_ascii_case(&column)) else {
+            let all: Vec<_> = t.partition_columns.iter().map(|p| quote_id([p])).collect();
+            return Err(SparkError::new("PARTITIONS_NOT_FOUND")
+                .param("partitionList", quote_id([&column]))
+                .param("tableName", t.name.quoted())
+                .param("partitionColumns", all.join(", ")));
+        };
+        let ty = t.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(key)).map(|f| f.data_type.clone());
+        let text = match (value, ty) {
+            (Some(e), Some(ty)) => match session.constant(e.cast(ty).cast(DataType::STRING)).await? {
+                vonk_plan::Literal::String(s) => Some(s.to_string()),
+                _ => None,
+            },
+            _ => None,
+        };
+        out.push((key.clone(), text));
+    }
+    Ok(out)
+}
+
+fn full_partition(t: &Table, values: Vec<(String, Option<String>)>) -> SparkResult<Partition> {
+    let ordered: Option<Vec<_>> =
+        t.partition_columns.iter().map(|c| values.iter().find(|(k, _)| k == c).cloned()).collect();
+    let Some(values) = ordered else {
+        let given: Vec<_> = values.iter().map(|(k, _)| k.as_str()).collect();
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1232")
+            .param("specKeys", given.join(", "))
+            .param("partitionColumnNames", t.partition_columns.join(", "))
+            .param("tableName", t.name.quoted()));
+    };
+    Ok(Partition { values, location: None, properties: BTreeMap::new(), created: now_millis() })
+}
+
+fn matching(existing: &[Partition], spec: &[(String, Option<String>)]) -> Vec<Partition> {
+    existing.iter().filter(|p| spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk == k && pv == v))).cloned().collect()
+}
+
+async fn add_partitions(
+    session: &Arc<Session>,
+    t: Table,
+    if_not_exists: bool,
+    partitions: Vec<(PartitionSpec, Option<String>)>,
+) -> SparkResult<()> {
+    let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
+    let files = Files::new(session.server.runtime.clone());
+    let mut added = vec![];
+    for (spec, location) in partitions {
+        let mut p = full_partition(&t, partition_values(session, &t, spec).await?)?;
+        if !matching(&existing, &p.values).is_empty() {
+            if if_not_exists {
+                continue;
+            }
+            return Err(SparkError::new("PARTITIONS_ALREADY_EXIST")
+                .param("partitionList", format!("PARTITION ({})", partition_path(&p)))
+                .param("tableName", t.name.quoted()));
+        }
+        p.location = match location {
+            Some(l) => Some(Place::parse(&l)?.to_string()),
+            None => None,
+        };
+        let place = match (&p.location, &t.location) {
+            (Some(l), _) => Some(Place::parse(l)?),
+            (None, Some(l)) => Some(Place::parse(l)?.join(&partition_path(&p))),
+            _ => None,
+        };
+        if let Some(place) = place {
+            files.make_folder(&place).await?;
+        }
+        added.push(p);
+    }
+    session.catalog().put_partitions(&t.name.database, &t.name.table, &added)
+}
+
+async fn drop_partitions(session: &Arc<Session>, t: Table, if_exists: bool, specs: Vec<PartitionSpec>) -> SparkResult<()> {
+    let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
+    let files = Files::new(session.server.runtime.clone());
+    for spec in specs {
+        let values = partition_values(session, &t, spec).await?;
+        let found = matching(&existing, &values);
+        if found.is_empty() && !if_exists {
+            let p = Partition { values, location: None, properties: BTreeMap::new(), created: 0 };
+            return Err(SparkError::new("PARTITIONS_NOT_FOUND")
+                .param("partitionList", format!("PARTITION ({})", partition_path(&p)))
+                .param("tableName", t.name.quoted()));
+        }
+        session.catalog().drop_partitions(&t.name.database, &t.name.table, &found)?;
+        if t.kind == TableKind::Managed {
+            for p in &found {
+                if let (None, Some(base)) = (&p.location, &t.location) {
+                    files.remove(&Place::parse(base)?.join(&partition_path(p))).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn rename_partition(session: &Arc<Session>, t: Table, from: PartitionSpec, to: PartitionSpec) -> SparkResult<()> {
+    let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
+    let old = full_partition(&t, partition_values(session, &t, from).await?)?;
+    let new = full_partition(&t, partition_values(session, &t, to).await?)?;
+    if matching(&existing, &old.values).is_empty() {
+        return Err(SparkError::new("PARTITIONS_NOT_FOUND")
+            .param("partitionList", format!("PARTITION ({})", partition_path(&old)))
+            .param("tableName", t.name.quoted()));
+    }
+    if !matching(&existing, &new.values).is_empty() {
+        return Err(SparkError::new("PARTITIONS_ALREADY_EXIST")
+            .param("partitionList", format!("PARTITION ({})", partition_path(&new)))
+            .param("tableName", t.name.quoted()));
+    }
+    if let Some(base) = &t.location {
+        let base = Place::parse(base)?;
+        let (a, b) = (base.join(&partition_path(&old)), base.join(&partition_path(&new)));
+        let files = Files::new(session.server.runtime.clone());
+        if files.exists(&a).await? {
+            files.rename(&a, &b).await?;
+        }
+    }
+    session.catalog().drop_partitions(&t.name.database, &t.name.table, &[old])?;
+    session.catalog().put_partitions(&t.name.database, &t.name.table, &[new])
+}

@@ -1,0 +1,214 @@
+//! Views: temporary, global temporary and permanent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vonk_catalog::{GLOBAL_TEMP, Table, TableKind, TempView, ViewText};
+use vonk_common::error::quote_id;
+use vonk_common::planner::Deep;
+use vonk_common::{SparkError, SparkResult};
+use vonk_plan::Relation;
+use vonk_plan::RelationKind;
+use vonk_plan::command::{CreateView, Name, ViewKind};
+use vonk_plan::relation::{DataSource, Options};
+use vonk_plan::types::{StructField, StructType};
+
+use super::rows::Rows;
+use super::{find_table, now_millis, qualify};
+use crate::session::Session;
+
+/// Settings that change what a view's text means: kept with it.
+const KEPT: [&str; 4] =
+    ["spark.sql.ansi.enabled", "spark.sql.session.timeZone", "spark.sql.caseSensitive", "spark.sql.storeAssignmentPolicy"];
+
+fn namespace(session: &Session) -> (String, String) {
+    let names = session.names.read();
+    (names.current_catalog.clone(), names.current_database.clone())
+}
+
+/// The view's columns: those of the query under the names and comments the statement gives.
+fn view_schema(name: &str, schema: &StructType, columns: &[(String, Option<String>)]) -> SparkResult<StructType> {
+    if !columns.is_empty() && columns.len() != schema.len() {
+        let class = if columns.len() > schema.len() { "NOT_ENOUGH_DATA_COLUMNS" } else { "TOO_MANY_DATA_COLUMNS" };
+        let list = |names: Vec<&str>| names.iter().map(|n| quote_id([n])).collect::<Vec<_>>().join(", ");
+        return Err(SparkError::new(format!("CREATE_VIEW_COLUMN_ARITY_MISMATCH.{class}"))
+            .param("viewName", name)
+            .param("viewColumns", list(columns.iter().map(|(n, _)| n.as_str()).collect()))
+            .param("dataColumns", list(schema.fields.iter().map(|f| f.name.as_str()).collect())));
+    }
+    let fields: Vec<StructField> = schema
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(i, f)| match columns.get(i) {
+            Some((n, Some(c))) => StructField {
+                name: n.clone(),
+                metadata: Some(serde_json::json!({ "comment": c }).to_string().into()),
+                ..f.clone()
+            },
+            Some((n, None)) => StructField { name: n.clone(), ..f.clone() },
+            None => f.clone(),
+        })
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    for f in &fields {
+        if !seen.insert(f.name.to_lowercase()) {
+            return Err(SparkError::new("COLUMN_ALREADY_EXISTS").param("columnName", quote_id([f.name.to_lowercase()])));
+        }
+    }
+    Ok(StructType::new(fields))
+}
+
+pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult<Rows> {
+    let quoted = match v.kind {
+        ViewKind::Permanent => qualify(session, &v.name)?.quoted(),
+        _ => quote_id(&v.name),
+    };
+    let schema = session.analyze(v.query.clone()).await?.schema;
+    let columns = view_schema(&quoted, &schema, &v.columns)?;
+    match v.kind {
+        ViewKind::Permanent => create_permanent(session, v, &schema, columns),
+        kind => {
+            let [name] = v.name.as_slice() else {
+                return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", quote_id(&v.name)));
+            };
+            let view = TempView {
+                name: name.clone(),
+                query: Arc::new(Deep::new(v.query)),
+                columns: v.columns,
+                comment: v.comment,
+                properties: v.properties,
+                text: Some(v.text),
+                namespace: namespace(session),
+            };
+            store(session, view, kind == ViewKind::GlobalTemporary, v.replace)
+        }
+    }
+}
+
+fn store(session: &Session, view: TempView, global: bool, replace: bool) -> SparkResult<Rows> {
+    match global {
+        true => session.server.shared_names.create_global_temp_view(view, replace)?,
+        false => session.names.write().create_temp_view(view, replace)?,
+    }
+    Ok(Rows::none())
+}
+
+fn create_permanent(session: &Session, v: CreateView, query: &StructType, schema: StructType) -> SparkResult<Rows> {
+    let full = qualify(session, &v.name)?;
+    if full.database == GLOBAL_TEMP {
+        return Err(vonk_catalog::errors::reserved_database(GLOBAL_TEMP));
+    }
+    session.catalog().expect_database(&full.database)?;
+    if let Some(old) = session.catalog().table(&full.database, &full.table)? {
+        if v.if_not_exists {
+            return Ok(Rows::none());
+        }
+        if !old.is_view() && v.replace {
+            return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE")
+                .param("tableName", full.quoted())
+                .param("operation", "CREATE OR REPLACE VIEW"));
+        }
+    }
+    let conf = session.conf();
+    let (catalog, database) = namespace(session);
+    let table = Table {
+        kind: TableKind::View,
+        schema,
+        comment: v.comment,
+        properties: v.properties,
+        owner: session.user.to_string(),
+        view: Some(ViewText {
+            text: v.text,
+            catalog,
+            database,
+            conf: KEPT.iter().filter_map(|k| conf.get(k).map(|v| (k.to_string(), v.to_string()))).collect(),
+            query_columns: query.fields.iter().map(|f| f.name.clone()).collect(),
+        }),
+        ..Table::new(full, now_millis())
+    };
+    session.catalog().create_table(table, v.if_not_exists, v.replace)?;
+    Ok(Rows::none())
+}
+
+pub(super) async fn alter_query(session: &Arc<Session>, name: &Name, query: Relation, text: String) -> SparkResult<Rows> {
+    if let [single] = name.as_slice()
+        && let Some(old) = session.names.read().temp_view(single)
+    {
+        let view = TempView { query: Arc::new(Deep::new(query)), text: Some(text), columns: vec![], ..(*old).clone() };
+        return store_replacing(session, view);
+    }
+    let mut table = find_table(session, name)?;
+    if !table.is_view() {
+        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.USE_ALTER_TABLE")
+            .param("tableName", table.name.quoted())
+            .param("operation", "ALTER VIEW ... AS"));
+    }
+    let schema = session.analyze(query).await?.schema;
+    table.schema = view_schema(&table.name.quoted(), &schema, &[])?;
+    if let Some(v) = &mut table.view {
+        v.text = text;
+        v.query_columns = schema.fields.iter().map(|f| f.name.clone()).collect();
+    }
+    session.catalog().alter_table(table)?;
+    Ok(Rows::none())
+}
+
+fn store_replacing(session: &Session, view: TempView) -> SparkResult<Rows> {
+    session.names.write().create_temp_view(view, true)?;
+    Ok(Rows::none())
+}
+
+pub(super) async fn create_from_dataframe(
+    session: &Arc<Session>,
+    name: &str,
+    input: Relation,
+    global: bool,
+    replace: bool,
+) -> SparkResult<Rows> {
+    let parts = vonk_sql::parse_identifier(name).map_err(|_| {
+        SparkError::new("INVALID_TEMP_OBJ_NAME").param("objectType", "view").param("name", name)
+    })?;
+    let [single] = parts.as_slice() else {
+        return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", name));
+    };
+    session.analyze(input.clone()).await?;
+    let view = TempView {
+        name: single.clone(),
+        query: Arc::new(Deep::new(input)),
+        columns: vec![],
+        comment: None,
+        properties: BTreeMap::new(),
+        text: None,
+        namespace: namespace(session),
+    };
+    store(session, view, global, replace)
+}
+
+pub(super) async fn create_using(
+    session: &Arc<Session>,
+    name: &Name,
+    replace: bool,
+    global: bool,
+    schema: Option<StructType>,
+    provider: String,
+    options: Options,
+) -> SparkResult<Rows> {
+    let [single] = name.as_slice() else {
+        return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", quote_id(name)));
+    };
+    let paths = options.get("path").map(|p| vec![p.clone()]).unwrap_or_default();
+    let source = DataSource { format: Some(provider), schema, options, paths, predicates: vec![], streaming: false };
+    let query = Relation::new(RelationKind::DataSource(source));
+    session.analyze(query.clone()).await?;
+    let view = TempView {
+        name: single.clone(),
+        query: Arc::new(Deep::new(query)),
+        columns: vec![],
+        comment: None,
+        properties: BTreeMap::new(),
+        text: None,
+        namespace: namespace(session),
+    };
+    store(session, view, global, replace)
+}
