@@ -1,0 +1,85 @@
+//! Sessions of the engine for the Connect service.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::RwLock;
+use vonk_common::planner::Deep;
+use vonk_common::{SessionConf, SparkResult};
+use vonk_connect::backend::{
+    Analyze, Analyzed, Backend as Connect, BackendSession, Execution, OperationContext, ResultStream, SessionKey,
+    StorageLevel,
+};
+use vonk_engine::{Server, Session};
+
+use crate::execute;
+
+/// The engine's server as a Connect backend.
+pub struct Backend {
+    server: Arc<Server>,
+}
+
+/// A session of the engine as the Connect service sees it.
+struct Connected {
+    session: Arc<Session>,
+}
+
+impl Backend {
+    pub fn new(server: Arc<Server>) -> Self {
+        Backend { server }
+    }
+}
+
+#[async_trait]
+impl Connect for Backend {
+    async fn open_session(&self, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
+        Ok(Arc::new(Connected { session: self.server.session(&key.user, &key.id) }))
+    }
+}
+
+#[async_trait]
+impl BackendSession for Connected {
+    fn conf(&self) -> &RwLock<SessionConf> {
+        self.session.conf_lock()
+    }
+
+    async fn clone_session(self: Arc<Self>, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
+        let session = self.session.server.clone_session(&self.session, &key.user, &key.id);
+        Ok(Arc::new(Connected { session }))
+    }
+
+    async fn execute(self: Arc<Self>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
+        execute::run(self.session.clone(), plan, op).await
+    }
+
+    async fn analyze(self: Arc<Self>, question: Deep<Analyze>) -> SparkResult<Analyzed> {
+        let session = self.session.clone();
+        // Taken out of its guard, the plan goes straight to a planner thread inside the engine.
+        Ok(match question.into_inner() {
+            Analyze::Schema(r) => Analyzed::Schema(session.analyze(r).await?.schema),
+            Analyze::Explain { input, mode } => Analyzed::Text(session.explain(input, mode).await?),
+            Analyze::IsLocal(r) => Analyzed::Flag(session.is_local(&r)),
+            Analyze::IsStreaming(_) => Analyzed::Flag(false),
+            Analyze::InputFiles(r) => Analyzed::Files(session.input_files(r).await?),
+            Analyze::SameSemantics(a, b) => Analyzed::Flag(session.same_semantics(&a, &b)),
+            Analyze::SemanticHash(r) => Analyzed::Hash(session.semantic_hash(&r)),
+            Analyze::Persist(r, _) => {
+                session.persist(r).await?;
+                Analyzed::Done
+            }
+            Analyze::Unpersist { input, .. } => {
+                session.unpersist(&input);
+                Analyzed::Done
+            }
+            Analyze::StorageLevel(r) => Analyzed::StorageLevel(match session.is_persisted(&r) {
+                true => StorageLevel { disk: true, memory: true, off_heap: false, deserialized: true, replication: 1 },
+                false => StorageLevel { replication: 1, ..StorageLevel::default() },
+            }),
+        })
+    }
+
+    async fn close(&self) {
+        self.session.server.close_session(&self.session.user, &self.session.id);
+    }
+}
+

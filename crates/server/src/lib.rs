@@ -1,0 +1,11 @@
+//! The engine behind Spark Connect.
+//!
+//! `connect` knows the protocol and nothing of queries, `engine` and `ml` know queries and nothing of
+//! the protocol. [`Backend`] joins them: it answers the questions of `vonk_connect::backend` with
+//! sessions of the engine.
+
+mod backend;
+mod execute;
+mod ipc;
+
+pub use backend::Backend;
