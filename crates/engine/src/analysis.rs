@@ -1,0 +1,111 @@
+//! From text or an unresolved plan to rows: the session's entry points.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use vonk_analyzer::{Analyzed, Analyzer};
+use vonk_common::planner::{self, Deep};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::context::QueryFacts;
+use vonk_expr::literal::from_scalar;
+use vonk_plan::command::Statement;
+use vonk_plan::types::DataType;
+use vonk_plan::{Command, Expr, Literal, Relation, RelationKind};
+use vonk_sql::ParseOptions;
+
+use crate::command::{self, Rows};
+use crate::query::{Prepared, ResultStream};
+use crate::resolver::SessionResolver;
+use crate::session::Session;
+
+/// The version of Spark that Vonk answers as.
+pub const SPARK_VERSION: &str = "4.3.0";
+
+impl Session {
+    /// What a query may ask of its surroundings, fixed at its start.
+    pub fn facts(&self) -> Arc<QueryFacts> {
+        let names = self.names.read();
+        Arc::new(QueryFacts {
+            conf: Arc::new(self.conf()),
+            now: chrono::Utc::now().timestamp_micros(),
+            user: self.user.clone(),
+            current_catalog: names.current_catalog.as_str().into(),
+            current_database: names.current_database.as_str().into(),
+            version: SPARK_VERSION,
+        })
+    }
+
+    /// Parses one statement.
+    pub async fn parse(self: &Arc<Self>, text: &str) -> SparkResult<Statement> {
+        let (conf, text) = (self.conf(), text.to_string());
+        planner::run(move || vonk_sql::parse_statement(&text, &ParseOptions::new(&conf))).await?
+    }
+
+    /// Analyses a query: schema and logical plan.
+    pub async fn analyze(self: &Arc<Self>, relation: impl Into<Deep<Relation>>) -> SparkResult<Analyzed> {
+        let relation = relation.into();
+        let facts = self.facts();
+        let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current()));
+        let work = planner::run(move || {
+            let relation = relation.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))?;
+            Analyzer::new(resolver, facts).analyze(&relation)
+        });
+        work.await?
+    }
+
+    /// Analyses and plans a query.
+    pub async fn query(self: &Arc<Self>, relation: impl Into<Deep<Relation>>) -> SparkResult<Prepared> {
+        let analyzed = self.analyze(relation).await?;
+        self.prepare(analyzed.plan, analyzed.schema).await
+    }
+
+    /// Runs a query.
+    pub async fn execute(self: &Arc<Self>, relation: impl Into<Deep<Relation>>) -> SparkResult<ResultStream> {
+        self.query(relation).await?.run()
+    }
+
+    /// Runs a statement that is no query.
+    pub async fn run_command(self: &Arc<Self>, command: Command) -> SparkResult<Rows> {
+        Box::pin(command::run(self, command)).await
+    }
+
+    /// The value of an expression without columns; sub-queries are allowed.
+    pub async fn constant(self: &Arc<Self>, expr: Expr) -> SparkResult<Literal> {
+        let query = Relation::new(RelationKind::OneRow).project(vec![expr]);
+        let mut values = self.first_row(query, None).await?;
+        values.pop().ok_or_else(|| SparkError::internal("an expression without a value"))
+    }
+
+    /// The only row of a query, cast to the given types; NULLs when there is no row.
+    /// Error `ROW_SUBQUERY_TOO_MANY_ROWS`.
+    pub async fn single_row(self: &Arc<Self>, query: Relation, types: &[DataType]) -> SparkResult<Vec<Literal>> {
+        self.first_row(query, Some(types)).await
+    }
+
+    async fn first_row(self: &Arc<Self>, query: Relation, types: Option<&[DataType]>) -> SparkResult<Vec<Literal>> {
+        let rows = self.execute(query).await?;
+        let schema = rows.schema.clone();
+        let batches = rows.collect().await?;
+        let count: usize = batches.iter().map(|b| b.num_rows()).sum();
+        if count > 1 {
+            return Err(SparkError::new("ROW_SUBQUERY_TOO_MANY_ROWS"));
+        }
+        let batch = batches.iter().find(|b| b.num_rows() > 0);
+        let mut out = Vec::with_capacity(schema.len());
+        for (i, f) in schema.fields.iter().enumerate() {
+            let value = match batch {
+                Some(b) => datafusion::common::ScalarValue::try_from_array(b.column(i), 0).map_err(vonk_expr::spark_error)?,
+                None => {
+                    out.push(Literal::Null(f.data_type.clone()));
+                    continue;
+                }
+            };
+            let literal = from_scalar(&value, &f.data_type)?;
+            out.push(match types.and_then(|t| t.get(i)) {
+                Some(t) if !f.data_type.same_type(t) => Box::pin(self.constant(Expr::literal(literal).cast(t.clone()))).await?,
+                _ => literal,
+            });
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,276 @@
+//! What the analyzer asks of a session: tables, views, sources, functions, variables.
+//!
+//! Calls come on a planner thread and may block on I/O, which runs on the session's runtime.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use tokio::runtime::Handle;
+use vonk_analyzer::resolver::{SessionFunction, Source, SqlBody, SqlParameter};
+use vonk_analyzer::{ResolvedTable, Resolver, View};
+use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempView};
+use vonk_common::error::quote_id;
+use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_plan::command::{Command, CreateFunction, FunctionBody};
+use vonk_plan::relation::{DataSource, Options, TimeTravel};
+use vonk_plan::types::{StructField, StructType};
+use vonk_plan::{Expr, Literal, Relation, RelationKind};
+use vonk_sql::ParseOptions;
+
+use crate::fs::Files;
+use crate::session::Session;
+use crate::source::{self, Format};
+
+/// Views inside views, at most.
+const MAX_VIEW_DEPTH: usize = 100;
+
+pub struct SessionResolver {
+    session: Arc<Session>,
+    conf: Arc<SessionConf>,
+    runtime: Handle,
+    /// Catalog and database that unqualified names mean, where a view's text says so.
+    namespace: Option<(String, String)>,
+    depth: usize,
+}
+
+impl SessionResolver {
+    /// Call it where a tokio runtime is current.
+    pub fn new(session: Arc<Session>, conf: Arc<SessionConf>, runtime: Handle) -> Self {
+        SessionResolver { session, conf, runtime, namespace: None, depth: 0 }
+    }
+
+    fn inside_view(&self, namespace: (String, String), conf: Arc<SessionConf>) -> SparkResult<Arc<dyn Resolver>> {
+        if self.depth >= MAX_VIEW_DEPTH {
+            return Err(SparkError::new("VIEW_EXCEED_MAX_NESTED_DEPTH")
+                .param("viewName", quote_id([&namespace.1]))
+                .param("maxNestedDepth", MAX_VIEW_DEPTH));
+        }
+        Ok(Arc::new(SessionResolver {
+            session: self.session.clone(),
+            conf,
+            runtime: self.runtime.clone(),
+            namespace: Some(namespace),
+            depth: self.depth + 1,
+        }))
+    }
+
+    fn namespace(&self) -> (String, String) {
+        self.namespace.clone().unwrap_or_else(|| {
+            let names = self.session.names.read();
+            (names.current_catalog.clone(), names.current_database.clone())
+        })
+    }
+
+    fn not_found(&self, name: &[String]) -> SparkError {
+        let (catalog, database) = self.namespace();
+        SparkError::new("TABLE_OR_VIEW_NOT_FOUND").param("relationName", quote_id(name)).param(
+            "searchPath",
+            format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([catalog, database])),
+        )
+    }
+
+    fn temp_view(&self, view: &TempView, qualifier: Vec<String>) -> SparkResult<ResolvedTable> {
+        let Some(relation) = view.query.get() else { return Err(SparkError::internal("a view's query is gone")) };
+        let mut relation = relation.clone();
+        if !view.columns.is_empty() {
+            let names = view.columns.iter().map(|(n, _)| n.clone()).collect();
+            relation = Relation::new(RelationKind::ToDf { input: Box::new(relation), names });
+        }
+        // A view made of SQL text keeps the database it was written in; a DataFrame's view has
+        // its tables looked up as the session stands.
+        let resolver = match view.text {
+            Some(_) => Some(self.inside_view(view.namespace.clone(), self.conf.clone())?),
+            None => None,
+        };
+        Ok(ResolvedTable::View(View { relation, schema: None, qualifier, resolver }))
+    }
+
+    fn catalog_table(&self, table: Table) -> SparkResult<ResolvedTable> {
+        let qualifier: Vec<String> = table.name.parts().map(str::to_string).to_vec();
+        if let Some(view) = &table.view {
+            let mut conf = (*self.conf).clone();
+            for (k, v) in &view.conf {
+                conf.force(k.as_str(), v.as_str());
+            }
+            let conf = Arc::new(conf);
+            let relation = vonk_sql::parse_query(&view.text, &ParseOptions::new(&conf))?;
+            let resolver = self.inside_view((view.catalog.clone(), view.database.clone()), conf.clone())?;
+            return Ok(ResolvedTable::View(View {
+                relation,
+                schema: Some(table.schema.clone()),
+                qualifier,
+                resolver: Some(resolver),
+            }));
+        }
+        let source = self.table_source(&table)?;
+        Ok(ResolvedTable::Source(Source { qualifier, ..source }))
+    }
+
+    fn table_source(&self, table: &Table) -> SparkResult<Source> {
+        let format = Format::named(table.provider.as_deref().unwrap_or("parquet"))?;
+        let location = table.location.clone().unwrap_or_default();
+        self.files(format, &[location], Some(&table.schema), &table.options, Some(table))
+    }
+
+    fn files(
+        &self,
+        format: Format,
+        paths: &[String],
+        schema: Option<&StructType>,
+        options: &Options,
+        table: Option<&Table>,
+    ) -> SparkResult<Source> {
+        let files = Files::new(self.session.server.runtime.clone());
+        let loaded = match table {
+            Some(table) => self.runtime.block_on(source::load_table(&files, format, table, &self.conf))?,
+            None => self.runtime.block_on(source::load(&files, format, paths, schema, options, &self.conf))?,
+        };
+        Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
+    }
+}
+
+impl Resolver for SessionResolver {
+    fn table(
+        &self,
+        name: &[String],
+        _options: &Options,
+        time_travel: Option<&TimeTravel>,
+    ) -> SparkResult<ResolvedTable> {
+        if time_travel.is_some() {
+            return Err(SparkError::new("UNSUPPORTED_FEATURE.TIME_TRAVEL").param("relationId", quote_id(name)));
+        }
+        if let [single] = name
+            && let Some(view) = self.session.names.read().temp_view(single)
+        {
+            return self.temp_view(&view, vec![single.to_lowercase()]);
+        }
+        if let [database, single] = name
+            && database.eq_ignore_ascii_case(GLOBAL_TEMP)
+        {
+            return match self.session.server.shared_names.global_temp_view(single) {
+                Some(view) => self.temp_view(&view, vec![GLOBAL_TEMP.into(), single.to_lowercase()]),
+                None => Err(self.not_found(name)),
+            };
+        }
+        let (catalog, database) = self.namespace();
+        let full = match name {
+            [table] => [&catalog, &database, table],
+            [database, table] => [&catalog, database, table],
+            [c, database, table] if c.eq_ignore_ascii_case(SPARK_CATALOG) => [&catalog, database, table],
+            _ => return Err(self.not_found(name)),
+        };
+        if self.session.catalog().database(full[1])?.is_some()
+            && let Some(table) = self.session.catalog().table(full[1], full[2])?
+        {
+            return self.catalog_table(table);
+        }
+        // SELECT … FROM parquet.`/path`.
+        if let [format, path] = name
+            && self.conf.bool("spark.sql.runSQLOnFiles")
+            && let Ok(format) = Format::named(format)
+        {
+            return Ok(ResolvedTable::Source(self.files(format, std::slice::from_ref(path), None, &Options::new(), None)?));
+        }
+        Err(self.not_found(name))
+    }
+
+    fn data_source(&self, source: &DataSource) -> SparkResult<Source> {
+        if source.streaming {
+            return Err(SparkError::unsupported("streaming reads"));
+        }
+        let default = self.conf.get("spark.sql.sources.default").unwrap_or("parquet");
+        let format = Format::named(source.format.as_deref().unwrap_or(default))?;
+        let mut paths = source.paths.clone();
+        let mut options = source.options.clone();
+        if let Some(path) = options.remove("path") {
+            paths.push(path);
+        }
+        if paths.is_empty() {
+            return Err(SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title()));
+        }
+        self.files(format, &paths, source.schema.as_ref(), &options, None)
+    }
+
+    fn cached_remote(&self, id: &str) -> SparkResult<Source> {
+        self.session.checkpointed(id)
+    }
+
+    fn cached(&self, relation: &Relation) -> Option<Source> {
+        self.session.cached_source(relation, &self.runtime)
+    }
+
+    fn function(&self, name: &[String]) -> SparkResult<Option<SessionFunction>> {
+        if let [single] = name
+            && let Some(f) = self.session.names.read().temp_functions.get(&single.to_lowercase())
+        {
+            return sql_function(&f.definition).map(Some);
+        }
+        let (_, current) = self.namespace();
+        let (database, function) = match name {
+            [f] => (current, f),
+            [d, f] => (d.clone(), f),
+            [c, d, f] if c.eq_ignore_ascii_case(SPARK_CATALOG) => (d.clone(), f),
+            _ => return Ok(None),
+        };
+        if self.session.catalog().database(&database)?.is_none() {
+            return Ok(None);
+        }
+        let Some(f) = self.session.catalog().function(&database, function)? else { return Ok(None) };
+        let opts = ParseOptions::new(&self.conf);
+        let parameters = f.parameters.fields.iter().map(|p| parameter(p, &opts)).collect::<SparkResult<Vec<_>>>()?;
+        let return_type = f.returns.as_deref().map(|t| vonk_sql::parse_data_type(t, &opts)).transpose()?;
+        let body = match f.is_query {
+            true => SqlBody::Query(vonk_sql::parse_query(&f.body, &opts)?),
+            false => SqlBody::Expr(vonk_sql::parse_expression(&f.body, &opts)?),
+        };
+        Ok(Some(SessionFunction::Sql { parameters, return_type, body }))
+    }
+
+    fn variable(&self, name: &[String]) -> SparkResult<Option<Literal>> {
+        let own = match name {
+            [v] => v,
+            [s, v] if s.eq_ignore_ascii_case("session") => v,
+            [y, s, v] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => v,
+            _ => return Ok(None),
+        };
+        Ok(self.session.names.read().variable(own).map(|v| v.value.clone()))
+    }
+
+    fn command_output(&self, command: &Command) -> SparkResult<(StructType, Vec<RecordBatch>)> {
+        let rows = self.runtime.block_on(self.session.run_command(command.clone()))?;
+        Ok((rows.schema, rows.batches))
+    }
+
+    fn function_search_path(&self) -> Vec<String> {
+        let (catalog, database) = self.namespace();
+        vec!["`system`.`builtin`".into(), "`system`.`session`".into(), quote_id([catalog, database])]
+    }
+}
+
+fn parameter(p: &StructField, opts: &ParseOptions<'_>) -> SparkResult<SqlParameter> {
+    let metadata: BTreeMap<String, serde_json::Value> =
+        p.metadata.as_deref().and_then(|m| serde_json::from_str(m).ok()).unwrap_or_default();
+    let default = metadata.get("CURRENT_DEFAULT").and_then(|d| d.as_str());
+    let default: Option<Expr> = default.map(|d| vonk_sql::parse_expression(d, opts)).transpose()?;
+    Ok(SqlParameter { name: p.name.clone(), data_type: p.data_type.clone(), default })
+}
+
+/// A temporary SQL function, as parsed.
+fn sql_function(f: &CreateFunction) -> SparkResult<SessionFunction> {
+    let parameters = f
+        .parameters
+        .iter()
+        .map(|p| SqlParameter {
+            name: p.name.clone(),
+            data_type: p.data_type.clone(),
+            default: p.default.as_ref().map(|(e, _)| e.clone()),
+        })
+        .collect();
+    let body = match &f.body {
+        FunctionBody::Expr(e, _) => SqlBody::Expr(e.clone()),
+        FunctionBody::Query(q, _) => SqlBody::Query(q.clone()),
+        FunctionBody::Class(c) => return Err(SparkError::unsupported(format!("the JVM function class {c}"))),
+    };
+    Ok(SessionFunction::Sql { parameters, return_type: f.returns.clone(), body })
+}
