@@ -10,6 +10,8 @@ use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 use tokio::runtime::Runtime;
 use vonk_engine::Session;
+use vonk_expr::cast::text::pretty_array;
+use vonk_expr::cast::zone::Zone;
 use vonk_plan::command::Statement;
 use vonk_plan::types::{DataType, StructType};
 
@@ -39,7 +41,7 @@ pub fn main(args: SqlArgs) -> Result<ExitCode, String> {
 
 /// Runs statements one after the other; the first error ends it.
 fn batch(runtime: &Runtime, session: &Arc<Session>, text: &str) -> Result<ExitCode, String> {
-    for statement in vonk_sql::split_statements(text) {
+    for statement in split(text) {
         let ran = runtime.block_on(interruptible(execute(session.clone(), statement.to_string())));
         match ran {
             Some(Ok(rows)) => show(&rows, usize::MAX),
@@ -59,7 +61,10 @@ fn prompt(runtime: &Runtime, session: &Arc<Session>) -> Result<ExitCode, String>
     if let Some(h) = &history {
         let _ = editor.load_history(h);
     }
-    say(&format!("vonk {}: SQL as Apache Spark 4.3 has it. End a statement with ;  Ctrl-D leaves.", env!("CARGO_PKG_VERSION")));
+    say(&format!(
+        "vonk {}: SQL as Apache Spark 4.3 has it. End a statement with ;  Ctrl-D leaves.",
+        env!("CARGO_PKG_VERSION")
+    ));
     let mut pending = String::new();
     loop {
         match editor.readline(if pending.is_empty() { "vonk> " } else { "   -> " }) {
@@ -77,7 +82,7 @@ fn prompt(runtime: &Runtime, session: &Arc<Session>) -> Result<ExitCode, String>
                 }
                 let text = std::mem::take(&mut pending);
                 let _ = editor.add_history_entry(text.trim());
-                for statement in vonk_sql::split_statements(&text) {
+                for statement in split(&text) {
                     run_one(runtime, session, statement.to_string());
                 }
             }
@@ -169,9 +174,12 @@ fn show(rows: &Shown, most: usize) {
         let take = left.min(batch.num_rows());
         let batch = batch.slice(0, take);
         for ((column, array), field) in columns.iter_mut().zip(batch.columns()).zip(rows.schema.fields.iter()) {
-            match vonk_expr::cast::text::show_array(array, &field.data_type, &rows.time_zone) {
+            let texts = Zone::parse(&rows.time_zone)
+                .ok_or_else(|| "unknown time zone".to_string())
+                .and_then(|zone| pretty_array(array, &field.data_type, &zone).map_err(|e| e.to_string()));
+            match texts {
                 Ok(texts) => column.cells.extend(texts.iter().map(|t| t.unwrap_or("NULL").to_string())),
-                Err(e) => column.cells.extend(std::iter::repeat_n(e.to_string(), take)),
+                Err(e) => column.cells.extend(std::iter::repeat_n(e, take)),
             }
         }
         left -= take;
@@ -181,5 +189,60 @@ fn show(rows: &Shown, most: usize) {
     }
     if rows.count > most {
         say(&format!("only the first {most} rows are shown"));
+    }
+}
+
+/// The statements of a text: split at semicolons outside of quotes and comments. A script
+/// (BEGIN … END) is one statement.
+fn split(text: &str) -> Vec<String> {
+    let mut out = vec![];
+    let mut current = String::new();
+    let mut chars = text.chars().peekable();
+    let mut quote: Option<char> = None;
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(q), _) if c == q => quote = None,
+            (Some(q), '\\') if q != '`' => {
+                current.push(c);
+                current.extend(chars.next());
+                continue;
+            }
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (None, '-') if chars.peek() == Some(&'-') => {
+                for c in chars.by_ref() {
+                    if c == '\n' {
+                        break;
+                    }
+                }
+                current.push('\n');
+                continue;
+            }
+            (None, ';') if !is_script(&current) => {
+                out.push(std::mem::take(&mut current));
+                continue;
+            }
+            _ => {}
+        }
+        current.push(c);
+    }
+    out.push(current);
+    out.retain(|s| !s.trim().is_empty());
+    out
+}
+
+/// The text begins a script that has not ended yet.
+fn is_script(text: &str) -> bool {
+    let upper = text.trim().to_ascii_uppercase();
+    upper.starts_with("BEGIN") && !upper.ends_with("END")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn semicolons_in_quotes_comments_and_scripts_do_not_split() {
+        assert_eq!(split("select ';' ; -- a;b\nselect 2;"), ["select ';' ", " \nselect 2"]);
+        assert_eq!(split("BEGIN select 1; select 2; END;"), ["BEGIN select 1; select 2; END"]);
     }
 }

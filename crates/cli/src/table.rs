@@ -50,9 +50,11 @@ pub fn render(columns: &[Column]) -> Vec<String> {
     out.push(line("├", "┼", "┤"));
     let rows = cells.first().map_or(0, Vec::len);
     for r in 0..rows {
-        let texts = columns.iter().zip(&cells).zip(&widths).map(|((c, cells), w)| {
-            pad(cells.get(r).map(String::as_str).unwrap_or_default(), *w, c.right)
-        });
+        let texts = columns
+            .iter()
+            .zip(&cells)
+            .zip(&widths)
+            .map(|((c, cells), w)| pad(cells.get(r).map(String::as_str).unwrap_or_default(), *w, c.right));
         out.push(row(texts.collect()));
     }
     out.push(line("└", "┴", "┘"));

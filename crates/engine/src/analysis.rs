@@ -43,9 +43,18 @@ impl Session {
 
     /// Analyses a query: schema and logical plan.
     pub async fn analyze(self: &Arc<Self>, relation: impl Into<Deep<Relation>>) -> SparkResult<Analyzed> {
+        self.analyze_building(relation, vec![]).await
+    }
+
+    /// The same while the rows of the persisted relations of these ids are being computed.
+    pub(crate) async fn analyze_building(
+        self: &Arc<Self>,
+        relation: impl Into<Deep<Relation>>,
+        building: Vec<u64>,
+    ) -> SparkResult<Analyzed> {
         let relation = relation.into();
         let facts = self.facts();
-        let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current()));
+        let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current(), building));
         let work = planner::run(move || {
             let relation = relation.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))?;
             Analyzer::new(resolver, facts).analyze(&relation)
@@ -94,7 +103,9 @@ impl Session {
         let mut out = Vec::with_capacity(schema.len());
         for (i, f) in schema.fields.iter().enumerate() {
             let value = match batch {
-                Some(b) => datafusion::common::ScalarValue::try_from_array(b.column(i), 0).map_err(vonk_expr::spark_error)?,
+                Some(b) => {
+                    datafusion::common::ScalarValue::try_from_array(b.column(i), 0).map_err(vonk_expr::spark_error)?
+                }
                 None => {
                     out.push(Literal::Null(f.data_type.clone()));
                     continue;
@@ -102,10 +113,66 @@ impl Session {
             };
             let literal = from_scalar(&value, &f.data_type)?;
             out.push(match types.and_then(|t| t.get(i)) {
-                Some(t) if !f.data_type.same_type(t) => Box::pin(self.constant(Expr::literal(literal).cast(t.clone()))).await?,
+                Some(t) if !f.data_type.same_type(t) => {
+                    Box::pin(self.constant(Expr::literal(literal).cast(t.clone()))).await?
+                }
                 _ => literal,
             });
         }
         Ok(out)
+    }
+}
+
+/// Questions about a plan that need no run.
+impl Session {
+    /// Whether the client could compute the rows itself: local data, or a command's result.
+    pub fn is_local(&self, relation: &Relation) -> bool {
+        match &relation.kind {
+            RelationKind::Local { .. } | RelationKind::Command(_) => true,
+            RelationKind::Project { input, .. }
+            | RelationKind::ToDf { input, .. }
+            | RelationKind::Alias { input, .. }
+            | RelationKind::Limit { input, .. } => {
+                matches!(input.kind, RelationKind::Local { .. } | RelationKind::Command(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// The files that the query reads, as URIs, each once.
+    pub async fn input_files(self: &Arc<Self>, relation: Relation) -> SparkResult<Vec<String>> {
+        use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+        use datafusion::datasource::source_as_provider;
+        use datafusion::logical_expr::LogicalPlan;
+        let analyzed = self.analyze(relation).await?;
+        let mut files = vec![];
+        let found = analyzed.plan.apply(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let provider = source_as_provider(&scan.source)?;
+                if let Some(table) =
+                    (provider.as_ref() as &dyn std::any::Any).downcast_ref::<crate::source::FileTable>()
+                {
+                    files.extend(table.input_files());
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        found.map_err(vonk_expr::spark_error)?;
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+
+    /// Whether two relations are the same query.
+    pub fn same_semantics(&self, a: &Relation, b: &Relation) -> bool {
+        a.kind == b.kind
+    }
+
+    /// A hash that is equal for relations of the same semantics.
+    pub fn semantic_hash(&self, relation: &Relation) -> i32 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}", relation.kind).hash(&mut hasher);
+        hasher.finish() as i32
     }
 }

@@ -114,11 +114,7 @@ impl Place {
     /// The key in the object store.
     pub fn key(&self) -> SparkResult<Key> {
         let parts = self.path.split('/').filter(|p| !p.is_empty());
-        Ok(if self.is_local() {
-            Key::from_absolute_path(self.local()).map_err(store_error)?
-        } else {
-            parts.collect()
-        })
+        Ok(if self.is_local() { Key::from_absolute_path(self.local()).map_err(store_error)? } else { parts.collect() })
     }
 
     pub fn store_url(&self) -> SparkResult<ObjectStoreUrl> {
@@ -245,7 +241,9 @@ impl Files {
                     for place in found {
                         let Ok((files, folders)) = self.list(&place).await else { continue };
                         let children = folders.into_iter().chain(files.into_iter().map(|f| f.place));
-                        next.extend(children.filter(|c| c.is_within(&place) && *c != place && wanted.matches(c.name())));
+                        next.extend(
+                            children.filter(|c| c.is_within(&place) && *c != place && wanted.matches(c.name())),
+                        );
                     }
                 }
                 found = next;

@@ -12,18 +12,23 @@
 //! let mut rows = query.run()?;                      // drop it, and the work stops
 //! ```
 
+pub mod analysis;
+pub mod cache;
+pub mod command;
 pub mod exact;
 pub mod fs;
 pub mod memory;
 pub mod operators;
 pub mod progress;
 pub mod query;
+pub mod resolver;
 pub mod server;
 pub mod session;
 //pub mod sink;
 pub mod source;
 pub mod state;
 
+pub use analysis::SPARK_VERSION;
 pub use progress::{Progress, ProgressSnapshot};
 pub use query::{Prepared, ResultStream};
 pub use server::{Server, ServerConfig};

@@ -32,12 +32,14 @@ pub struct SessionResolver {
     /// Catalog and database that unqualified names mean, where a view's text says so.
     namespace: Option<(String, String)>,
     depth: usize,
+    /// Persisted relations whose own rows are being computed.
+    building: Vec<u64>,
 }
 
 impl SessionResolver {
     /// Call it where a tokio runtime is current.
-    pub fn new(session: Arc<Session>, conf: Arc<SessionConf>, runtime: Handle) -> Self {
-        SessionResolver { session, conf, runtime, namespace: None, depth: 0 }
+    pub fn new(session: Arc<Session>, conf: Arc<SessionConf>, runtime: Handle, building: Vec<u64>) -> Self {
+        SessionResolver { session, conf, runtime, namespace: None, depth: 0, building }
     }
 
     fn inside_view(&self, namespace: (String, String), conf: Arc<SessionConf>) -> SparkResult<Arc<dyn Resolver>> {
@@ -52,6 +54,7 @@ impl SessionResolver {
             runtime: self.runtime.clone(),
             namespace: Some(namespace),
             depth: self.depth + 1,
+            building: self.building.clone(),
         }))
     }
 
@@ -64,10 +67,9 @@ impl SessionResolver {
 
     fn not_found(&self, name: &[String]) -> SparkError {
         let (catalog, database) = self.namespace();
-        SparkError::new("TABLE_OR_VIEW_NOT_FOUND").param("relationName", quote_id(name)).param(
-            "searchPath",
-            format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([catalog, database])),
-        )
+        SparkError::new("TABLE_OR_VIEW_NOT_FOUND")
+            .param("relationName", quote_id(name))
+            .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([catalog, database])))
     }
 
     fn temp_view(&self, view: &TempView, qualifier: Vec<String>) -> SparkResult<ResolvedTable> {
@@ -110,7 +112,7 @@ impl SessionResolver {
     fn table_source(&self, table: &Table) -> SparkResult<Source> {
         let format = Format::named(table.provider.as_deref().unwrap_or("parquet"))?;
         let location = table.location.clone().unwrap_or_default();
-        self.files(format, &[location], Some(&table.schema), &table.options, Some(table))
+        self.files(format, &[location], Some(&table.schema), &table.options)
     }
 
     fn files(
@@ -119,13 +121,9 @@ impl SessionResolver {
         paths: &[String],
         schema: Option<&StructType>,
         options: &Options,
-        table: Option<&Table>,
     ) -> SparkResult<Source> {
         let files = Files::new(self.session.server.runtime.clone());
-        let loaded = match table {
-            Some(table) => self.runtime.block_on(source::load_table(&files, format, table, &self.conf))?,
-            None => self.runtime.block_on(source::load(&files, format, paths, schema, options, &self.conf))?,
-        };
+        let loaded = self.runtime.block_on(source::load(&files, format, paths, schema, options, &self.conf))?;
         Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
     }
 }
@@ -170,7 +168,7 @@ impl Resolver for SessionResolver {
             && self.conf.bool("spark.sql.runSQLOnFiles")
             && let Ok(format) = Format::named(format)
         {
-            return Ok(ResolvedTable::Source(self.files(format, std::slice::from_ref(path), None, &Options::new(), None)?));
+            return Ok(ResolvedTable::Source(self.files(format, std::slice::from_ref(path), None, &Options::new())?));
         }
         Err(self.not_found(name))
     }
@@ -189,7 +187,7 @@ impl Resolver for SessionResolver {
         if paths.is_empty() {
             return Err(SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title()));
         }
-        self.files(format, &paths, source.schema.as_ref(), &options, None)
+        self.files(format, &paths, source.schema.as_ref(), &options)
     }
 
     fn cached_remote(&self, id: &str) -> SparkResult<Source> {
@@ -197,7 +195,7 @@ impl Resolver for SessionResolver {
     }
 
     fn cached(&self, relation: &Relation) -> Option<Source> {
-        self.session.cached_source(relation, &self.runtime)
+        self.session.cached_source(relation, &self.building, &self.runtime)
     }
 
     fn function(&self, name: &[String]) -> SparkResult<Option<SessionFunction>> {

@@ -58,10 +58,8 @@ impl Server {
         } else {
             Arc::new(Embedded::open(&warehouse.join(".vonk").join("catalog.sqlite"), &uri)?)
         };
-        let parallelism = config
-            .parallelism
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(4, |n| n.get()))
-            .max(1);
+        let parallelism =
+            config.parallelism.unwrap_or_else(|| std::thread::available_parallelism().map_or(4, |n| n.get())).max(1);
         let mut settings = SessionConf::new();
         settings.force("spark.sql.warehouse.dir", uri.as_str());
         for (key, value) in &config.settings {

@@ -19,6 +19,7 @@ pub struct Session {
     pub id: Arc<str>,
     conf: RwLock<SessionConf>,
     pub names: RwLock<SessionNames>,
+    pub(crate) cache: crate::cache::Cache,
     /// The state built for the settings beside it.
     state: Mutex<Option<(SessionConf, Arc<SessionState>)>>,
 }
@@ -31,6 +32,7 @@ impl Session {
             id: id.into(),
             conf: RwLock::new(conf),
             names: RwLock::default(),
+            cache: Default::default(),
             state: Mutex::new(None),
         }
     }

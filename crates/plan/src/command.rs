@@ -349,6 +349,31 @@ pub struct CreateTable {
     pub external: bool,
 }
 
+impl CreateTable {
+    /// A table of that name without columns, to be filled in.
+    pub fn named(name: Name) -> Self {
+        CreateTable {
+            name,
+            columns: vec![],
+            provider: None,
+            options: Options::new(),
+            partitioned_by: vec![],
+            partition_columns: vec![],
+            bucketed_by: None,
+            clustered_by: vec![],
+            location: None,
+            comment: None,
+            properties: Properties::new(),
+            query: None,
+            constraints: vec![],
+            if_not_exists: false,
+            replace: false,
+            must_exist: false,
+            external: false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bucketing {
     pub columns: Vec<String>,

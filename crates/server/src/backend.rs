@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use vonk_common::planner::Deep;
-use vonk_common::{SessionConf, SparkResult};
+use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_connect::backend::{
     Analyze, Analyzed, Backend as Connect, BackendSession, Execution, OperationContext, ResultStream, SessionKey,
     StorageLevel,
@@ -55,7 +55,8 @@ impl BackendSession for Connected {
     async fn analyze(self: Arc<Self>, question: Deep<Analyze>) -> SparkResult<Analyzed> {
         let session = self.session.clone();
         // Taken out of its guard, the plan goes straight to a planner thread inside the engine.
-        Ok(match question.into_inner() {
+        let question = question.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))?;
+        Ok(match question {
             Analyze::Schema(r) => Analyzed::Schema(session.analyze(r).await?.schema),
             Analyze::Explain { input, mode } => Analyzed::Text(session.explain(input, mode).await?),
             Analyze::IsLocal(r) => Analyzed::Flag(session.is_local(&r)),
@@ -82,4 +83,3 @@ impl BackendSession for Connected {
         self.session.server.close_session(&self.session.user, &self.session.id);
     }
 }
-

@@ -7,8 +7,7 @@ use futures::{StreamExt, stream};
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_connect::backend::{
-    Execution, MetricValue, NodeMetrics, ObservedMetrics, OperationContext, Progress, ResultItem, ResultStream,
-    StageProgress,
+    Execution, MetricValue, NodeMetrics, OperationContext, Progress, ResultItem, ResultStream, StageProgress,
 };
 use vonk_engine::command::Rows;
 use vonk_engine::{ProgressSnapshot, Session};
@@ -22,7 +21,7 @@ const REPORT_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 
 pub async fn run(session: Arc<Session>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
     let work = async {
-        match plan.into_inner() {
+        match plan.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))? {
             Execution::Relation(relation) => query(session, relation, op.clone()).await,
             Execution::Command(command) => one_command(session, command).await,
             Execution::Sql(Statement::Query(relation)) => {
@@ -33,8 +32,6 @@ pub async fn run(session: Arc<Session>, plan: Deep<Execution>, op: Arc<Operation
                 let rows = session.run_command(command).await?;
                 Ok(items(vec![sql_rows(&rows)?]))
             }
-            #[allow(unreachable_patterns)]
-            other => Err(SparkError::unsupported(format!("{other:?}").chars().take(60).collect::<String>())),
         }
     };
     tokio::select! {
@@ -84,10 +81,10 @@ async fn query(session: Arc<Session>, relation: Relation, op: Arc<OperationConte
                 Ok(b) if b.num_rows() == 0 && sent => None,
                 Ok(b) => {
                     sent = true;
-                    Some(ipc::encode(&encode_schema, std::slice::from_ref(&b)).map(|data| ResultItem::Batch {
-                        rows: b.num_rows() as u64,
-                        data,
-                    }))
+                    Some(
+                        ipc::encode(&encode_schema, std::slice::from_ref(&b))
+                            .map(|data| ResultItem::Batch { rows: b.num_rows() as u64, data }),
+                    )
                 }
                 Err(e) => Some(Err(e)),
             };
@@ -100,14 +97,10 @@ async fn query(session: Arc<Session>, relation: Relation, op: Arc<OperationConte
     let tail = {
         let progress = progress.clone();
         let op = op.clone();
-        let session = session.clone();
         stream::once(async move {
             drop(guard);
             op.report(stages(&progress.snapshot()));
-            let mut out = vec![Ok(ResultItem::Metrics(metrics(&progress)))];
-            for o in session.take_observed(&progress) {
-                out.push(Ok(ResultItem::Observed(ObservedMetrics { name: o.name, plan_id: o.plan_id, values: Ok(o.values) })));
-            }
+            let out = vec![Ok(ResultItem::Metrics(metrics(&progress)))];
             stream::iter(out)
         })
         .flatten()
@@ -139,7 +132,8 @@ impl Drop for AbortOnDrop {
 }
 
 fn stages(s: &ProgressSnapshot) -> Progress {
-    let stage = StageProgress { id: 0, tasks: s.tasks, completed_tasks: s.tasks_done, input_bytes: s.bytes_read, done: s.done };
+    let stage =
+        StageProgress { id: 0, tasks: s.tasks, completed_tasks: s.tasks_done, input_bytes: s.bytes_read, done: s.done };
     Progress { stages: vec![stage], running_tasks: s.tasks.saturating_sub(s.tasks_done) }
 }
 

@@ -30,11 +30,17 @@ async fn act(session: &Arc<Session>, command: Command) -> SparkResult<Rows> {
     Rows::new(&[("value", TEXT, false)], vec![])
 }
 
+/// A name in parts, as plain identifiers are read whatever the session's settings.
+pub(super) fn identifier(text: &str) -> SparkResult<Name> {
+    let conf = vonk_common::SessionConf::new();
+    vonk_sql::parse_identifier(text, &vonk_sql::ParseOptions::new(&conf))
+}
+
 /// A name the user wrote, with the database given beside it.
 fn name(text: &str, db: Option<&str>) -> SparkResult<Name> {
-    let parts = vonk_sql::parse_identifier(text)?;
+    let parts = identifier(text)?;
     match db {
-        Some(db) if parts.len() == 1 => Ok(vonk_sql::parse_identifier(db)?.into_iter().chain(parts).collect()),
+        Some(db) if parts.len() == 1 => Ok(identifier(db)?.into_iter().chain(parts).collect()),
         _ => Ok(parts),
     }
 }
@@ -96,7 +102,8 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
         }
         C::IsCached(table) => one(session.is_cached(&name(&table, None)?).await?, DataType::Boolean, false),
         C::CacheTable { table } => {
-            let command = Command::CacheTable { name: name(&table, None)?, lazy: true, options: Default::default(), query: None };
+            let command =
+                Command::CacheTable { name: name(&table, None)?, lazy: true, options: Default::default(), query: None };
             act(session, command).await
         }
         C::UncacheTable(table) => {
@@ -118,7 +125,7 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
                 comment: describe::comment_of(f),
                 default: None,
                 generated: None,
-                identity: None,
+                identity: false,
             });
             let create = CreateTable {
                 columns: columns.collect(),
@@ -135,7 +142,8 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
             Ok(Rows { schema, batches: vec![] })
         }
         C::ListPartitions { table } => {
-            let rows = session.run_command(Command::ShowPartitions { table: name(&table, None)?, partition: None }).await?;
+            let rows =
+                session.run_command(Command::ShowPartitions { table: name(&table, None)?, partition: None }).await?;
             Ok(rows)
         }
         C::CreateDatabase { name: db, if_not_exists, properties } => {
@@ -161,7 +169,12 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
             act(session, Command::TruncateTable { name: name(&table, None)?, partition: None }).await
         }
         C::AnalyzeTable { name: t, no_scan } => {
-            let command = Command::AnalyzeTable { name: name(&t, None)?, partition: None, columns: AnalyzeColumns::None, no_scan };
+            let command = Command::AnalyzeTable {
+                name: name(&t, None)?,
+                partition: None,
+                columns: AnalyzeColumns::None,
+                no_scan,
+            };
             act(session, command).await
         }
         C::GetTableProperties(table) => {
@@ -185,7 +198,10 @@ fn databases(all: Vec<vonk_catalog::Database>) -> SparkResult<Rows> {
         .into_iter()
         .map(|d| vec![d.name.into(), SPARK_CATALOG.into(), d.comment.unwrap_or_default().into(), d.location.into()])
         .collect();
-    Rows::new(&[("name", TEXT, true), ("catalog", TEXT, true), ("description", TEXT, true), ("locationUri", TEXT, true)], rows)
+    Rows::new(
+        &[("name", TEXT, true), ("catalog", TEXT, true), ("description", TEXT, true), ("locationUri", TEXT, true)],
+        rows,
+    )
 }
 
 fn table_rows(rows: Vec<Vec<Cell>>) -> SparkResult<Rows> {
@@ -219,7 +235,7 @@ fn temporary_row(name: &str, database: &str, comment: Option<&str>) -> Vec<Cell>
 }
 
 fn list_tables(session: &Session, db: Option<String>, pattern: Option<String>, views: bool) -> SparkResult<Rows> {
-    let namespace = db.map(|d| vonk_sql::parse_identifier(&d)).transpose()?;
+    let namespace = db.map(|d| identifier(&d)).transpose()?;
     let database = database_of(session, namespace.as_ref())?;
     let fits = |n: &str| pattern.as_deref().is_none_or(|p| matches(p, n));
     let mut rows = vec![];
@@ -300,7 +316,10 @@ fn find_function(session: &Session, text: &str, db: Option<&str>) -> SparkResult
     if session.catalog().database(&full.database)?.is_none() {
         return Ok(None);
     }
-    Ok(session.catalog().function(&full.database, &full.table)?.map(|f| format!("{}.{}.{}", f.catalog, f.database, f.name)))
+    Ok(session
+        .catalog()
+        .function(&full.database, &full.table)?
+        .map(|f| format!("{}.{}.{}", f.catalog, f.database, f.name)))
 }
 
 fn functions(session: &Session, names: Vec<String>) -> SparkResult<Rows> {
@@ -335,4 +354,3 @@ fn functions(session: &Session, names: Vec<String>) -> SparkResult<Rows> {
         rows,
     )
 }
-

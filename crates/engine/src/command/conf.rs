@@ -47,7 +47,12 @@ pub(super) fn set_verbose(session: &Session) -> SparkResult<Rows> {
         .collect();
     let text = DataType::STRING;
     Rows::new(
-        &[("key", text.clone(), false), ("value", text.clone(), false), ("meaning", text.clone(), false), ("Since version", text, false)],
+        &[
+            ("key", text.clone(), false),
+            ("value", text.clone(), false),
+            ("meaning", text.clone(), false),
+            ("Since version", text, false),
+        ],
         rows,
     )
 }

@@ -7,8 +7,8 @@ use vonk_catalog::{Database, GLOBAL_TEMP, SPARK_CATALOG, TableKind, errors};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::Name;
 
-use super::rows::Rows;
 use super::database_of;
+use super::rows::Rows;
 use crate::fs::{Files, Place};
 use crate::session::Session;
 

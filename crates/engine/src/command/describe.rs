@@ -14,7 +14,8 @@ use super::{database_of, find_table};
 use crate::session::Session;
 
 const TEXT: DataType = DataType::STRING;
-const COLUMNS: [(&str, DataType, bool); 3] = [("col_name", TEXT, false), ("data_type", TEXT, false), ("comment", TEXT, true)];
+const COLUMNS: [(&str, DataType, bool); 3] =
+    [("col_name", TEXT, false), ("data_type", TEXT, false), ("comment", TEXT, true)];
 
 /// A text in a field's metadata.
 pub(crate) fn metadata_text(f: &StructField, key: &str) -> Option<String> {
@@ -135,7 +136,9 @@ pub(super) async fn table(
     }
     let Ok(t) = find_table(session, name) else { return Rows::new(&COLUMNS, rows) };
     if partition.is_some() && t.partition_columns.is_empty() {
-        return Err(SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", t.name.quoted()));
+        return Err(
+            SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", t.name.quoted())
+        );
     }
     if !t.partition_columns.is_empty() {
         rows.push(pair("# Partition Information", ""));

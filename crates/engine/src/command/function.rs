@@ -30,13 +30,21 @@ pub(super) fn names(session: &Session, scope: FunctionScope, database: &str) -> 
     Ok(out)
 }
 
-pub(super) fn show(session: &Session, scope: FunctionScope, namespace: Option<Name>, pattern: Option<&str>) -> SparkResult<Rows> {
+pub(super) fn show(
+    session: &Session,
+    scope: FunctionScope,
+    namespace: Option<Name>,
+    pattern: Option<&str>,
+) -> SparkResult<Rows> {
     let database = database_of(session, namespace.as_ref())?;
     if namespace.is_some() {
         session.catalog().expect_database(&database)?;
     }
     let all = names(session, scope, &database)?;
-    Rows::strings("function", all.into_iter().filter(|n| pattern.is_none_or(|p| matches(p, n.rsplit('.').next().unwrap_or(n)))))
+    Rows::strings(
+        "function",
+        all.into_iter().filter(|n| pattern.is_none_or(|p| matches(p, n.rsplit('.').next().unwrap_or(n)))),
+    )
 }
 
 fn builtin_name(name: &Name) -> Option<String> {
@@ -50,7 +58,10 @@ fn builtin_name(name: &Name) -> Option<String> {
 
 /// A SQL function as DESCRIBE prints it.
 fn describe_sql(name: &str, f: &CreateFunction, extended: bool) -> Vec<String> {
-    let mut out = vec![format!("Function:    {name}"), format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" })];
+    let mut out = vec![
+        format!("Function:    {name}"),
+        format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" }),
+    ];
     let inputs: Vec<_> = f.parameters.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
     out.push(format!("Input:       {}", if inputs.is_empty() { "()".into() } else { inputs.join(", ") }));
     if let Some(t) = &f.returns {
@@ -82,7 +93,8 @@ pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkR
             Some(f) => {
                 lines.push(format!("Function:    {}.{}.{}", f.catalog, f.database, f.name));
                 lines.push(format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" }));
-                let inputs: Vec<_> = f.parameters.fields.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
+                let inputs: Vec<_> =
+                    f.parameters.fields.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
                 lines.push(format!("Input:       {}", if inputs.is_empty() { "()".into() } else { inputs.join(", ") }));
                 if let Some(t) = &f.returns {
                     lines.push(format!("Returns:     {}", t.to_uppercase()));

@@ -3,10 +3,12 @@
 //! [`run`] takes a [`Command`] and gives its [`Rows`]: the result that `spark.sql` shows, with
 //! Spark's column names and types, empty for statements that only act. One file per family.
 
+mod cache;
 mod call;
 mod conf;
 mod database;
 mod describe;
+mod explain;
 mod function;
 mod rows;
 mod show;
@@ -60,9 +62,7 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::ShowCreateTable { table, .. } => show::create_table(session, &table),
         C::ShowCatalogs { pattern } => show::catalogs(pattern.as_deref()),
         C::ShowCurrentNamespace => show::current_namespace(session),
-        C::ShowFunctions { scope, namespace, pattern } => {
-            function::show(session, scope, namespace, pattern.as_deref())
-        }
+        C::ShowFunctions { scope, namespace, pattern } => function::show(session, scope, namespace, pattern.as_deref()),
         C::DescribeFunction { name, extended } => function::describe(session, &name, extended),
         C::CreateFunction(f) => function::create(session, *f).await,
         C::DropFunction { name, if_exists, temporary } => function::drop(session, &name, if_exists, temporary),
@@ -88,6 +88,17 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
             view::create_using(session, &name, replace, global, schema, provider, options).await
         }
         C::Catalog(c) => Box::pin(call::run(session, c)).await,
+        C::CacheTable { name, lazy, query, .. } => cache::cache(session, name, lazy, query.map(|q| *q)).await,
+        C::UncacheTable { name, if_exists } => cache::uncache(session, &name, if_exists).await,
+        C::ClearCache => {
+            session.clear_cache();
+            Ok(Rows::none())
+        }
+        C::RemoveCachedRemote { id } => {
+            session.remove_checkpoint(&id);
+            Ok(Rows::none())
+        }
+        C::Explain { mode, statement } => explain::run(session, mode, *statement).await,
         C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
         C::ListResource { .. } => Ok(Rows::none()),
         C::Unsupported(what) => Err(SparkError::unsupported(what)),

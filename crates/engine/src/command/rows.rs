@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+};
 use datafusion::arrow::datatypes::{Field, Schema};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
@@ -61,7 +63,8 @@ impl Rows {
         let arrow = Arc::new(Schema::new(
             schema.fields.iter().map(|f| Field::new(&f.name, to_arrow(&f.data_type), f.nullable)).collect::<Vec<_>>(),
         ));
-        let arrays: SparkResult<Vec<_>> = columns.iter().enumerate().map(|(i, (_, t, _))| column(t, &rows, i)).collect();
+        let arrays: SparkResult<Vec<_>> =
+            columns.iter().enumerate().map(|(i, (_, t, _))| column(t, &rows, i)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(arrow, arrays?, &options)
             .map_err(|e| SparkError::internal(format!("command result: {e}")))?;
@@ -77,15 +80,15 @@ impl Rows {
 fn column(t: &DataType, rows: &[Vec<Cell>], i: usize) -> SparkResult<ArrayRef> {
     let cells = rows.iter().map(|r| r.get(i).unwrap_or(&Cell::Null));
     Ok(match t {
-        DataType::Boolean => Arc::new(
-            cells.map(|c| if let Cell::Bool(b) = c { Some(*b) } else { None }).collect::<BooleanArray>(),
-        ),
-        DataType::Int => Arc::new(
-            cells.map(|c| if let Cell::Int(n) = c { Some(*n) } else { None }).collect::<Int32Array>(),
-        ),
-        DataType::Long => Arc::new(
-            cells.map(|c| if let Cell::Long(n) = c { Some(*n) } else { None }).collect::<Int64Array>(),
-        ),
+        DataType::Boolean => {
+            Arc::new(cells.map(|c| if let Cell::Bool(b) = c { Some(*b) } else { None }).collect::<BooleanArray>())
+        }
+        DataType::Int => {
+            Arc::new(cells.map(|c| if let Cell::Int(n) = c { Some(*n) } else { None }).collect::<Int32Array>())
+        }
+        DataType::Long => {
+            Arc::new(cells.map(|c| if let Cell::Long(n) = c { Some(*n) } else { None }).collect::<Int64Array>())
+        }
         DataType::String(_) => Arc::new(
             cells.map(|c| if let Cell::Text(s) = c { Some(s.as_str()) } else { None }).collect::<StringArray>(),
         ),

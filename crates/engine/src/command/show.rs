@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vonk_catalog::pattern::matches;
-use vonk_catalog::{Partition, SPARK_CATALOG, Table, TableKind, TableName, TempView};
+use vonk_catalog::{Partition, SPARK_CATALOG, Table, TableKind, TempView};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{Name, PartitionSpec};
@@ -11,7 +11,7 @@ use vonk_plan::types::{DataType, quote_if_needed};
 
 use super::describe::schema_of;
 use super::rows::{Cell, Rows};
-use super::{database_of, find_table, not_found, qualify};
+use super::{database_of, find_table};
 use crate::session::Session;
 
 const TEXT: DataType = DataType::STRING;
@@ -55,7 +55,10 @@ pub(super) fn tables(session: &Session, namespace: Option<Name>, pattern: Option
             rows.push(vec![db.into(), view.name.to_lowercase().into(), true.into()]);
         }
     }
-    Rows::new(&[("namespace", TEXT, false), ("tableName", TEXT, false), ("isTemporary", DataType::Boolean, false)], rows)
+    Rows::new(
+        &[("namespace", TEXT, false), ("tableName", TEXT, false), ("isTemporary", DataType::Boolean, false)],
+        rows,
+    )
 }
 
 pub(super) fn views(session: &Session, namespace: Option<Name>, pattern: Option<&str>) -> SparkResult<Rows> {
@@ -73,7 +76,12 @@ pub(super) fn views(session: &Session, namespace: Option<Name>, pattern: Option<
     Rows::new(&[("namespace", TEXT, false), ("viewName", TEXT, false), ("isTemporary", DataType::Boolean, false)], rows)
 }
 
-pub(super) fn table_extended(session: &Session, namespace: Option<Name>, pattern: &str, partition: bool) -> SparkResult<Rows> {
+pub(super) fn table_extended(
+    session: &Session,
+    namespace: Option<Name>,
+    pattern: &str,
+    partition: bool,
+) -> SparkResult<Rows> {
     if partition {
         return Err(SparkError::unsupported("SHOW TABLE EXTENDED … PARTITION"));
     }
@@ -119,11 +127,8 @@ pub(super) async fn columns(session: &Arc<Session>, table: Name, namespace: Opti
 
 /// `a=1/b=x` of a partition.
 pub(crate) fn partition_path(p: &Partition) -> String {
-    let parts: Vec<_> = p
-        .values
-        .iter()
-        .map(|(k, v)| format!("{k}={}", v.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")))
-        .collect();
+    let parts: Vec<_> =
+        p.values.iter().map(|(k, v)| format!("{k}={}", v.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__"))).collect();
     parts.join("/")
 }
 
@@ -135,7 +140,9 @@ pub(super) async fn partitions(session: &Arc<Session>, name: &Name, spec: Option
             .param("operation", "SHOW PARTITIONS"));
     }
     if table.partition_columns.is_empty() {
-        return Err(SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", table.name.quoted()));
+        return Err(
+            SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", table.name.quoted())
+        );
     }
     let spec = super::table::partition_values(session, &table, spec.unwrap_or_default()).await?;
     let rows = session.catalog().partitions(&table.name.database, &table.name.table)?;
@@ -156,7 +163,10 @@ pub(super) fn properties(session: &Session, name: &Name, key: Option<&str>) -> S
     let table = find_table(session, name)?;
     if let Some(key) = key {
         let value = table.properties.get(key).cloned().unwrap_or_else(|| {
-            format!("Table {} does not have property: {key}", [&table.name.catalog, &table.name.database, &table.name.table].map(String::as_str).join("."))
+            format!(
+                "Table {} does not have property: {key}",
+                [&table.name.catalog, &table.name.database, &table.name.table].map(String::as_str).join(".")
+            )
         });
         return Rows::new(&columns, vec![vec![key.into(), value.into()]]);
     }
@@ -258,9 +268,9 @@ pub(super) fn current_namespace(session: &Session) -> SparkResult<Rows> {
     )
 }
 
-
 /// A column that a statement names and the table has not.
 pub(crate) fn column_not_found(column: &str) -> SparkError {
-    SparkError::new("COLUMN_NOT_FOUND").param("colName", quote_id([column])).param("caseSensitiveConfig", quote_sql("spark.sql.caseSensitive"))
+    SparkError::new("COLUMN_NOT_FOUND")
+        .param("colName", quote_id([column]))
+        .param("caseSensitiveConfig", quote_sql("spark.sql.caseSensitive"))
 }
-

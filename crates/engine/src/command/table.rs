@@ -156,7 +156,13 @@ pub(super) async fn alter(
             .param("tableName", table.name.quoted())
             .param("operation", "ALTER VIEW"));
     }
-    if !view && table.is_view() && !matches!(action, AlterAction::SetProperties(_) | AlterAction::UnsetProperties { .. } | AlterAction::Rename(_)) {
+    if !view
+        && table.is_view()
+        && !matches!(
+            action,
+            AlterAction::SetProperties(_) | AlterAction::UnsetProperties { .. } | AlterAction::Rename(_)
+        )
+    {
         return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
             .param("viewName", table.name.quoted())
             .param("operation", "ALTER TABLE"));
@@ -183,9 +189,16 @@ pub(super) async fn alter(
             session.catalog().alter_table(t)?;
         }
         AlterAction::AddColumns(columns) => add_columns(session, table, columns)?,
-        AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => {
-            alter_column(session, table, &name, data_type, nullable, comment, position, default.map(|d| d.map(|(_, t)| t)))?
-        }
+        AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => alter_column(
+            session,
+            table,
+            &name,
+            data_type,
+            nullable,
+            comment,
+            position,
+            default.map(|d| d.map(|(_, t)| t)),
+        )?,
         AlterAction::AddPartitions { if_not_exists, partitions } => {
             add_partitions(session, table, if_not_exists, partitions).await?
         }
@@ -208,7 +221,9 @@ async fn rename(session: &Arc<Session>, table: Table, to: &Name) -> SparkResult<
         _ => qualify(session, to)?,
     };
     if target.database != table.name.database {
-        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1073").param("db", &table.name.database).param("newDb", &target.database));
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1073")
+            .param("db", &table.name.database)
+            .param("newDb", &target.database));
     }
     if session.catalog().table(&target.database, &target.table)?.is_some() {
         return Err(vonk_catalog::errors::table_exists(&target.catalog, &target.database, &target.table));
@@ -336,7 +351,11 @@ fn full_partition(t: &Table, values: Vec<(String, Option<String>)>) -> SparkResu
 }
 
 fn matching(existing: &[Partition], spec: &[(String, Option<String>)]) -> Vec<Partition> {
-    existing.iter().filter(|p| spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk == k && pv == v))).cloned().collect()
+    existing
+        .iter()
+        .filter(|p| spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk == k && pv == v)))
+        .cloned()
+        .collect()
 }
 
 async fn add_partitions(
@@ -375,7 +394,12 @@ async fn add_partitions(
     session.catalog().put_partitions(&t.name.database, &t.name.table, &added)
 }
 
-async fn drop_partitions(session: &Arc<Session>, t: Table, if_exists: bool, specs: Vec<PartitionSpec>) -> SparkResult<()> {
+async fn drop_partitions(
+    session: &Arc<Session>,
+    t: Table,
+    if_exists: bool,
+    specs: Vec<PartitionSpec>,
+) -> SparkResult<()> {
     let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
     let files = Files::new(session.server.runtime.clone());
     for spec in specs {

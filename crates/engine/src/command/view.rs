@@ -18,8 +18,12 @@ use super::{find_table, now_millis, qualify};
 use crate::session::Session;
 
 /// Settings that change what a view's text means: kept with it.
-const KEPT: [&str; 4] =
-    ["spark.sql.ansi.enabled", "spark.sql.session.timeZone", "spark.sql.caseSensitive", "spark.sql.storeAssignmentPolicy"];
+const KEPT: [&str; 4] = [
+    "spark.sql.ansi.enabled",
+    "spark.sql.session.timeZone",
+    "spark.sql.caseSensitive",
+    "spark.sql.storeAssignmentPolicy",
+];
 
 fn namespace(session: &Session) -> (String, String) {
     let names = session.names.read();
@@ -70,7 +74,9 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
         ViewKind::Permanent => create_permanent(session, v, &schema, columns),
         kind => {
             let [name] = v.name.as_slice() else {
-                return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", quote_id(&v.name)));
+                return Err(
+                    SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", quote_id(&v.name))
+                );
             };
             let view = TempView {
                 name: name.clone(),
@@ -131,7 +137,12 @@ fn create_permanent(session: &Session, v: CreateView, query: &StructType, schema
     Ok(Rows::none())
 }
 
-pub(super) async fn alter_query(session: &Arc<Session>, name: &Name, query: Relation, text: String) -> SparkResult<Rows> {
+pub(super) async fn alter_query(
+    session: &Arc<Session>,
+    name: &Name,
+    query: Relation,
+    text: String,
+) -> SparkResult<Rows> {
     if let [single] = name.as_slice()
         && let Some(old) = session.names.read().temp_view(single)
     {
@@ -166,9 +177,8 @@ pub(super) async fn create_from_dataframe(
     global: bool,
     replace: bool,
 ) -> SparkResult<Rows> {
-    let parts = vonk_sql::parse_identifier(name).map_err(|_| {
-        SparkError::new("INVALID_TEMP_OBJ_NAME").param("objectType", "view").param("name", name)
-    })?;
+    let parts = super::call::identifier(name)
+        .map_err(|_| SparkError::new("INVALID_TEMP_OBJ_NAME").param("objectType", "view").param("name", name))?;
     let [single] = parts.as_slice() else {
         return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", name));
     };

@@ -194,7 +194,11 @@ pub fn header(first: &Fields, has_header: bool, case_sensitive: bool) -> Vec<Str
     }
     let name_of = |(i, name): (usize, &Option<String>)| match name {
         Some(n) if has_header && !n.is_empty() => {
-            if counts.get(&fold(n)).is_some_and(|c| *c > 1) { format!("{n}{i}") } else { n.clone() }
+            if counts.get(&fold(n)).is_some_and(|c| *c > 1) {
+                format!("{n}{i}")
+            } else {
+                n.clone()
+            }
         }
         _ => format!("_c{i}"),
     };
@@ -258,7 +262,11 @@ impl Inference {
             let Some(converter) = converter else { continue };
             // One value decides quickly that a column of text is none of times.
             let probe = converter.convert(&rest.slice(0, rest.len().min(1)))?;
-            let all = if probe.null_count() > 0 && rest.len() > 1 && so_far == DataType::Null { None } else { Some(converter.convert(&rest)?) };
+            let all = if probe.null_count() > 0 && rest.len() > 1 && so_far == DataType::Null {
+                None
+            } else {
+                Some(converter.convert(&rest)?)
+            };
             let Some(read) = all else { continue };
             if read.null_count() < rest.len() {
                 so_far = compatible(so_far, found);

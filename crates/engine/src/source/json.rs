@@ -44,7 +44,12 @@ impl<'c> Builder<'c> {
 
     /// The columns of some records. A record that is `None` gives a row of NULLs; rows with values
     /// that do not fit are marked in `bad`.
-    pub fn columns(&self, records: &[Option<Json<'_>>], fields: &[StructField], bad: &mut [bool]) -> Result<Vec<ArrayRef>> {
+    pub fn columns(
+        &self,
+        records: &[Option<Json<'_>>],
+        fields: &[StructField],
+        bad: &mut [bool],
+    ) -> Result<Vec<ArrayRef>> {
         let rows = (0..records.len() as u32).collect();
         let values = Values { values: records.iter().map(Option::as_ref).collect(), rows };
         fields.iter().map(|f| self.build(&values.field(&f.name), &f.data_type, bad)).collect()
@@ -66,12 +71,15 @@ impl<'c> Builder<'c> {
                 });
                 Arc::new(text.collect::<StringArray>())
             }
-            DataType::Boolean => Arc::new(fails.each(v, |j| match j {
-                Json::Boolean(b) => Some(*b),
-                _ => None,
-            })
-            .into_iter()
-            .collect::<BooleanArray>()),
+            DataType::Boolean => Arc::new(
+                fails
+                    .each(v, |j| match j {
+                        Json::Boolean(b) => Some(*b),
+                        _ => None,
+                    })
+                    .into_iter()
+                    .collect::<BooleanArray>(),
+            ),
             DataType::Byte => Arc::new(Int8Array::from(fails.each(v, whole))),
             DataType::Short => Arc::new(Int16Array::from(fails.each(v, whole))),
             DataType::Int => Arc::new(Int32Array::from(fails.each(v, whole))),
@@ -156,7 +164,9 @@ impl<'c> Builder<'c> {
         };
         if let Some(numbers) = numbers.filter(|n| n.null_count() < n.len()) {
             let numbers: ArrayRef = match to {
-                DataType::Date => arrow::compute::cast(&arrow::compute::cast(&numbers, &Arrow::Int32)?, &Arrow::Date32)?,
+                DataType::Date => {
+                    arrow::compute::cast(&arrow::compute::cast(&numbers, &Arrow::Int32)?, &Arrow::Date32)?
+                }
                 _ => arrow::compute::cast(&numbers, &to_arrow(to))?,
             };
             let is_number = arrow::compute::is_not_null(&numbers)?;
@@ -192,7 +202,10 @@ impl<'v, 'a> Values<'v, 'a> {
     }
 
     /// The parts of each value, laid end to end.
-    fn flatten(&self, parts: impl Fn(&'v Json<'a>) -> Vec<&'v Json<'a>>) -> Result<(Values<'v, 'a>, OffsetBuffer<i32>)> {
+    fn flatten(
+        &self,
+        parts: impl Fn(&'v Json<'a>) -> Vec<&'v Json<'a>>,
+    ) -> Result<(Values<'v, 'a>, OffsetBuffer<i32>)> {
         let mut out = Values { values: vec![], rows: vec![] };
         let mut lengths = Vec::with_capacity(self.values.len());
         for (value, row) in self.values.iter().zip(&self.rows) {
@@ -361,7 +374,9 @@ impl Inference {
                 None => DataType::STRING,
             },
             Json::Array(items) => {
-                let element = items.iter().try_fold(DataType::Null, |t, j| Ok::<_, DataFusionError>(common(t, self.type_of(j)?)))?;
+                let element = items
+                    .iter()
+                    .try_fold(DataType::Null, |t, j| Ok::<_, DataFusionError>(common(t, self.type_of(j)?)))?;
                 DataType::array(element, true)
             }
             Json::Object(fields) => {
@@ -409,7 +424,8 @@ fn canonical(t: DataType, root: bool) -> Option<DataType> {
         DataType::Array(e, n) => DataType::array(canonical(*e, false)?, n),
         DataType::Struct(s) => {
             let fields = s.fields.iter().filter(|f| !f.name.is_empty());
-            let fields = fields.filter_map(|f| Some(StructField::new(&f.name, canonical(f.data_type.clone(), false)?, true)));
+            let fields =
+                fields.filter_map(|f| Some(StructField::new(&f.name, canonical(f.data_type.clone(), false)?, true)));
             let fields: Vec<_> = fields.collect();
             if fields.is_empty() && !root {
                 return None;
@@ -452,7 +468,11 @@ fn common(a: DataType, b: DataType) -> DataType {
         (a, b) => match (digits(&a), digits(&b)) {
             (Some((p, s)), Some((q, t))) => {
                 let (scale, whole) = (s.max(t), (p - s).max(q - t));
-                if scale + whole > 38 { DataType::Double } else { DataType::Decimal((scale + whole) as u8, scale as i8) }
+                if scale + whole > 38 {
+                    DataType::Double
+                } else {
+                    DataType::Decimal((scale + whole) as u8, scale as i8)
+                }
             }
             _ => DataType::STRING,
         },

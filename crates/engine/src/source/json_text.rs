@@ -352,7 +352,10 @@ mod tests {
 
     #[test]
     fn values_are_read_strictly_except_where_spark_is_lax() {
-        assert_eq!(read(" {'a' : [1, 2.50e1,null],\"b\":\"x\\u00e9\\n\"} ").as_deref(), Some("{\"a\":[1,2.50e1,null],\"b\":\"xé\\n\"}"));
+        assert_eq!(
+            read(" {'a' : [1, 2.50e1,null],\"b\":\"x\\u00e9\\n\"} ").as_deref(),
+            Some("{\"a\":[1,2.50e1,null],\"b\":\"xé\\n\"}")
+        );
         for bad in ["{bad", "{a:1}", "01", "+1", "/*c*/1", "{\"a\":1", "1x", "\"\u{1}\""] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -55,7 +55,8 @@ fn instant(value: &str, key: &str, conf: &SessionConf) -> SparkResult<i64> {
     let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
     let local = formats.iter().find_map(|f| NaiveDateTime::parse_from_str(value, f).ok()).ok_or_else(invalid)?;
     let array = arrow::array::TimestampMicrosecondArray::from(vec![local.and_utc().timestamp_micros()]);
-    let zone = arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(conf.time_zone().into()));
+    let zone =
+        arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(conf.time_zone().into()));
     let moved = arrow::compute::cast(&array, &zone).map_err(|_| invalid())?;
     let moved = arrow::array::AsArray::as_primitive::<arrow::datatypes::TimestampMicrosecondType>(&moved);
     Ok(moved.value(0).div_euclid(1000))

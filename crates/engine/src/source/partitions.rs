@@ -42,7 +42,11 @@ pub fn discover(
         let data_type = match wanted {
             Some(field) => field.data_type.clone(),
             None if !infer => DataType::STRING,
-            None => specs.iter().filter_map(|s| s.get(i)).fold(None, |t, (_, v)| widen(t, type_of(v))).unwrap_or(DataType::STRING),
+            None => specs
+                .iter()
+                .filter_map(|s| s.get(i))
+                .fold(None, |t, (_, v)| widen(t, type_of(v)))
+                .unwrap_or(DataType::STRING),
         };
         let name = wanted.map_or(*name, |f| &f.name);
         fields.push(StructField::new(name, data_type, true));
@@ -59,7 +63,11 @@ fn spec_of(file: &Place, bases: &[Place]) -> Spec {
     let Some(folder) = file.parent() else { return vec![] };
     let Some(base) = bases.iter().filter(|b| folder.is_within(b)).min_by_key(|b| b.path.len()) else { return vec![] };
     let parts = folder.below(base).into_iter().flatten();
-    parts.filter_map(|p| p.split_once('=')).filter(|(n, _)| !n.is_empty()).map(|(n, v)| (unescape(n), unescape(v))).collect()
+    parts
+        .filter_map(|p| p.split_once('='))
+        .filter(|(n, _)| !n.is_empty())
+        .map(|(n, v)| (unescape(n), unescape(v)))
+        .collect()
 }
 
 fn conflict(listing: &Listing, specs: &[Spec]) -> SparkError {
@@ -67,7 +75,8 @@ fn conflict(listing: &Listing, specs: &[Spec]) -> SparkError {
         specs.iter().map(|s| s.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", ")).collect();
     lists.sort();
     lists.dedup();
-    let lists: Vec<_> = lists.iter().enumerate().map(|(i, l)| format!("Partition column name list #{i}: {l}")).collect();
+    let lists: Vec<_> =
+        lists.iter().enumerate().map(|(i, l)| format!("Partition column name list #{i}: {l}")).collect();
     let mut folders: Vec<String> = listing.files.iter().filter_map(|f| Some(f.place.parent()?.to_string())).collect();
     folders.sort();
     folders.dedup();
@@ -128,7 +137,13 @@ fn widen(a: Option<DataType>, b: Option<DataType>) -> Option<DataType> {
         _ => None,
     };
     Some(match (rank(&a), rank(&b)) {
-        (Some(x), Some(y)) => if x > y { a } else { b },
+        (Some(x), Some(y)) => {
+            if x > y {
+                a
+            } else {
+                b
+            }
+        }
         _ => match (&a, &b) {
             (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => DataType::Timestamp,
             _ => DataType::STRING,
@@ -147,7 +162,8 @@ pub fn value_of(raw: &str, data_type: &DataType, zone: &str) -> SparkResult<Scal
         DataType::Timestamp => {
             // The wall clock of the session's zone.
             let local = text.cast_to(&to_arrow(&DataType::TimestampNtz)).map_err(spark_error)?;
-            let zoned = arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(zone.into()));
+            let zoned =
+                arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(zone.into()));
             local.cast_to(&zoned).and_then(|v| v.cast_to(&arrow))
         }
         _ => text.cast_to(&arrow),

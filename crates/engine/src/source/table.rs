@@ -95,9 +95,8 @@ impl FileTable {
         }
         let fields = self.partition_schema.fields.iter().map(|f| Field::new(&f.name, to_arrow(&f.data_type), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let columns = (0..schema.fields().len()).map(|i| {
-            ScalarValue::iter_to_array(self.files.iter().filter_map(|f| f.partition.get(i).cloned()))
-        });
+        let columns = (0..schema.fields().len())
+            .map(|i| ScalarValue::iter_to_array(self.files.iter().filter_map(|f| f.partition.get(i).cloned())));
         let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.files.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)?;
@@ -127,7 +126,10 @@ impl FileTable {
         let partition_fields: Vec<_> =
             partition_fields.map(|f| Arc::new(Field::new(&f.name, to_arrow(&f.data_type), true))).collect();
         let file_schema = Arc::new(to_arrow_schema(&self.data_schema));
-        let source = parquet::source(session, TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build())?;
+        let source = parquet::source(
+            session,
+            TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),
+        )?;
         let groups = self.groups(files, session.config().target_partitions())?;
         let config = FileScanConfigBuilder::new(first.store_url().map_err(exec_err)?, Arc::new(source))
             .with_file_groups(groups)
