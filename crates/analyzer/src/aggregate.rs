@@ -81,6 +81,13 @@ impl Analyzer {
         above: &HashSet<ColumnId>,
     ) -> SparkResult<Node> {
         let input = node.scope.clone();
+        let mut keys = keys;
+        let mut own: Vec<&mut TypedExpr> = keys.exprs.iter_mut().collect();
+        self.take_subqueries(&mut node, &mut own)?;
+        drop(own);
+        for e in exprs.iter_mut() {
+            self.take_subqueries_of_calls(&mut node, e)?;
+        }
         // Keys become columns: they are looked up by slot, and by expression where computed.
         let mut slots: Vec<ColumnId> = vec![];
         let mut computed: HashMap<DfExpr, ColumnId> = HashMap::new();
@@ -112,15 +119,16 @@ impl Analyzer {
         let mut markers: IndexMap<String, ColumnId> = IndexMap::new();
         for e in exprs.iter_mut() {
             let at = e.origin.clone();
-            let mut touched = false;
+            let (mut touched, mut is_root) = (false, true);
             let rewritten = std::mem::take(&mut e.expr).transform_down(|x| {
                 if !computed.is_empty()
                     && let Some(id) = computed.get(&x)
                 {
-                    touched |= nulled.contains(id);
+                    touched |= nulled.contains(id) && is_root;
+                    is_root = false;
                     return Ok(Transformed::new(column_expr(*id), true, TreeNodeRecursion::Jump));
                 }
-                Ok(match x {
+                let done = match x {
                     DfExpr::AggregateFunction(_) => {
                         let id = *calls.entry(x).or_insert_with(|| self.fresh());
                         Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)
@@ -132,13 +140,17 @@ impl Analyzer {
                     DfExpr::Column(c) => {
                         let slot = column_id(&c.name);
                         match slot {
-                            Some(s) if key_slots.contains(&s) || above.contains(&s) => touched |= nulled.contains(&s),
+                            Some(s) if key_slots.contains(&s) || above.contains(&s) => {
+                                touched |= nulled.contains(&s) && is_root;
+                            }
                             _ => return Err(exec_err(missing_aggregation(&input, slot, keys.exprs.is_empty()))),
                         }
                         Transformed::no(DfExpr::Column(c))
                     }
                     other => Transformed::no(other),
-                })
+                };
+                is_root = false;
+                Ok(done)
             });
             e.expr = rewritten.map_err(|err| spark_error(err).at(at))?.data;
             e.nullable |= touched;
@@ -199,6 +211,27 @@ impl Analyzer {
         let mut out = Node::new(Arc::unwrap_or_clone(plan), Scope::with_hidden(vec![], columns));
         out.compute(above_keys)?;
         Ok(out)
+    }
+
+    /// Sub-queries within the arguments of aggregates are joined below the aggregation.
+    fn take_subqueries_of_calls(&self, node: &mut Node, e: &mut TypedExpr) -> SparkResult<()> {
+        if !contains_aggregate(&e.expr) || !crate::subqueries::contains_subquery(&e.expr) {
+            return Ok(());
+        }
+        let mut failure = None;
+        let out = std::mem::take(&mut e.expr).transform_down(|x| {
+            let DfExpr::AggregateFunction(mut f) = x else { return Ok(Transformed::no(x)) };
+            let params = &mut f.params;
+            for arg in params.args.iter_mut().chain(params.filter.as_mut().map(|f| &mut **f)) {
+                match self.take_subqueries_of(node, std::mem::take(arg)) {
+                    Ok(taken) => *arg = taken,
+                    Err(err) => failure = Some(err),
+                }
+            }
+            Ok(Transformed::new(DfExpr::AggregateFunction(f), true, TreeNodeRecursion::Jump))
+        });
+        e.expr = out.map_err(spark_error)?.data;
+        failure.map_or(Ok(()), Err)
     }
 
     /// The value of a `grouping` or `grouping_id` call from DataFusion's grouping id, whose bits

@@ -17,6 +17,8 @@ pub mod nodes;
 pub mod relation;
 pub mod resolver;
 pub mod scope;
+pub mod subqueries;
+pub mod unnest;
 pub mod window;
 
 use std::sync::Arc;

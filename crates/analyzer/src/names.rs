@@ -64,10 +64,10 @@ impl Analyzer {
         if let Some(found) = self.name_within(env, parts, at)? {
             return Ok(found);
         }
-        if let [name] = parts
+        if let Some((name, fields)) = parts.split_first()
             && let Some(value) = self.lateral_alias(env, name)?
         {
-            return Ok(Named::Value(value));
+            return self.fields_of(value, fields, at).map(Named::Value);
         }
         if let Some(value) = self.outer_name(env, parts, at)? {
             return Ok(Named::Value(value));
@@ -88,8 +88,13 @@ impl Analyzer {
 
     /// The name in the scope itself, or among what projections below left out.
     fn name_within(&self, env: &Env, parts: &[String], at: At) -> SparkResult<Option<Named>> {
-        if let Some((column, fields)) = self.find(&env.scope, parts, at)? {
-            return self.with_fields(column.clone(), fields, at).map(Some);
+        let found = match self.find(&env.scope, parts, at) {
+            // An ORDER BY that the list itself does not answer.
+            Err(e) if env.first.is_some() && env.reach.is_some() && e.class() == "AMBIGUOUS_REFERENCE" => None,
+            found => found?,
+        };
+        if let Some((column, fields)) = found {
+            return self.with_fields(as_written(column, parts, fields), fields, at).map(Some);
         }
         let Some(node) = &env.reach else { return Ok(None) };
         let mut below = node.below.as_ref();
@@ -97,7 +102,7 @@ impl Analyzer {
             if let Some((column, fields)) = self.find(&layer.scope, parts, at)?
                 && node.has(column.slot)
             {
-                return self.with_fields(column.clone(), fields, at).map(Some);
+                return self.with_fields(as_written(column, parts, fields), fields, at).map(Some);
             }
             below = layer.below.as_ref();
         }
@@ -115,7 +120,9 @@ impl Analyzer {
     pub fn fields_of(&self, value: TypedExpr, fields: &[String], at: At) -> SparkResult<TypedExpr> {
         fields.iter().try_fold(value, |value, field| {
             let key = TypedExpr::literal(&vonk_plan::Literal::string(field.as_str()))?;
-            vonk_expr::extract::extract(self.facts(), value, key).map_err(|e| e.at(at.cloned()))
+            let mut out = vonk_expr::extract::extract(self.facts(), value, key).map_err(|e| e.at(at.cloned()))?;
+            out.name = Some(field.as_str().into());
+            Ok(out)
         })
     }
 
@@ -234,7 +241,7 @@ impl Analyzer {
             if let Some(current) = current {
                 if !ids.contains(&column.id) {
                     ids.push(column.id);
-                    found.push(self.with_fields(current, fields, at)?);
+                    found.push(self.with_fields(as_written(&current, parts, fields), fields, at)?);
                 }
             } else if let Some(value) = self.outer_dataframe_column(env, column, fields, at)?
                 && !ids.contains(&column.id)
@@ -299,6 +306,16 @@ pub fn outer_column(c: &ScopeColumn) -> TypedExpr {
     let mut out = c.typed();
     out.expr = Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(name));
     out.sql = format!("outer({})", c.name).into();
+    out
+}
+
+/// The column under the name that the user wrote: the case may differ.
+fn as_written(c: &ScopeColumn, parts: &[String], fields: &[String]) -> ScopeColumn {
+    let written = parts.len().checked_sub(fields.len() + 1).and_then(|i| parts.get(i));
+    let mut out = c.clone();
+    if let Some(name) = written.filter(|n| n.as_str() != &*c.name) {
+        out.name = name.as_str().into();
+    }
     out
 }
 

@@ -26,6 +26,8 @@ const MAX_LEFT_OUT: usize = 1000;
 pub struct Node {
     plan: Arc<LogicalPlan>,
     pending: Vec<Pending>,
+    /// Slots computed since the scope was last set: not to be forgotten yet.
+    unplaced: HashSet<ColumnId>,
     pub scope: Arc<Scope>,
     /// The scope of the relation below, where its columns may still be within reach.
     pub below: Option<Arc<Below>>,
@@ -47,18 +49,20 @@ struct Pending {
 impl Node {
     /// A relation whose plan has a column `#slot` for each column of the scope.
     pub fn new(plan: LogicalPlan, scope: Scope) -> Self {
-        Node { plan: Arc::new(plan), pending: vec![], scope: Arc::new(scope), below: None }
+        Node { plan: Arc::new(plan), pending: vec![], unplaced: HashSet::new(), scope: Arc::new(scope), below: None }
     }
 
     /// The same rows under another scope over the same slots.
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = Arc::new(scope);
+        self.unplaced.clear();
         self
     }
 
     /// The same, with the present scope remembered for names that the new one leaves out.
     pub fn projected(mut self, scope: Scope) -> Self {
         self.below = Some(Arc::new(Below { scope: self.scope, below: self.below }));
+        self.unplaced.clear();
         self.scope = Arc::new(scope);
         self
     }
@@ -83,6 +87,7 @@ impl Node {
                 self.flush()?;
             }
         }
+        self.unplaced.extend(exprs.iter().map(|(id, ..)| *id));
         self.pending.extend(exprs.into_iter().map(|(id, expr, data_type)| Pending { id, expr, data_type }));
         Ok(())
     }
@@ -95,7 +100,8 @@ impl Node {
         let schema = self.plan.schema();
         let shown: HashSet<ColumnId> = self.scope.columns.iter().chain(&self.scope.hidden).map(|c| c.slot).collect();
         let keep_hidden = self.below.is_some();
-        let is_shown = |name: &str| column_id(name).is_some_and(|id| shown.contains(&id));
+        let unplaced = &self.unplaced;
+        let is_shown = |name: &str| column_id(name).is_some_and(|id| shown.contains(&id) || unplaced.contains(&id));
         let left_out = schema.fields().iter().filter(|f| !is_shown(f.name())).count();
         let mut forget = if keep_hidden { left_out.saturating_sub(MAX_LEFT_OUT) } else { left_out };
         let mut exprs = Vec::with_capacity(schema.fields().len() + self.pending.len());
@@ -139,7 +145,26 @@ impl Node {
         &mut self,
         build: impl FnOnce(Arc<LogicalPlan>) -> datafusion::common::Result<LogicalPlan>,
     ) -> SparkResult<()> {
-        self.over(build)
+        self.flush()?;
+        let before: HashSet<ColumnId> =
+            self.plan.schema().fields().iter().filter_map(|f| column_id(f.name())).collect();
+        self.over(build)?;
+        let now = self.plan.schema().fields().iter().filter_map(|f| column_id(f.name()));
+        self.unplaced.extend(now.filter(|id| !before.contains(id)));
+        Ok(())
+    }
+
+    /// The plan with exactly the scope's columns under the given slots.
+    pub fn exact_as(&mut self, slots: &[ColumnId]) -> SparkResult<Arc<LogicalPlan>> {
+        self.flush()?;
+        let mut exprs = Vec::with_capacity(slots.len());
+        let mut fields = Vec::with_capacity(slots.len());
+        for (c, slot) in self.scope.columns.iter().zip(slots) {
+            let name = column_name(*slot);
+            fields.push((None, Arc::new(Field::new(&name, to_arrow(&c.data_type), true))));
+            exprs.push(column_expr(c.slot).alias(name));
+        }
+        Ok(Arc::new(projection(exprs, fields, self.plan.clone())?))
     }
 
     /// The plan with exactly the scope's columns, in order: for operators that look at whole rows.
@@ -169,6 +194,7 @@ impl Node {
             }
             self.plan = Arc::new(projection(exprs, fields, self.plan.clone())?);
             self.scope = Arc::new(Scope::new(columns));
+            self.unplaced.clear();
         } else if !self.scope.hidden.is_empty() {
             self.scope = Arc::new(Scope::new(self.scope.columns.clone()));
         }

@@ -42,7 +42,7 @@ impl Analyzer {
             groups.entry(key).or_default().push(call.alias(column_name(id)));
         }
         for (_, calls) in groups {
-            node.over(|plan| Ok(LogicalPlan::Window(Window::try_new(calls, Arc::clone(&plan))?)))?;
+            node.keep_all(|plan| Ok(LogicalPlan::Window(Window::try_new(calls, Arc::clone(&plan))?)))?;
         }
         Ok(())
     }

@@ -46,7 +46,8 @@ fn simple(t: &DataType) -> bool {
 fn run(analyzed: Analyzed) -> Result<Vec<Vec<Option<String>>>, SparkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = SessionConfig::new().with_target_partitions(1);
-    let state = SessionStateBuilder::new().with_default_features().with_config(config).with_analyzer_rules(vec![]).build();
+    let state =
+        SessionStateBuilder::new().with_default_features().with_config(config).with_analyzer_rules(vec![]).build();
     let context = SessionContext::new_with_state(state);
     let batches = runtime.block_on(async {
         let frame = context.execute_logical_plan(analyzed.plan).await?;
@@ -60,7 +61,8 @@ fn run(analyzed: Analyzed) -> Result<Vec<Vec<Option<String>>>, SparkError> {
             batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
         for i in 0..batch.num_rows() {
             let cell = |(f, c): (&ArrayFormatter, &Arc<dyn datafusion::arrow::array::Array>)| {
-                (!c.is_null(i) && !matches!(c.data_type(), datafusion::arrow::datatypes::DataType::Null)).then(|| f.value(i).to_string())
+                (!c.is_null(i) && !matches!(c.data_type(), datafusion::arrow::datatypes::DataType::Null))
+                    .then(|| f.value(i).to_string())
             };
             rows.push(columns.iter().zip(batch.columns()).map(cell).collect());
         }
@@ -95,7 +97,9 @@ fn check(case: &serde_json::Value, conf: SessionConf) -> Option<Result<(), Strin
     let schema = analyzed.schema.clone();
     let rows = match run(analyzed) {
         Ok(rows) => rows,
-        Err(e) if e.to_string().contains("Generate") || e.to_string().contains("No installed planner") => return Some(Ok(())),
+        Err(e) if e.to_string().contains("Generate") || e.to_string().contains("No installed planner") => {
+            return Some(Ok(()));
+        }
         Err(e) if e.class() == expected => return Some(Ok(())),
         Err(e) => return Some(Err(format!("run {e} for {expected:?}"))),
     };

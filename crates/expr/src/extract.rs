@@ -9,7 +9,7 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, take};
 use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::Result as DfResult;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{ColumnarValue, Expr};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::types::{DataType, StructField, StructType};
@@ -28,7 +28,10 @@ pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value);
 pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update);
 pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows);
 
-pub const KERNELS: &[&Kernel] = &[&STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &ROWS];
+pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row);
+
+pub const KERNELS: &[&Kernel] =
+    &[&ONLY_ROW, &STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &ROWS];
 
 /// `child[extraction]`; for structs `child.name`.
 pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> SparkResult<TypedExpr> {
@@ -43,16 +46,18 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
             let name = field_name(&extraction, &child)?;
             let (i, f) = find_field(facts, &s, &name).map_err(|e| e.at(at))?;
             let ty = DataType::array(f.data_type.clone(), null || f.nullable);
-            let text = SqlText::wrap("", child.sql.clone(), &format!(".{}", f.name));
+            let text = SqlText::wrap("", child.sql.clone(), &format!(".{name}"));
             let nullable = child.nullable;
             let mut out = call(facts, &ARRAY_FIELDS, vec![child], ty, nullable, text, vec![i.to_string()]);
             out.name = Some(f.name.as_str().into());
             Ok(out)
         }
-        (DataType::Array(element, _), t) if t.is_integral() => {
+        (DataType::Array(element, null), t) if t.is_integral() => {
             let text = item_text(&child, &extraction);
             let index = cast(facts, extraction, &DataType::Int)?;
-            Ok(call(facts, &ARRAY_ITEM, vec![child, index], *element, true, text, vec![]))
+            // Under ANSI an index out of bounds is an error, not NULL.
+            let nullable = !facts.conf.ansi() || null || child.nullable || index.nullable;
+            Ok(call(facts, &ARRAY_ITEM, vec![child, index], *element, nullable, text, vec![]))
         }
         (DataType::Map(key, value, _), _) => {
             let text = item_text(&child, &extraction);
@@ -167,6 +172,12 @@ fn call(
     TypedExpr::new(expr, ty, nullable, text).derived_from(&args)
 }
 
+/// The value of a scalar sub-query of `count` rows: an error when there are several.
+pub fn only_row(facts: &QueryFacts, count: Expr, value: Expr, ty: DataType) -> Expr {
+    let args = vec![TypedExpr::new(count, DataType::Long, false, ""), TypedExpr::new(value, ty.clone(), true, "")];
+    call(facts, &ONLY_ROW, args, ty, true, "".into(), vec![]).expr
+}
+
 fn item_text(child: &TypedExpr, extraction: &TypedExpr) -> SqlText {
     SqlText::concat([child.sql.clone(), "[".into(), extraction.sql.clone(), "]".into()])
 }
@@ -206,7 +217,7 @@ fn find_field(facts: &QueryFacts, s: &StructType, name: &str) -> SparkResult<(us
 fn field(facts: &QueryFacts, child: TypedExpr, s: &StructType, name: &str) -> SparkResult<TypedExpr> {
     let (i, f) = find_field(facts, s, name)?;
     let nullable = child.nullable || f.nullable;
-    let text = SqlText::wrap("", child.sql.clone(), &format!(".{}", f.name));
+    let text = SqlText::wrap("", child.sql.clone(), &format!(".{name}"));
     let mut out = call(facts, &STRUCT_FIELD, vec![child], f.data_type.clone(), nullable, text, vec![i.to_string()]);
     out.name = Some(f.name.as_str().into());
     out.metadata = f.metadata.clone();
@@ -313,6 +324,14 @@ fn eval_update(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
         .collect();
     let out = StructArray::try_new(struct_fields(ty), columns?, s.nulls().cloned())?;
     Ok(ColumnarValue::Array(Arc::new(out)))
+}
+
+fn eval_only_row(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let count: datafusion::arrow::array::Int64Array = typed_arg(args, 0, rows)?;
+    if count.iter().flatten().any(|n| n > 1) {
+        return Err(call.error(SparkError::new("SCALAR_SUBQUERY_TOO_MANY_ROWS")));
+    }
+    Ok(ColumnarValue::Array(array_arg(args, 1, rows)?))
 }
 
 fn eval_rows(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

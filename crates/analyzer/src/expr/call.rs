@@ -10,7 +10,7 @@ use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::lambda::{BoundLambda, HigherOrderArg, LambdaParameter};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, SqlText, TypedExpr};
 use vonk_plan::Expr;
-use vonk_plan::expr::{ExprKind, FunctionCall};
+use vonk_plan::expr::{CallSyntax, ExprKind, FunctionCall};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -73,8 +73,26 @@ impl Analyzer {
         match spec.body {
             Body::Scalar(build) => {
                 self.no_clauses(call, &ctx)?;
+                if call.syntax == CallSyntax::Operator
+                    && call.args.iter().any(|a| matches!(a.kind, ExprKind::Star { .. } | ExprKind::Regex { .. }))
+                {
+                    return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
+                        .param("elem", "'*'")
+                        .param("prettyName", format!("expression `{name}`")));
+                }
                 let args = self.arguments(env, spec, call)?;
-                build(&ctx, self.exprs(env, &args)?)
+                let args = self.exprs(env, &args)?;
+                // `(- a)` when written as an operator.
+                let sign = match (call.syntax, &*ctx.name, args.as_slice()) {
+                    (CallSyntax::Operator, "negative", [a]) => Some(SqlText::wrap("(- ", a.sql.clone(), ")")),
+                    (CallSyntax::Operator, "positive", [a]) => Some(SqlText::wrap("(+ ", a.sql.clone(), ")")),
+                    _ => None,
+                };
+                let mut out = build(&ctx, args)?;
+                if let Some(text) = sign {
+                    out.sql = text;
+                }
+                Ok(out)
             }
             Body::HigherOrder(build) => {
                 self.no_clauses(call, &ctx)?;
@@ -85,6 +103,9 @@ impl Analyzer {
             Body::Aggregate(build) => self.aggregate_call(env, spec, call, &ctx, build),
             Body::Window(_) => Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")
                 .param("funcName", vonk_common::error::quote_sql(format!("{name}()")))),
+            Body::Generator(_) if env.aliases.is_none() => {
+                Err(SparkError::new("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT").param("plan", name))
+            }
             Body::Generator(_) => Err(SparkError::new("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS")
                 .param("expression", vonk_common::error::quote_sql(name))),
         }

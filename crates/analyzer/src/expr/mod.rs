@@ -2,8 +2,8 @@
 
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::TypedExpr;
 use vonk_expr::cast::explicit_cast;
+use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::expr::{ExprKind, SortOrder};
 use vonk_plan::{Expr, Literal};
 
@@ -29,7 +29,10 @@ impl Analyzer {
             ExprKind::Function(call) => self.call(env, call, at),
             ExprKind::Alias { child, names, metadata } => {
                 let mut value = self.expr(env, child)?;
-                value.name = names.first().map(|n| n.as_str().into());
+                let name = names.first().map(String::as_str).unwrap_or_default();
+                let shown = vonk_plan::types::quote_if_needed(name);
+                value.sql = SqlText::concat([value.sql, format!(" AS {shown}").into()]);
+                value.name = Some(name.into());
                 if metadata.is_some() {
                     value.metadata = metadata.as_deref().map(Into::into);
                 }
@@ -48,7 +51,9 @@ impl Analyzer {
             ExprKind::Extract { child, extraction } => {
                 let child = self.expr(env, child)?;
                 let extraction = self.expr(env, extraction)?;
-                vonk_expr::extract::extract(self.facts(), child, extraction)
+                let mut out = vonk_expr::extract::extract(self.facts(), child, extraction)?;
+                out.name = None;
+                Ok(out)
             }
             ExprKind::UpdateField { child, field, value } => self.update_field(env, child, field, value.as_deref()),
             ExprKind::Window(window) => self.window(env, window, at),
@@ -100,7 +105,6 @@ impl Analyzer {
         match &typed.data_type {
             DataType::Boolean => Ok(typed),
             DataType::Null => vonk_expr::cast::cast(self.facts(), typed, &DataType::Boolean),
-            t if t.is_string() && self.ansi() => vonk_expr::cast::cast(self.facts(), typed, &DataType::Boolean),
             t => Err(SparkError::new("DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN")
                 .param("sqlExpr", typed.quoted_sql())
                 .param("filter", typed.quoted_sql())

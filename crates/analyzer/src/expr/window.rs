@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
     Expr as DfExpr, WindowFrame as DfFrame, WindowFrameBound as DfBound, WindowFrameUnits, WindowFunctionDefinition,
@@ -42,6 +42,8 @@ impl Analyzer {
         let name = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
         let ctx = self.fn_context(&name, w.function.origin.as_ref());
         let is_window = matches!(spec.body, Body::Window(_));
+        // How far `lead` and `lag` look.
+        let mut offset = 1;
         let function = match spec.body {
             Body::Aggregate(build) => {
                 let data = self.aggregate_data(env, spec, call)?;
@@ -53,27 +55,33 @@ impl Analyzer {
                 }
                 self.finish_aggregate(&ctx, data, build)?
             }
-            Body::Window(build) => build(&ctx, self.aggregate_data(env, spec, call)?)?,
+            Body::Window(build) => {
+                let data = self.aggregate_data(env, spec, call)?;
+                let given = data.args.get(1).filter(|a| a.foldable && a.data_type.is_integral());
+                let given = given.map(|a| a.constant_i64(&name, "offset")).transpose()?.flatten().unwrap_or(1);
+                offset = if name == "lag" { -given } else { given };
+                build(&ctx, data)?
+            }
             _ => return Err(not_a_window(self.expr(env, &w.function)?.quoted_sql())),
         };
         if is_window && order.is_empty() && spec.name != "nth_value" {
-            return Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_ORDER_BY")
+            return Err(SparkError::new("WINDOW_FUNCTION_FRAME_NOT_ORDERED")
                 .param("funcName", quote_sql(format!("{name}()")))
                 .at(at.cloned()));
         }
-        let frame = self.frame(env, w.frame.as_ref(), &name, is_window, &order)?;
+        let frame = self.frame(env, w.frame.as_ref(), &name, is_window, &order, offset)?;
         let partition_by: Vec<DfExpr> = partition.iter().map(|p| p.expr.clone()).collect();
         let order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
         let over = |mut f: WindowFunction| {
             f.params.partition_by = partition_by.clone();
             f.params.order_by = order_by.clone();
             f.params.window_frame = frame.frame.clone();
-            Transformed::yes(DfExpr::WindowFunction(Box::new(f)))
+            Transformed::new(DfExpr::WindowFunction(Box::new(f)), true, TreeNodeRecursion::Jump)
         };
         let expr = function
             .expr
             .clone()
-            .transform_up(|e| {
+            .transform_down(|e| {
                 Ok(match e {
                     DfExpr::AggregateFunction(a) => {
                         let fun = WindowFunctionDefinition::AggregateUDF(a.func);
@@ -113,6 +121,7 @@ impl Analyzer {
         name: &str,
         is_window: bool,
         order: &[SortKey],
+        offset: i64,
     ) -> SparkResult<Frame> {
         let unbounded = |rows: bool, to_end: bool| {
             let units = if rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
@@ -133,8 +142,7 @@ impl Analyzer {
             return Ok(match name {
                 "cume_dist" => unbounded(false, false),
                 "lead" | "lag" if is_window => Frame {
-                    text: "ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING"
-                        .replace("1 FOLLOWING", if name == "lag" { "-1 FOLLOWING" } else { "1 FOLLOWING" }),
+                    text: format!("ROWS BETWEEN {offset} FOLLOWING AND {offset} FOLLOWING"),
                     ..unbounded(true, true)
                 },
                 _ if order.is_empty() => unbounded(true, true),
@@ -155,6 +163,14 @@ impl Analyzer {
         let (start, start_text) = self.bound(env, &w.lower, w.rows, order)?;
         let (end, end_text) = self.bound(env, &w.upper, w.rows, order)?;
         let units = if w.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+        if place(&start) > place(&end) {
+            return Err(SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON")
+                .param(
+                    "sqlExpr",
+                    quote_sql(format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" })),
+                )
+                .param("comparison", "less than or equal"));
+        }
         Ok(Frame {
             frame: DfFrame::new_bounds(units, start, end),
             text: format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" }),
@@ -188,6 +204,10 @@ impl Analyzer {
                 let negative = self.is_negative(&value)?;
                 let size = if negative { self.negated(value)? } else { value };
                 let offset = self.range_offset(size, &key.value.data_type)?;
+                let text = match (negative, text.strip_prefix('-')) {
+                    (true, Some(size)) => size.replace("FOLLOWING", "PRECEDING"),
+                    _ => text,
+                };
                 (if negative { preceding(offset) } else { following(offset) }, text)
             }
         })
@@ -251,4 +271,20 @@ fn following(v: ScalarValue) -> DfBound {
 
 fn is_unbounded(w: &WindowFrame) -> bool {
     matches!(w.lower, FrameBound::UnboundedPreceding) && matches!(w.upper, FrameBound::UnboundedFollowing)
+}
+
+/// Where a bound of a frame lies, for comparing its two.
+fn place(b: &DfBound) -> f64 {
+    let size = |v: &ScalarValue| match v {
+        ScalarValue::UInt64(None) => f64::INFINITY,
+        ScalarValue::IntervalMonthDayNano(Some(i)) => {
+            f64::from(i.months) * 31.0 + f64::from(i.days) + i.nanoseconds as f64 / 86_400e9
+        }
+        v => v.to_string().parse().unwrap_or(0.0),
+    };
+    match b {
+        DfBound::Preceding(v) => -size(v),
+        DfBound::CurrentRow => 0.0,
+        DfBound::Following(v) => size(v),
+    }
 }

@@ -26,7 +26,7 @@ impl Analyzer {
         if let Grouping::Pivot { by, column, values } = &a.grouping {
             return self.pivot_dataframe(node, by, column, values, &a.aggregates, outer);
         }
-        let env = Env::of(&node, outer);
+        let env = self.with_nullable_keys(Env::of(&node, outer), Some(&a.grouping));
         let mut items = vec![];
         if a.with_grouping_columns {
             items = self.items(env.clone(), &grouping_exprs(&a.grouping))?;
@@ -37,6 +37,36 @@ impl Analyzer {
         items.extend(own);
         let keys = if a.with_grouping_columns { keys } else { self.keys(&env, &items, &a.grouping)? };
         self.finish(node, &env, Some(keys), items, Clauses { order, ..Clauses::default() })
+    }
+
+    /// The scope in which columns that a grouping set may leave out can be NULL.
+    pub fn with_nullable_keys(&self, env: Env, grouping: Option<&Grouping>) -> Env {
+        let sets = match grouping {
+            None | Some(Grouping::By(_) | Grouping::All | Grouping::Pivot { .. }) => return env,
+            Some(other) => grouping_exprs(other),
+        };
+        let mut ids = std::collections::HashSet::new();
+        let mut all: Vec<&Expr> = sets.iter().collect();
+        while let Some(e) = all.pop() {
+            match &e.kind {
+                ExprKind::Attribute { name, plan_id, .. } => {
+                    if let Ok(crate::names::Named::Column(c)) = self.name(&env, name, *plan_id, None) {
+                        ids.insert(c.id);
+                    }
+                }
+                ExprKind::Function(call) if matches!(call.name.as_slice(), [n] if n == "struct") => {
+                    all.extend(&call.args)
+                }
+                _ => {}
+            }
+        }
+        let nullable = |c: &crate::scope::ScopeColumn| crate::scope::ScopeColumn {
+            nullable: c.nullable || ids.contains(&c.id),
+            ..c.clone()
+        };
+        let columns = env.scope.columns.iter().map(nullable).collect();
+        let hidden = env.scope.hidden.iter().map(nullable).collect();
+        Env { scope: std::sync::Arc::new(crate::scope::Scope::with_hidden(columns, hidden)), ..env }
     }
 
     /// The keys of a DataFrame's grouping, whose columns are the first items.
@@ -89,7 +119,16 @@ impl Analyzer {
         let list = |exprs: &[Expr], keys: &mut Keys| -> SparkResult<Vec<Vec<usize>>> {
             let mut out = vec![];
             for e in exprs {
-                let all = self.key(env, items, e)?;
+                let mut all = vec![];
+                match &e.kind {
+                    // A list in parentheses is one key of several columns.
+                    ExprKind::Function(call) if matches!(call.name.as_slice(), [n] if n == "struct") => {
+                        for part in &call.args {
+                            all.extend(self.key(env, items, part)?);
+                        }
+                    }
+                    _ => all = self.key(env, items, e)?,
+                }
                 out.push(all.into_iter().map(|k| keys.add(k)).collect());
             }
             Ok(out)
@@ -171,14 +210,6 @@ impl Analyzer {
                 Ok(vec![typed])
             }
             ExprKind::Star { .. } => Ok(self.expand_star(env, e)?.into_iter().map(|n| n.typed()).collect()),
-            // A parenthesised list is one key of several columns.
-            ExprKind::Function(call)
-                if matches!(call.name.as_slice(), [n] if n == "struct")
-                    && e.origin.is_none()
-                    && call.args.is_empty() =>
-            {
-                Ok(vec![])
-            }
             _ => Ok(vec![self.expr(env, e)?]),
         }
     }
@@ -187,7 +218,7 @@ impl Analyzer {
 fn grouping_exprs(g: &Grouping) -> Vec<Expr> {
     match g {
         Grouping::By(e) | Grouping::Rollup(e) | Grouping::Cube(e) => e.clone(),
-        Grouping::Sets { exprs, .. } => exprs.clone(),
+        Grouping::Sets { exprs, sets } => exprs.iter().chain(sets.iter().flatten()).cloned().collect(),
         Grouping::Mixed(all) => all.iter().flat_map(grouping_exprs).collect(),
         Grouping::All => vec![],
         Grouping::Pivot { by, .. } => by.clone(),

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::{Distinct, DistinctOn, LogicalPlan};
-use vonk_common::{SparkError, SparkResult};
-use vonk_plan::types::DataType;
+use vonk_common::SparkResult;
 
 use crate::analyzer::Analyzer;
 use crate::node::Node;
@@ -13,11 +12,7 @@ use crate::scope::column_expr;
 impl Analyzer {
     pub fn distinct(&self, mut node: Node) -> SparkResult<Node> {
         let plan = node.exact(&|| self.fresh())?;
-        if let Some(c) = node.scope.columns.iter().find(|c| matches!(c.data_type, DataType::Variant)) {
-            return Err(SparkError::new("UNSUPPORTED_FEATURE.SET_OPERATION_ON_VARIANT_TYPE")
-                .param("colName", vonk_common::error::quote_id([&*c.name]))
-                .param("dataType", vonk_common::error::quote_sql(c.data_type.sql())));
-        }
+        self.check_comparable(&node.scope.columns)?;
         let scope = node.scope.clone();
         if scope.columns.is_empty() {
             return Ok(node);

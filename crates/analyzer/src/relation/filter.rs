@@ -31,7 +31,8 @@ impl Analyzer {
 
     /// Keeps the rows for which the typed condition holds.
     pub fn keep(&self, mut node: Node, condition: TypedExpr) -> SparkResult<Node> {
-        node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(condition.expr, Arc::clone(&plan))?)))?;
+        let predicate = self.take_subqueries_of_filter(&mut node, condition.expr)?;
+        node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;
         Ok(node)
     }
 }

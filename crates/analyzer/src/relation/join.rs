@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datafusion::common::{JoinConstraint, JoinType, NullEquality, Spans};
+use datafusion::common::{JoinConstraint, JoinType, NullEquality};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Case, Expr as DfExpr, Join as DfJoin, LogicalPlan, Subquery};
+use datafusion::logical_expr::{Case, Expr as DfExpr, Join as DfJoin, LogicalPlan};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
@@ -163,15 +163,12 @@ impl Analyzer {
             let names: Vec<_> = scope.columns.iter().map(|c| quote_id([&*c.name])).collect();
             names.join(", ")
         };
-        match (found.len(), found.pop()) {
-            (1, Some(c)) => Ok(c),
-            (0, _) => Err(SparkError::new("UNRESOLVED_USING_COLUMN_FOR_JOIN")
+        match found.into_iter().next() {
+            Some(c) => Ok(c),
+            None => Err(SparkError::new("UNRESOLVED_USING_COLUMN_FOR_JOIN")
                 .param("colName", quote_id([name]))
                 .param("side", side)
                 .param("suggestion", all())),
-            (_, last) => Err(SparkError::new("AMBIGUOUS_REFERENCE")
-                .param("name", quote_id([name]))
-                .param("referenceNames", format!("[{}]", last.map(|c| quote_id(c.full_name())).unwrap_or_default()))),
         }
     }
 
@@ -191,13 +188,15 @@ impl Analyzer {
             JoinKind::LeftSemi => JoinType::LeftSemi,
             JoinKind::LeftAnti => JoinType::LeftAnti,
         };
-        let mut right_plan = right.plan()?;
-        if lateral {
-            let outer_ref_columns = right_plan.all_out_ref_exprs();
-            if !outer_ref_columns.is_empty() {
-                let subquery = Subquery { subquery: right_plan, outer_ref_columns, spans: Spans::new() };
-                right_plan = Arc::new(LogicalPlan::Subquery(subquery));
-            }
+        let right_plan = right.plan()?;
+        let own: Vec<_> =
+            left.plan()?.schema().fields().iter().filter_map(|f| crate::scope::column_id(f.name())).collect();
+        let slots: Vec<_> = if lateral { crate::unnest::outer_slots(&right_plan) } else { vec![] }
+            .into_iter()
+            .filter(|s| own.contains(s))
+            .collect();
+        if !slots.is_empty() {
+            return self.lateral_plan(left, &right_plan, join_type, condition, slots);
         }
         let join = DfJoin::try_new(
             left.plan()?,
@@ -210,6 +209,24 @@ impl Analyzer {
             false,
         );
         Ok(LogicalPlan::Join(join.map_err(spark_error)?))
+    }
+}
+
+impl Analyzer {
+    /// A join whose right side refers to columns of the left.
+    fn lateral_plan(
+        &self,
+        mut left: Node,
+        right: &LogicalPlan,
+        kind: JoinType,
+        condition: Option<DfExpr>,
+        slots: Vec<crate::scope::ColumnId>,
+    ) -> SparkResult<LogicalPlan> {
+        let left = left.plan()?;
+        let domain = self.domain(left.clone(), slots)?;
+        let (right, carried) = self.unnest(right, &domain)?;
+        let on = carried.iter().map(|(own, to)| (column_expr(*own), column_expr(*to))).collect();
+        crate::unnest::join(Arc::unwrap_or_clone(left), right, on, condition, kind)
     }
 }
 

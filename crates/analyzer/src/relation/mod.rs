@@ -89,6 +89,14 @@ impl Analyzer {
                 self.deduplicate(self.relation(input, outer)?, columns.as_deref())
             }
             RelationKind::Sample(s) => self.sample(s, outer),
+            RelationKind::Alias { input, columns, .. } if matches!(&input.kind, RelationKind::Values(rows) if !columns.is_empty() && rows.iter().any(|r| r.len() != columns.len())) =>
+            {
+                let given = self.relation(input, outer)?.scope.columns.len();
+                Err(SparkError::new("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH")
+                    .param("expectedNumCols", columns.len())
+                    .param("actualNumCols", given)
+                    .param("rowIndex", 0))
+            }
             RelationKind::Alias { input, alias, qualifier, columns } => {
                 self.alias(self.relation(input, outer)?, alias, qualifier, columns)
             }

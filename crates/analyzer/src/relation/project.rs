@@ -187,6 +187,7 @@ impl Analyzer {
         if lateral {
             for mut item in items {
                 if let Some(v) = item.typed_mut() {
+                    self.take_subqueries(node, &mut [&mut *v])?;
                     self.take_windows(node, &mut [v])?;
                 }
                 self.compute_values(node, vec![item])?;
@@ -194,6 +195,7 @@ impl Analyzer {
             return Ok(());
         }
         let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
+        self.take_subqueries(node, &mut exprs)?;
         self.take_windows(node, &mut exprs)?;
         self.compute_values(node, items)
     }

@@ -38,7 +38,7 @@ impl Analyzer {
         if let Some(condition) = &s.filter {
             node = self.filter(node, condition, outer)?;
         }
-        let env = Env::of(&node, outer);
+        let env = self.with_nullable_keys(Env::of(&node, outer), s.group_by.as_ref());
         let items = self.items(env.clone(), &s.projection)?;
         let clauses = Clauses {
             having: s.having.as_ref(),
@@ -104,7 +104,6 @@ impl Analyzer {
         let mut renewed = None;
         if let Some(keys) = keys {
             let above = shown.iter().map(|c| c.id).collect();
-            let nulled = keys.sets.is_some();
             // Plain columns are checked like any other expression.
             let mut plain: Vec<TypedExpr> = items
                 .iter()
@@ -119,7 +118,7 @@ impl Analyzer {
             node = self.split_aggregate(node, keys, &mut exprs, &above)?;
             for (item, typed) in items.iter_mut().zip(plain) {
                 if let Item::Column(c) = item {
-                    c.nullable |= nulled && typed.nullable;
+                    c.nullable |= typed.nullable;
                 }
             }
             renewed = Some(items.iter().flat_map(Item::columns).collect::<Vec<_>>());
@@ -130,6 +129,7 @@ impl Analyzer {
         }
         self.compute(&mut node, items)?;
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
+        self.take_subqueries(&mut node, &mut late)?;
         if late.iter().any(|e| contains_window(&e.expr)) {
             self.take_windows(&mut node, &mut late)?;
         }

@@ -36,6 +36,11 @@ impl Analyzer {
             SetKind::Except => "EXCEPT",
         };
         self.common_columns(&mut inputs, operator, s.kind != SetKind::Union)?;
+        if (s.kind != SetKind::Union || !s.all)
+            && let Some(first) = inputs.first()
+        {
+            self.check_comparable(&first.scope.columns)?;
+        }
         match s.kind {
             SetKind::Union => {
                 let node = self.union(inputs)?;
@@ -50,11 +55,35 @@ impl Analyzer {
         }
     }
 
+    /// Sets cannot tell equal maps and variants from different ones.
+    pub fn check_comparable(&self, columns: &[ScopeColumn]) -> SparkResult<()> {
+        for c in columns {
+            let class = if has_type(&c.data_type, &|t| matches!(t, DataType::Map(..))) {
+                "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE"
+            } else if has_type(&c.data_type, &|t| matches!(t, DataType::Variant)) {
+                "UNSUPPORTED_FEATURE.SET_OPERATION_ON_VARIANT_TYPE"
+            } else {
+                continue;
+            };
+            return Err(SparkError::new(class)
+                .param("colName", quote_id([&*c.name]))
+                .param("dataType", quote_sql(c.data_type.sql())));
+        }
+        Ok(())
+    }
+
     /// All rows of all inputs, which have the same types.
     pub fn union(&self, mut inputs: Vec<Node>) -> SparkResult<Node> {
         let mut plans = vec![];
-        for node in &mut inputs {
-            plans.push(node.exact(&|| self.fresh())?);
+        // All inputs use the first one's slots: DataFusion takes a union's names from it.
+        let mut slots = vec![];
+        for (i, node) in inputs.iter_mut().enumerate() {
+            if i == 0 {
+                plans.push(node.exact(&|| self.fresh())?);
+                slots = node.scope.columns.iter().map(|c| c.slot).collect();
+            } else {
+                plans.push(node.exact_as(&slots)?);
+            }
         }
         let Some(first) = inputs.first() else { return Err(SparkError::internal("a union of nothing")) };
         let mut columns = first.scope.columns.clone();
@@ -229,4 +258,15 @@ impl Analyzer {
         let window = Window::try_new(vec![expr], plan).map_err(spark_error)?;
         Ok((Arc::new(LogicalPlan::Window(window)), Column::new_unqualified(name)))
     }
+}
+
+/// Is the type, or any type in it, such?
+fn has_type(t: &DataType, such: &dyn Fn(&DataType) -> bool) -> bool {
+    such(t)
+        || match t {
+            DataType::Array(e, _) => has_type(e, such),
+            DataType::Map(k, v, _) => has_type(k, such) || has_type(v, such),
+            DataType::Struct(s) => s.fields.iter().any(|f| has_type(&f.data_type, such)),
+            _ => false,
+        }
 }

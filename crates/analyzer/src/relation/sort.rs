@@ -35,6 +35,8 @@ impl Analyzer {
         for o in order {
             keys.push(self.sort_key(&env, &node.scope.columns, o)?);
         }
+        let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
+        self.take_subqueries(&mut node, &mut late)?;
         if keys.iter().any(|k| contains_window(&k.value.expr)) {
             let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
             self.take_windows(&mut node, &mut late)?;

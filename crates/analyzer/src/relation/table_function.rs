@@ -36,6 +36,11 @@ impl Analyzer {
             let args = self.exprs(&env, &call.args)?;
             return self.sql_table_function(&query, &parameters, args);
         }
+        if self.builtin(&call.name).is_some() {
+            return Err(SparkError::new("NOT_A_TABLE_FUNCTION")
+                .param("functionName", vonk_common::error::quote_id(&call.name))
+                .at(at.cloned()));
+        }
         Err(SparkError::new("UNRESOLVABLE_TABLE_VALUED_FUNCTION")
             .param("name", vonk_common::error::quote_id(&call.name))
             .at(at.cloned()))

@@ -27,9 +27,10 @@ impl Analyzer {
 
     pub fn values(&self, rows: &[Vec<Expr>], outer: Outer) -> SparkResult<Node> {
         let env = Env::new(Default::default(), outer);
-        let width = rows.first().map(Vec::len).unwrap_or_default();
+        let width = rows.first().map(|r| flat(r).len()).unwrap_or_default();
         let mut typed: Vec<Vec<TypedExpr>> = Vec::with_capacity(rows.len());
         for (i, row) in rows.iter().enumerate() {
+            let row = flat(row);
             if row.len() != width {
                 return Err(SparkError::new("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH")
                     .param("expectedNumCols", width)
@@ -93,6 +94,16 @@ impl Analyzer {
             return Err(cannot(value.quoted_sql()));
         }
         Ok(value)
+    }
+}
+
+/// A row of one struct is the row of its values.
+fn flat(row: &[Expr]) -> &[Expr] {
+    match row {
+        [Expr { kind: vonk_plan::ExprKind::Function(call), .. }] if matches!(call.name.as_slice(), [n] if n.eq_ignore_ascii_case("struct")) => {
+            &call.args
+        }
+        row => row,
     }
 }
 

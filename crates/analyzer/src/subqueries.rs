@@ -1,0 +1,231 @@
+//! Takes sub-queries out of expressions and joins them to the relation, where DataFusion's own
+//! rules do not: correlated scalar sub-queries of any form, EXISTS and IN outside of filters.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinType, Spans};
+use datafusion::logical_expr::{
+    Aggregate, Case, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit,
+};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::{TypedExpr, spark_error};
+
+use crate::analyzer::Analyzer;
+use crate::node::Node;
+use crate::scope::{ColumnId, column_expr, column_id, column_name};
+use crate::unnest::{join, outer_slots};
+
+impl Analyzer {
+    /// Replaces the sub-queries of the expressions by columns of the node.
+    pub fn take_subqueries(&self, node: &mut Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        for e in exprs.iter_mut() {
+            if contains_subquery(&e.expr) {
+                let taken = self.take(node, std::mem::take(&mut e.expr)).map_err(|err| err.at(e.origin.clone()))?;
+                e.expr = taken;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a condition: conjuncts that DataFusion turns into joins itself stay.
+    pub fn take_subqueries_of_filter(&self, node: &mut Node, condition: DfExpr) -> SparkResult<DfExpr> {
+        if !contains_subquery(&condition) {
+            return Ok(condition);
+        }
+        let available = self.slots_of(node)?;
+        let mut out = vec![];
+        for conjunct in datafusion::logical_expr::utils::split_conjunction_owned(condition) {
+            let plain = match &conjunct {
+                DfExpr::Not(inner) => inner,
+                other => other,
+            };
+            let native = match plain {
+                DfExpr::Exists(e) => simple(&e.subquery, &available),
+                DfExpr::InSubquery(i) => simple(&i.subquery, &available) && !contains_subquery(&i.expr),
+                _ => false,
+            };
+            out.push(if native { conjunct } else { self.take(node, conjunct)? });
+        }
+        datafusion::logical_expr::utils::conjunction(out).ok_or_else(|| SparkError::internal("no condition"))
+    }
+
+    /// The same for one bare expression.
+    pub fn take_subqueries_of(&self, node: &mut Node, e: DfExpr) -> SparkResult<DfExpr> {
+        if contains_subquery(&e) { self.take(node, e) } else { Ok(e) }
+    }
+
+    fn slots_of(&self, node: &mut Node) -> SparkResult<Vec<ColumnId>> {
+        Ok(node.plan()?.schema().fields().iter().filter_map(|f| column_id(f.name())).collect())
+    }
+
+    fn take(&self, node: &mut Node, e: DfExpr) -> SparkResult<DfExpr> {
+        let mut failure = None;
+        let out = e.transform_down(|e| {
+            let taken = match e {
+                DfExpr::ScalarSubquery(q) => self.take_scalar(node, q),
+                DfExpr::Exists(x) => self
+                    .take_exists(node, &x.subquery.subquery)
+                    .map(|e| if x.negated { DfExpr::Not(Box::new(e)) } else { e }),
+                DfExpr::InSubquery(i) => self
+                    .take_in(node, *i.expr, &i.subquery)
+                    .map(|e| if i.negated { DfExpr::Not(Box::new(e)) } else { e }),
+                other => return Ok(Transformed::no(other)),
+            };
+            match taken {
+                Ok(e) => Ok(Transformed::new(e, true, TreeNodeRecursion::Jump)),
+                Err(err) => {
+                    failure = Some(err);
+                    Ok(Transformed::new(lit(false), true, TreeNodeRecursion::Stop))
+                }
+            }
+        });
+        match failure {
+            Some(err) => Err(err),
+            None => Ok(out.map_err(spark_error)?.data),
+        }
+    }
+
+    /// The outer slots of the sub-query that are this node's.
+    fn correlated(&self, node: &mut Node, query: &LogicalPlan) -> SparkResult<Vec<ColumnId>> {
+        let available = self.slots_of(node)?;
+        Ok(outer_slots(query).into_iter().filter(|s| available.contains(s)).collect())
+    }
+
+    fn take_scalar(&self, node: &mut Node, q: Subquery) -> SparkResult<DfExpr> {
+        let slots = self.correlated(node, &q.subquery)?;
+        if slots.is_empty() {
+            return Ok(DfExpr::ScalarSubquery(q));
+        }
+        let name = q.subquery.schema().fields().first().map(|f| f.name().clone()).unwrap_or_default();
+        let one = one_row(&q.subquery);
+        let domain = self.domain(node.plan()?, slots)?;
+        let (plan, carried) = self.unnest(&q.subquery, &domain)?;
+        let value = DfExpr::Column(datafusion::common::Column::new_unqualified(name));
+        let out = self.fresh();
+        let keys: Vec<DfExpr> = carried.iter().map(|(_, to)| column_expr(*to)).collect();
+        let plan = if one {
+            let exprs = keys.iter().cloned().chain([value.alias(column_name(out))]).collect();
+            LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(plan)).map_err(spark_error)?)
+        } else {
+            // One row for each value of the domain, or an error.
+            let (count, first) = (column_name(self.fresh()), column_name(self.fresh()));
+            let calls = vec![
+                datafusion::functions_aggregate::expr_fn::count(lit(1i64)).alias(&count),
+                datafusion::functions_aggregate::expr_fn::first_value(value, vec![]).alias(&first),
+            ];
+            let grouped = Aggregate::try_new(Arc::new(plan), keys.clone(), calls).map_err(spark_error)?;
+            let column = |n: &str| DfExpr::Column(datafusion::common::Column::new_unqualified(n));
+            let data_type =
+                grouped.schema.field_with_unqualified_name(&first).map_err(spark_error)?.data_type().clone();
+            let data_type = vonk_expr::arrow_types::from_arrow(&data_type)?;
+            let checked = vonk_expr::extract::only_row(self.facts(), column(&count), column(&first), data_type);
+            let exprs = keys.iter().cloned().chain([checked.alias(column_name(out))]).collect();
+            let input = Arc::new(LogicalPlan::Aggregate(grouped));
+            LogicalPlan::Projection(Projection::try_new(exprs, input).map_err(spark_error)?)
+        };
+        self.attach(node, plan, &carried)?;
+        Ok(column_expr(out))
+    }
+
+    fn take_exists(&self, node: &mut Node, query: &Arc<LogicalPlan>) -> SparkResult<DfExpr> {
+        let slots = self.correlated(node, query)?;
+        let count = || datafusion::functions_aggregate::expr_fn::count(lit(1i64)).alias(column_name(self.fresh()));
+        if slots.is_empty() {
+            let counted = Aggregate::try_new(query.clone(), vec![], vec![count()]).map_err(spark_error)?;
+            let plan = Arc::new(LogicalPlan::Aggregate(counted));
+            let outer_ref_columns = plan.all_out_ref_exprs();
+            let q = Subquery { subquery: plan, outer_ref_columns, spans: Spans::new() };
+            return Ok(DfExpr::ScalarSubquery(q).gt(lit(0i64)));
+        }
+        let domain = self.domain(node.plan()?, slots)?;
+        let (plan, carried) = self.unnest(query, &domain)?;
+        let keys = carried.iter().map(|(_, to)| column_expr(*to)).collect();
+        let keys = Projection::try_new(keys, Arc::new(plan)).map_err(spark_error)?;
+        let keys = LogicalPlan::Distinct(Distinct::All(Arc::new(LogicalPlan::Projection(keys))));
+        let flag = self.fresh();
+        let exprs =
+            carried.iter().map(|(_, to)| column_expr(*to)).chain([lit(true).alias(column_name(flag))]).collect();
+        let flagged = Projection::try_new(exprs, Arc::new(keys)).map_err(spark_error)?;
+        self.attach(node, LogicalPlan::Projection(flagged), &carried)?;
+        Ok(column_expr(flag).is_not_null())
+    }
+
+    /// TRUE if a row is equal, NULL if one could be, else FALSE.
+    fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery) -> SparkResult<DfExpr> {
+        let value = self.take(node, value)?;
+        let schema = node.plan()?.schema().clone();
+        let data_type = datafusion::logical_expr::ExprSchemable::get_type(&value, &schema).map_err(spark_error)?;
+        let data_type = vonk_expr::arrow_types::from_arrow(&data_type)?;
+        let id = self.fresh();
+        node.compute(vec![(id, value, data_type.clone())])?;
+        let outer = crate::names::outer_column(&crate::scope::ScopeColumn::new(id, "", data_type, true)).expr;
+        let Some(column) = q.subquery.schema().columns().into_iter().next().map(DfExpr::Column) else {
+            return Err(SparkError::internal("IN without columns"));
+        };
+        let matching = outer.clone().eq(column.clone());
+        let unknown = outer.is_null().or(column.is_null());
+        let with = |condition: DfExpr| -> SparkResult<Arc<LogicalPlan>> {
+            let filter = Filter::try_new(condition, q.subquery.clone()).map_err(spark_error)?;
+            Ok(Arc::new(LogicalPlan::Filter(filter)))
+        };
+        let found = self.take_exists(node, &with(matching)?)?;
+        let maybe = self.take_exists(node, &with(unknown)?)?;
+        let null = DfExpr::Literal(datafusion::common::ScalarValue::Boolean(None), None);
+        Ok(DfExpr::Case(Case::new(
+            None,
+            vec![(Box::new(found), Box::new(lit(true))), (Box::new(maybe), Box::new(null))],
+            Some(Box::new(lit(false))),
+        )))
+    }
+
+    /// Joins rows that belong to values of the node's columns.
+    fn attach(&self, node: &mut Node, plan: LogicalPlan, carried: &crate::unnest::Carried) -> SparkResult<()> {
+        let on = carried.iter().map(|(own, to)| (column_expr(*own), column_expr(*to))).collect();
+        let mut failure = None;
+        node.keep_all(|outer| match join(Arc::unwrap_or_clone(outer.clone()), plan, on, None, JoinType::Left) {
+            Ok(joined) => Ok(joined),
+            Err(e) => {
+                failure = Some(e);
+                Ok(Arc::unwrap_or_clone(outer))
+            }
+        })?;
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+pub fn contains_subquery(e: &DfExpr) -> bool {
+    e.exists(|e| Ok(matches!(e, DfExpr::ScalarSubquery(_) | DfExpr::Exists(_) | DfExpr::InSubquery(_))))
+        .unwrap_or(false)
+}
+
+/// Does the plan give one row whatever its input?
+fn one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(p) => one_row(&p.input),
+        LogicalPlan::Sort(s) => one_row(&s.input),
+        LogicalPlan::Aggregate(a) => a.group_expr.is_empty(),
+        LogicalPlan::EmptyRelation(e) => e.produce_one_row,
+        _ => false,
+    }
+}
+
+/// Can DataFusion turn it into a semi-join: are outer columns named in plain filters only, and are
+/// they all of the relation right around?
+fn simple(q: &Subquery, available: &[ColumnId]) -> bool {
+    fn only_filters(plan: &LogicalPlan) -> bool {
+        if plan.all_out_ref_exprs().is_empty() {
+            return true;
+        }
+        match plan {
+            LogicalPlan::Filter(f) => !contains_subquery(&f.predicate) && only_filters(&f.input),
+            LogicalPlan::Projection(p) => !p.expr.iter().any(has_outer) && only_filters(&p.input),
+            _ => false,
+        }
+    }
+    outer_slots(&q.subquery).iter().all(|s| available.contains(s)) && only_filters(&q.subquery)
+}
+
+fn has_outer(e: &DfExpr) -> bool {
+    e.exists(|e| Ok(matches!(e, DfExpr::OuterReferenceColumn(..)))).unwrap_or(true)
+}
