@@ -5,7 +5,9 @@
 //! descent, on tokens that know their place: `docs/design/sql-parser.md` says why. Nothing here
 //! resolves a name or decides a type other than that of a literal.
 
+mod depth;
 mod expr;
+mod fault;
 mod keywords;
 mod literal;
 mod names;
@@ -18,6 +20,7 @@ mod statement;
 mod substitution;
 mod tokens;
 mod types;
+mod words;
 
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::Statement;
@@ -57,6 +60,24 @@ pub fn parse_statement(text: &str, opts: &ParseOptions<'_>) -> SparkResult<State
     })
 }
 
+/// Statements with semicolons between them, as in a file.
+pub fn parse_statements(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Vec<Statement>> {
+    let text = substitution::substitute(text, opts.conf);
+    parse(&text, opts, |p| {
+        let mut out = vec![];
+        loop {
+            while p.eat_sym(";") {}
+            if p.at_end() {
+                return Ok(out);
+            }
+            out.push(p.beside(|p| p.statement())?);
+            if !p.at_end() {
+                p.expect_sym(";")?;
+            }
+        }
+    })
+}
+
 /// A query and nothing else.
 pub fn parse_query(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Relation> {
     parse(text, opts, |p| p.query())
@@ -65,6 +86,11 @@ pub fn parse_query(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Relation>
 /// An expression, possibly with an alias.
 pub fn parse_expression(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Expr> {
     parse(text, opts, |p| if p.at_end() { Err(SparkError::new("PARSE_EMPTY_STATEMENT")) } else { p.named_expression() })
+}
+
+/// Expressions with commas between them, possibly with aliases.
+pub fn parse_expression_list(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Vec<Expr>> {
+    parse(text, opts, |p| p.named_expressions())
 }
 
 /// A name in parts: ``a.`b c`.d``.

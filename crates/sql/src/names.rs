@@ -60,8 +60,7 @@ impl Parser<'_> {
     /// `a.b.c`.
     pub fn multipart(&mut self) -> SparkResult<Vec<String>> {
         let mut parts = vec![self.strict_ident()?];
-        while self.sym(".") && self.is_name_n(1) {
-            self.next();
+        while self.eat_sym(".") {
             parts.push(self.strict_ident()?);
         }
         Ok(parts)
@@ -135,7 +134,7 @@ impl Parser<'_> {
         let by = self.at_n(1, "BY");
         let paren = self.sym_n(1, "(");
         match self.word(0).to_ascii_uppercase().as_str() {
-            "GROUP" | "ORDER" | "SORT" | "CLUSTER" | "DISTRIBUTE" | "PARTITION" => by,
+            "GROUP" | "ORDER" | "SORT" | "CLUSTER" | "DISTRIBUTE" | "PARTITION" => by && !self.ends_n(2),
             "WINDOW" => self.is_name_n(1) && self.at_n(2, "AS"),
             "FROM" | "WHERE" | "HAVING" | "QUALIFY" | "LIMIT" | "OFFSET" | "UNION" | "EXCEPT" | "INTERSECT"
             | "MINUS" | "SELECT" | "ON" | "JOIN" | "CROSS" | "USING" | "LATERAL" | "INTO" | "DO" | "THEN" | "ELSE" => {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use vonk_common::limits::MAX_PLAN_DEPTH;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::expr::{CallSyntax, Expr, ExprKind, FunctionCall};
 
@@ -11,33 +10,28 @@ use crate::options::ParseOptions;
 use crate::parens::{Parens, starts_query};
 use crate::tokens::{Kind, Token, tokenize};
 
-/// Levels that rules around an expression may add to its own `MAX_PLAN_DEPTH`.
-const DEPTH_SLACK: usize = 64;
-/// Nodes that may be made by repeating an operand (`CASE x WHEN …`), over the whole text.
-const MAX_COPIED_NODES: usize = 1_000_000;
-const STACK_RED_ZONE: usize = 256 * 1024;
-const STACK_SEGMENT: usize = 4 * 1024 * 1024;
-
 pub(crate) struct Parser<'a> {
     pub src: &'a str,
-    text: Arc<str>,
-    tokens: Vec<Token>,
+    pub(crate) text: Arc<str>,
+    pub(crate) tokens: Vec<Token>,
     pub parens: Parens,
     pub pos: usize,
-    depth: usize,
+    pub(crate) depth: usize,
     /// Height of the highest tree built at this depth so far.
-    height: usize,
+    pub(crate) height: usize,
     pub nodes: usize,
-    copied: usize,
+    pub(crate) copied: usize,
     pub opts: &'a ParseOptions<'a>,
     /// `?` met so far.
     pub positional: usize,
+    /// `:name` was met.
+    pub named_parameters: bool,
     /// Parameters of the lambdas around.
     pub lambdas: Vec<Vec<String>>,
     /// `OVER name` met so far, to be resolved by a WINDOW clause.
     pub named_windows: usize,
     /// The first fault that is not one of syntax: told when the whole text has proved well-formed.
-    deferred: Option<SparkError>,
+    pub(crate) deferred: Option<SparkError>,
 }
 
 impl<'a> Parser<'a> {
@@ -56,6 +50,7 @@ impl<'a> Parser<'a> {
             copied: 0,
             opts,
             positional: 0,
+            named_parameters: false,
             lambdas: vec![],
             named_windows: 0,
             deferred: None,
@@ -64,7 +59,7 @@ impl<'a> Parser<'a> {
 
     // ---- looking
 
-    fn token(&self, i: usize) -> Token {
+    pub(crate) fn token(&self, i: usize) -> Token {
         let end = Token { kind: Kind::End, start: self.src.len(), end: self.src.len(), char_start: 0, char_end: 0 };
         self.tokens.get(i).or(self.tokens.last()).copied().unwrap_or(end)
     }
@@ -208,50 +203,6 @@ impl<'a> Parser<'a> {
         Ok(out)
     }
 
-    // ---- depth
-
-    /// Runs a rule one level deeper, on a bigger stack when this one is nearly used up.
-    pub fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> SparkResult<T>) -> SparkResult<T> {
-        self.depth += 1;
-        let outer = std::mem::take(&mut self.height);
-        self.check_depth()?;
-        let out = stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || rule(self))?;
-        self.depth -= 1;
-        self.height = outer.max(self.height + 1);
-        self.check_depth()?;
-        Ok(out)
-    }
-
-    /// Runs a rule beside others: what it builds does not stand on what they have built.
-    pub fn beside<T>(&mut self, rule: impl FnOnce(&mut Self) -> SparkResult<T>) -> SparkResult<T> {
-        let others = std::mem::take(&mut self.height);
-        let out = rule(self)?;
-        self.height = self.height.max(others);
-        Ok(out)
-    }
-
-    /// A node was put on top of what this rule has built so far.
-    pub fn grow(&mut self) -> SparkResult<()> {
-        self.height += 1;
-        self.check_depth()
-    }
-
-    fn check_depth(&self) -> SparkResult<()> {
-        if self.depth + self.height > MAX_PLAN_DEPTH + DEPTH_SLACK { Err(self.too_complex()) } else { Ok(()) }
-    }
-
-    fn too_complex(&self) -> SparkError {
-        let end = self.text.chars().count();
-        SparkError::new("FAILED_TO_PARSE_TOO_COMPLEX").at(Some(Arc::new(Origin::sql(self.text.clone(), 0, end))))
-    }
-
-    /// Accounts for a copy of a tree that took `nodes` nodes.
-    pub fn copy(&mut self, nodes: usize) -> SparkResult<()> {
-        self.nodes += nodes;
-        self.copied += nodes;
-        if self.copied > MAX_COPIED_NODES { Err(self.too_complex()) } else { Ok(()) }
-    }
-
     // ---- places and nodes
 
     /// The range from token `start` to the last one taken.
@@ -285,36 +236,5 @@ impl<'a> Parser<'a> {
     /// The text from the current token to the end.
     pub fn rest(&self) -> &'a str {
         self.src.get(self.token(self.pos).start..).unwrap_or_default()
-    }
-
-    // ---- failing
-
-    /// The current token does not fit.
-    pub fn fail<T>(&self) -> SparkResult<T> {
-        Err(self.syntax_error(self.pos))
-    }
-
-    pub fn syntax_error(&self, at: usize) -> SparkError {
-        let t = self.token(at);
-        let found = match t.kind {
-            Kind::End => "end of input".to_string(),
-            _ => format!("'{}'", self.src.get(t.start..t.end).unwrap_or_default()),
-        };
-        let origin = Origin::sql(self.text.clone(), t.char_start, t.char_end);
-        SparkError::new("PARSE_SYNTAX_ERROR").param("error", found).param("hint", "").at(Some(Arc::new(origin)))
-    }
-
-    /// Keeps an error for the end of the parse: faults of syntax come first.
-    pub fn defer(&mut self, error: SparkError) {
-        self.deferred.get_or_insert(error);
-    }
-
-    pub fn take_deferred(&mut self) -> SparkResult<()> {
-        self.deferred.take().map_or(Ok(()), Err)
-    }
-
-    /// An error of the text from token `start` up to here.
-    pub fn error(&self, error: SparkError, start: usize) -> SparkError {
-        error.at(self.origin(start))
     }
 }

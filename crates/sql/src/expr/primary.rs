@@ -1,6 +1,6 @@
 //! What an expression starts with: literals, names, calls, parentheses, sub-queries, lambdas.
 
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{Expr, ExprKind, SubqueryExpr, SubqueryKind, SubqueryPlan};
 use vonk_plan::literal::Literal;
 use vonk_plan::types::DataType;
@@ -136,9 +136,13 @@ impl Parser<'_> {
         } else {
             self.expect_sym(":")?;
             let name = self.ident()?;
+            self.named_parameters = true;
             let bound = self.opts.named.get(&name);
             (Parameter::Named(name), bound)
         };
+        if self.named_parameters && self.positional > 0 {
+            self.defer(self.error(SparkError::new("INVALID_QUERY_MIXED_QUERY_PARAMETERS"), start));
+        }
         match bound {
             Some(value) => Ok(value.clone()),
             None => Ok(self.make(ExprKind::Parameter(parameter), start)),

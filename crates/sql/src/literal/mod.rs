@@ -7,5 +7,6 @@ mod interval_units;
 mod number;
 mod string;
 mod typed;
+mod zone;
 
 pub(crate) use interval_units::Field;

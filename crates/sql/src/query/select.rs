@@ -4,7 +4,7 @@ use vonk_common::SparkResult;
 use vonk_plan::relation::{Relation, RelationKind, Select, SetKind};
 
 use crate::parser::Parser;
-use crate::query::apply_windows;
+use crate::query::organization::apply_windows;
 use crate::tokens::Kind;
 
 impl Parser<'_> {

@@ -1,6 +1,7 @@
 //! Statements: which of them the first words say, and the small ones.
 
 mod alter;
+mod alter_column;
 mod column;
 mod create;
 mod create_table;
