@@ -5,11 +5,15 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryArray, StructArray};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr as DfExpr;
 use serde_json::Value;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_expr::cast::text::pretty_array;
+use vonk_expr::cast::variant::build::collect;
+use vonk_expr::cast::variant::parse::parse_json;
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::cast::{cast, explicit_cast};
 use vonk_expr::coercion::common_type_of;
@@ -17,7 +21,7 @@ use vonk_expr::context::QueryFacts;
 use vonk_expr::literal::from_scalar;
 use vonk_expr::typed::evaluate;
 use vonk_plan::Literal;
-use vonk_plan::expr::{CastMode, Expr, ExprKind};
+use vonk_plan::expr::{Expr, ExprKind};
 use vonk_plan::types::{DataType, StructField};
 use vonk_sql::ParseOptions;
 
@@ -56,7 +60,11 @@ impl Session {
     fn typed(&self, e: &Expr) -> SparkResult<TypedExpr> {
         Ok(match &e.kind {
             ExprKind::Literal(v) => TypedExpr::literal_in(v, self.zone())?,
-            ExprKind::Alias { child, .. } => self.typed(child)?,
+            ExprKind::Alias { child, names, .. } => {
+                let mut value = self.typed(child)?;
+                value.name = names.first().map(|n| n.as_str().into());
+                value
+            }
             ExprKind::Cast { child, to, mode } => explicit_cast(&self.facts, self.typed(child)?, to, *mode)?,
             ExprKind::Function(f) => {
                 let name = f.name.last().map(String::as_str).unwrap_or_default();
@@ -65,14 +73,17 @@ impl Session {
                 match (name, args.as_slice()) {
                     ("double" | "float", [x]) => {
                         let to = if name == "double" { DataType::Double } else { DataType::Float };
-                        explicit_cast(&self.facts, x.clone(), &to, CastMode::Session)?
+                        cast(&self.facts, x.clone(), &to)?
                     }
                     ("array", items) => {
                         let types: Vec<_> = items.iter().map(|i| i.data_type.clone()).collect();
                         let t = common_type_of(&types, self.facts.conf.ansi()).ok_or_else(|| skip("array"))?;
                         let values = items.iter().map(|i| self.value(&cast(&self.facts, i.clone(), &t)?));
                         let values: SparkResult<Vec<_>> = values.collect();
-                        TypedExpr::literal(&Literal::Array(t, values?))?
+                        let sql = vonk_expr::SqlText::call(name, items.iter().map(|i| i.sql.clone()));
+                        let mut out = TypedExpr::literal(&Literal::Array(t, values?))?;
+                        out.sql = sql;
+                        out
                     }
                     ("map", items) => {
                         let keys: SparkResult<Vec<_>> = items.iter().step_by(2).map(|i| self.value(i)).collect();
@@ -80,12 +91,15 @@ impl Session {
                             items.iter().skip(1).step_by(2).map(|i| self.value(i)).collect();
                         let (keys, values) = (keys?, values?);
                         let ty = |v: &[Literal]| v.first().map_or(DataType::Null, |v| v.data_type());
-                        TypedExpr::literal(&Literal::Map {
+                        let sql = vonk_expr::SqlText::call(name, items.iter().map(|i| i.sql.clone()));
+                        let mut out = TypedExpr::literal(&Literal::Map {
                             key_type: ty(&keys),
                             value_type: ty(&values),
                             keys,
                             values,
-                        })?
+                        })?;
+                        out.sql = sql;
+                        out
                     }
                     ("named_struct", items) => {
                         let mut fields = vec![];
@@ -95,7 +109,28 @@ impl Session {
                             fields.push(StructField::new(name, pair[1].data_type.clone(), pair[1].nullable));
                             values.push(self.value(&pair[1])?);
                         }
-                        TypedExpr::literal(&Literal::Struct(fields, values))?
+                        let sql = vonk_expr::SqlText::call(name, items.iter().map(|i| i.sql.clone()));
+                        let mut out = TypedExpr::literal(&Literal::Struct(fields, values))?;
+                        out.sql = sql;
+                        out
+                    }
+                    ("parse_json", [x]) => {
+                        let text = x.constant_str("parse_json", "text")?.unwrap();
+                        let (value, metadata) = parse_json(&text, false).map_err(|_| skip("json"))?;
+                        let one = collect(1, |_, _, out| {
+                            out.extend_from_slice(&value);
+                            true
+                        });
+                        let array = one.map_err(vonk_expr::spark_error)?;
+                        let parts = array.as_struct();
+                        let names: ArrayRef = Arc::new(BinaryArray::from_iter_values([metadata]));
+                        let columns = vec![parts.column(0).clone(), names];
+                        let array = StructArray::new(parts.fields().clone(), columns, None);
+                        let expr = DfExpr::Literal(ScalarValue::Struct(Arc::new(array)), None);
+                        {
+                            let sql = vonk_expr::SqlText::call(name, args.iter().map(|a| a.sql.clone()));
+                            TypedExpr::new(expr, DataType::Variant, false, sql)
+                        }
                     }
                     ("negative", [x]) => {
                         let v = evaluate(&x.expr)?;
@@ -120,7 +155,7 @@ impl Session {
     }
 
     /// Type, nullability and shown rows of the last column.
-    fn run(&self, sql: &str) -> SparkResult<(DataType, bool, Vec<String>)> {
+    fn run(&self, sql: &str) -> SparkResult<(String, DataType, bool, Vec<String>)> {
         let opts = ParseOptions::new(&self.facts.conf);
         let select = sql.strip_prefix("SELECT ").ok_or_else(|| skip("not a select"))?;
         let (item, values) = match select.split_once(" FROM VALUES ") {
@@ -145,7 +180,7 @@ impl Session {
             }
             let typed = typed.last().ok_or_else(|| skip("empty"))?;
             let value = evaluate(&typed.expr)?;
-            return Ok((typed.data_type.clone(), typed.nullable, vec![self.show(typed, &value)?]));
+            return Ok((typed.output_name(), typed.data_type.clone(), typed.nullable, vec![self.show(typed, &value)?]));
         };
         let expr = vonk_sql::parse_expression(item, &opts)?;
         let ExprKind::Function(rows) = &values.kind else { return Err(skip("rows")) };
@@ -166,9 +201,11 @@ impl Session {
         let mut out = vec![];
         let mut typed = None;
         for input in inputs {
-            let input = cast(&self.facts, input, &common)?;
-            let mut input = TypedExpr::literal(&self.value(&input)?)?;
-            input.data_type = common.clone();
+            let mut input = cast(&self.facts, input, &common)?;
+            if common != DataType::Variant {
+                input = TypedExpr::literal(&self.value(&input)?)?;
+                input.data_type = common.clone();
+            }
             input.nullable = nullable;
             input.foldable = false;
             let result = explicit_cast(&self.facts, input, to, *mode)?;
@@ -176,7 +213,7 @@ impl Session {
             typed = Some(result);
         }
         let typed = typed.ok_or_else(|| skip("empty"))?;
-        Ok((typed.data_type, typed.nullable, out))
+        Ok(("r".into(), typed.data_type, typed.nullable, out))
     }
 }
 
@@ -210,14 +247,17 @@ fn recorded_casts() {
             }
             (Err(e), Some(class)) if e.class() == class => None,
             (Err(e), want) => Some(format!("{} not {want:?}", e.message())),
-            (Ok((_, _, rows)), Some(class)) => Some(format!("{rows:?} not {class}")),
-            (Ok((ty, nullable, rows)), None) => {
+            (Ok((_, _, _, rows)), Some(class)) => Some(format!("{rows:?} not {class}")),
+            (Ok((name, ty, nullable, rows)), None) => {
                 let field = case["schema"]["fields"].as_array().unwrap().last().unwrap();
                 let (want_type, want_null) = (field["type"].to_string(), field["nullable"].as_bool().unwrap());
                 let got_type = vonk_plan::types::json::to_json(ty).to_string();
                 let want_rows = case["show"].as_str().map(shown).unwrap_or_default();
                 let trimmed: Vec<String> = rows.iter().take(20).map(|r| r.trim_end().to_string()).collect();
-                if got_type != want_type || *nullable != want_null {
+                let want_name = field["name"].as_str().unwrap();
+                if name != want_name {
+                    Some(format!("named {name} not {want_name}"))
+                } else if got_type != want_type || *nullable != want_null {
                     Some(format!("{got_type} {nullable} not {want_type} {want_null}"))
                 } else if trimmed != want_rows {
                     Some(format!("{trimmed:?} not {want_rows:?}"))

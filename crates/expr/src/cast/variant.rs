@@ -19,6 +19,7 @@ use crate::arrow_types::{element_field, entries_field, struct_fields, to_arrow};
 pub mod build;
 pub mod decode;
 pub mod json;
+pub mod parse;
 mod scalars;
 
 pub use build::{Builder, to_variant};
@@ -174,12 +175,15 @@ fn cast_structs(c: &Caster, rows: &[Option<Variant>], to: &Spark) -> DfResult<Ar
     Ok(Arc::new(StructArray::try_new(struct_fields(s), columns?, nulls)?))
 }
 
+/// Writes the text of a cell.
+pub type TextCell<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
+
 /// The cells of a variant array as JSON text, with timestamps in UTC.
-pub fn text_cell<'a>(array: &'a dyn Array) -> DfResult<Box<dyn Fn(usize, &mut String) + 'a>> {
+pub fn text_cell<'a>(array: &'a dyn Array) -> DfResult<TextCell<'a>> {
     let variants = Variants::new(array)?;
     Ok(Box::new(move |i, out| {
         if let Some(v) = variants.get(i) {
-            json::write_json(out, &v, &Zone::UTC);
+            json::write_json(out, &v, &Zone::utc());
         }
     }))
 }

@@ -10,12 +10,17 @@ use chrono_tz::Tz;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 
-/// A zone, with a one-day cache of offsets. Make one per batch.
+/// A zone, with a small cache of offsets. Make one per batch.
 #[derive(Debug, Clone)]
 pub struct Zone {
     rules: Rules,
-    /// Day number and its offset, when the offset is the same all day.
-    cached: Cell<Option<(i64, i32)>>,
+    /// Day numbers and their offsets, where the offset is the same all day.
+    cached: [Cell<(i64, i32)>; SLOTS],
+}
+
+const SLOTS: usize = 64;
+const fn empty() -> [Cell<(i64, i32)>; SLOTS] {
+    [const { Cell::new((i64::MIN, 0)) }; SLOTS]
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +38,16 @@ const TABLE_END: i64 = 4_102_444_800;
 const TABLE_START: i64 = -5_000_000_000;
 
 impl Zone {
-    pub const UTC: Zone = Zone { rules: Rules::Fixed(0), cached: Cell::new(None) };
+    pub fn utc() -> Zone {
+        Zone::fixed(0)
+    }
+
+    /// Its offsets are never looked up, so that the cache in it is never written.
+    #[allow(clippy::declare_interior_mutable_const)]
+    pub const UTC: Zone = Zone { rules: Rules::Fixed(0), cached: empty() };
 
     pub fn fixed(seconds: i32) -> Zone {
-        Zone { rules: Rules::Fixed(seconds), cached: Cell::new(None) }
+        Zone { rules: Rules::Fixed(seconds), cached: empty() }
     }
 
     /// Reads a zone name: `UTC`, `Z`, `+01:00`, `GMT+2`, `Europe/Berlin`, and the old short names.
@@ -53,7 +64,7 @@ impl Zone {
                 }
             }
         };
-        Some(Zone { rules, cached: Cell::new(None) })
+        Some(Zone { rules, cached: empty() })
     }
 
     /// A zone the session or a function names. Error: `INVALID_TIMEZONE`.
@@ -68,14 +79,14 @@ impl Zone {
             Rules::Region(tz) => tz,
         };
         let day = second.div_euclid(SECONDS_PER_DAY);
-        if let Some((cached, offset)) = self.cached.get()
-            && cached == day
-        {
+        let slot = &self.cached[(day as usize) % SLOTS];
+        let (cached, offset) = slot.get();
+        if cached == day {
             return offset;
         }
         let start = lookup(tz, day * SECONDS_PER_DAY);
         if start == lookup(tz, day * SECONDS_PER_DAY + SECONDS_PER_DAY - 1) {
-            self.cached.set(Some((day, start)));
+            slot.set((day, start));
             return start;
         }
         lookup(tz, second)
@@ -135,7 +146,7 @@ fn offset(text: &str) -> Option<i32> {
     let parts: Vec<i32> = match text.contains(':') {
         true => text.split(':').map(number).collect::<Option<_>>()?,
         false if text.len() <= 2 => vec![number(text)?],
-        false if text.len() % 2 == 0 && text.is_ascii() => {
+        false if text.len().is_multiple_of(2) && text.is_ascii() => {
             text.as_bytes().chunks(2).map(|c| number(std::str::from_utf8(c).ok()?)).collect::<Option<_>>()?
         }
         false => return None,

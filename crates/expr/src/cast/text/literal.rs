@@ -11,7 +11,7 @@ use crate::cast::zone::Zone;
 
 /// The text of a literal in an automatic column name, with timestamps in UTC.
 pub fn literal_name(value: &Literal) -> String {
-    literal_name_in(value, &Zone::UTC)
+    literal_name_in(value, &Zone::utc())
 }
 
 /// The text of a literal in an automatic column name: strings and numbers bare, dates, times and

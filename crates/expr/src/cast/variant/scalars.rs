@@ -103,7 +103,7 @@ fn gather(values: &[Option<&Value>], k: &Spark) -> DfResult<ArrayRef> {
             Some(Value::String(text)) => Some(text.to_string()),
             Some(other @ Value::Uuid(_)) => {
                 let mut out = String::new();
-                json::write_bare(&mut out, other, &crate::cast::zone::Zone::UTC);
+                json::write_bare(&mut out, other, &crate::cast::zone::Zone::utc());
                 Some(out)
             }
             _ => None,
