@@ -155,6 +155,10 @@ fn check_name(name: &str) -> SparkResult<()> {
     if !ok {
         return Err(SparkError::new("INVALID_ARTIFACT_PATH").param("name", name.replace('\0', "\\0")));
     }
+    // An archive may name the directory it is unpacked to: that is a plain name, too.
+    if let Some((_, "" | "." | "..")) = name.rsplit_once('#') {
+        return Err(SparkError::new("INVALID_ARTIFACT_PATH").param("name", name));
+    }
     if name.starts_with("forward_to_fs/") {
         return Err(SparkError::unsupported("uploading to a path of the server's file system"));
     }
@@ -193,7 +197,7 @@ mod tests {
     #[test]
     fn names_cannot_leave_the_directory() {
         let long = "x".repeat(2000);
-        for name in ["../x", "/etc/x", "files/../../x", "a\0b", "", "a\\b", "./x", &long] {
+        for name in ["../x", "/etc/x", "files/../../x", "a\0b", "", "a\\b", "./x", "archives/a.zip#..", &long] {
             let refused = ArtifactStore::default().stage(name).err();
             assert_eq!(refused.as_ref().map(|e| e.class()), Some("INVALID_ARTIFACT_PATH"), "{name}");
         }

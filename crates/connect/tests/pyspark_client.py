@@ -132,6 +132,18 @@ def deep_plans_run_and_bottomless_ones_are_refused():
     for i in range(510):
         df = df.filter(F.col("id") > -i)
     assert len(df.collect()) == 5
+    # As deep as is allowed: 2,000 relations, and expressions of 1,300 calls.
+    condition = pb.Expression(literal=pb.Expression.Literal(boolean=True)).SerializeToString()
+    for _ in range(1300):
+        condition = field(1, b"not") + field(2, condition)
+        condition = field(3, condition)
+    relation = plan("slow").root.SerializeToString()
+    for i in range(2000):
+        relation = field(1, relation) + field(2, condition if i == 1999 else b"\x0a\x02\x18\x01")
+        relation = field(4, relation)
+    body = field(1, new_id().encode()) + field(2, b"\x0a\x02me") + field(3, field(1, relation))
+    rows = [pb.ExecutePlanResponse.FromString(x) for x in stub_raw("ExecutePlan")(body)]
+    assert len(rows) == 50, len(rows)
     # 100,000 levels, built from the inside as raw bytes.
     parts, length = [], 0
     for _ in range(100_000):
@@ -152,6 +164,11 @@ def varint(n):
         n >>= 7
     out.append(n)
     return bytes(out)
+
+
+def field(number, value):
+    """A length-delimited field of a message."""
+    return bytes([number << 3 | 2]) + varint(len(value)) + value
 
 
 def stub_raw(method):
