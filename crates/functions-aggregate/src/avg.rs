@@ -28,7 +28,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 pub static AVG: Aggregate =
     Aggregate { name: "spark_avg", state: |c| vec![sum_type(c), Arrow::Int64], accumulator, groups: Some(groups) };
 
-fn build(ctx: &FnContext, call: AggregateCall, try_it: bool) -> SparkResult<TypedExpr> {
+pub fn build(ctx: &FnContext, call: AggregateCall, try_it: bool) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=1)?;
     let sql = text(ctx, &call, &call.args);
     let Some(arg) = call.args.first().cloned() else { return Err(SparkError::internal("avg of one")) };

@@ -30,7 +30,7 @@ const KERNELS: &[&Kernel] = &[&PACK];
 /// The arguments as one struct, NULL where any of them is.
 static PACK: Kernel = Kernel::new("pack_not_null", pack);
 
-fn count(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
+pub fn count(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     if call.args.is_empty() {
         return Err(SparkError::new("WRONG_NUM_ARGS.WITH_SUGGESTION")
             .param("functionName", "`count`")

@@ -32,16 +32,6 @@ pub fn each<T: ArrowPrimitiveType>(
     Ok(())
 }
 
-/// Calls `f` with group and row of each valid row that passes the filter.
-pub fn each_row(values: &dyn Array, groups: &[usize], filter: Option<&BooleanArray>, mut f: impl FnMut(usize, usize)) {
-    let nulls = valid_rows(values, filter);
-    for (i, g) in groups.iter().enumerate() {
-        if nulls.as_ref().is_none_or(|n| n.is_valid(i)) {
-            f(*g, i);
-        }
-    }
-}
-
 /// Rows that are valid and pass the filter.
 pub fn valid_rows(values: &dyn Array, filter: Option<&BooleanArray>) -> Option<NullBuffer> {
     NullBuffer::union(values.logical_nulls().as_ref(), passed(filter).as_ref())

@@ -8,25 +8,70 @@ use vonk_expr::FunctionSpec;
 
 pub mod avg;
 mod build;
+pub mod collect;
 pub mod count;
 mod distinct;
+pub mod extreme_by;
 pub mod first_last;
+mod gather;
 mod groups;
+pub mod histogram;
+pub mod listagg;
+pub mod logical;
 pub mod min_max;
+pub mod mode;
+pub mod percentile;
+pub mod registers;
+pub mod regression;
 mod sliding;
+pub mod statistics;
 pub mod sum;
 pub mod udaf;
 pub mod window;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [avg::SPECS, count::SPECS, first_last::SPECS, min_max::SPECS, sum::SPECS, window::SPECS].concat()
+    [
+        avg::SPECS,
+        collect::SPECS,
+        count::SPECS,
+        extreme_by::SPECS,
+        first_last::SPECS,
+        histogram::SPECS,
+        listagg::SPECS,
+        logical::SPECS,
+        min_max::SPECS,
+        mode::SPECS,
+        percentile::SPECS,
+        registers::SPECS,
+        regression::SPECS,
+        statistics::SPECS,
+        sum::SPECS,
+        window::SPECS,
+    ]
+    .concat()
 }
 
 /// Every aggregate of this crate.
-const AGGREGATES: &[&udaf::Aggregate] = &[&avg::AVG, &first_last::FIRST, &first_last::LAST, &sum::SUM];
+fn aggregates() -> Vec<&'static udaf::Aggregate> {
+    let single: &[&'static udaf::Aggregate] = &[
+        &avg::AVG,
+        &collect::COLLECT_LIST,
+        &collect::COLLECT_SET,
+        &extreme_by::EXTREME_BY,
+        &extreme_by::EXTREMES_BY,
+        &first_last::FIRST,
+        &first_last::LAST,
+        &histogram::HISTOGRAM,
+        &listagg::LISTAGG,
+        &mode::MODE,
+        &percentile::PERCENTILE,
+        &sum::SUM,
+    ];
+    [single, registers::AGGREGATES, statistics::AGGREGATES].concat()
+}
 
 /// The aggregate of that name, for plans that come back from the wire.
 pub fn aggregate(name: &str) -> Option<&'static udaf::Aggregate> {
-    AGGREGATES.iter().copied().find(|a| a.name == name)
+    aggregates().into_iter().find(|a| a.name == name)
 }

@@ -35,7 +35,7 @@ pub static HASH: Kernel = Kernel::new("hash", |call, args, rows| {
     fold_all::<Murmur>(call, args, rows, &mut hashes)?;
     Ok(ColumnarValue::Array(Arc::new(Int32Array::from(hashes))))
 });
-static XXHASH64: Kernel = Kernel::new("xxhash64", |call, args, rows| {
+pub static XXHASH64: Kernel = Kernel::new("xxhash64", |call, args, rows| {
     let mut hashes = vec![SEED; rows];
     fold_all::<Xx>(call, args, rows, &mut hashes)?;
     Ok(ColumnarValue::Array(Arc::new(Int64Array::from(hashes))))

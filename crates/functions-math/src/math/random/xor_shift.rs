@@ -53,7 +53,7 @@ impl XorShift {
     pub fn next_text(&mut self, length: usize) -> String {
         (0..length)
             .map(|_| {
-                let v = (self.next(32) & i32::MAX) % 62;
+                let v = self.next(32).unsigned_abs() % 62;
                 let byte = match v {
                     0..=9 => b'0' + v as u8,
                     10..=35 => b'a' + (v as u8 - 10),
