@@ -9,46 +9,56 @@ pub mod ascii;
 pub mod base;
 pub mod case;
 pub mod chars;
+pub mod charset;
+pub mod collation;
 pub mod concat;
+pub mod distance;
+pub mod format_number;
+pub mod format_string;
 pub mod java_regex;
 pub mod length;
 pub mod like;
+pub mod mask;
+pub mod number_format;
 pub mod pad;
 pub mod position;
 pub mod regexp;
 pub mod repeat;
 pub mod replace;
+pub mod sentences;
 pub mod split;
 pub mod substring;
 pub mod trim;
+pub mod url;
+pub mod utf8;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [
+    let families = [
         ascii::SPECS,
         base::SPECS,
         case::SPECS,
+        charset::SPECS,
+        collation::SPECS,
         concat::SPECS,
+        distance::SPECS,
+        format_number::SPECS,
+        format_string::SPECS,
         length::SPECS,
         like::SPECS,
+        mask::SPECS,
+        number_format::SPECS,
         pad::SPECS,
         position::SPECS,
         regexp::SPECS,
         repeat::SPECS,
         replace::SPECS,
+        sentences::SPECS,
         split::SPECS,
         substring::SPECS,
         trim::SPECS,
-    ]
-    .concat_refs()
-}
-
-trait ConcatRefs {
-    fn concat_refs(&self) -> Vec<&'static FunctionSpec>;
-}
-
-impl<const N: usize> ConcatRefs for [&'static [FunctionSpec]; N] {
-    fn concat_refs(&self) -> Vec<&'static FunctionSpec> {
-        self.iter().flat_map(|family| family.iter()).collect()
-    }
+        url::SPECS,
+        utf8::SPECS,
+    ];
+    families.into_iter().flatten().collect()
 }

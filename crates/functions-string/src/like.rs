@@ -133,20 +133,18 @@ fn is_match(steps: &[Step], text: &str) -> bool {
                 last_any = Some((at, rest.clone()));
                 continue;
             }
-            Some(step) => {
-                match (step, rest.next()) {
-                    (_, None) => return false,
-                    (Step::One, Some(_)) => {
-                        at += 1;
-                        continue;
-                    }
-                    (Step::Char(c), Some(d)) if *c == d => {
-                        at += 1;
-                        continue;
-                    }
-                    _ => {}
+            Some(step) => match (step, rest.next()) {
+                (_, None) => return false,
+                (Step::One, Some(_)) => {
+                    at += 1;
+                    continue;
                 }
-            }
+                (Step::Char(c), Some(d)) if *c == d => {
+                    at += 1;
+                    continue;
+                }
+                _ => {}
+            },
             None if rest.as_str().is_empty() => return true,
             None => {}
         }
