@@ -100,6 +100,12 @@ pub trait Resolver: Send + Sync {
         Err(SparkError::unsupported("a statement as a relation"))
     }
 
+    /// The rows of a query that the analysis itself needs: values of a pivot column, what `show`
+    /// prints.
+    fn collect(&self, _relation: &Relation) -> SparkResult<(StructType, Vec<RecordBatch>)> {
+        Err(SparkError::unsupported("a query inside the analysis"))
+    }
+
     /// The rows of a model or transformer.
     fn ml(&self, _relation: &MlRelation) -> SparkResult<Source> {
         Err(SparkError::unsupported("machine learning"))

@@ -240,6 +240,14 @@ impl Resolver for SessionResolver {
         Ok((rows.schema, rows.batches))
     }
 
+    fn collect(&self, relation: &Relation) -> SparkResult<(StructType, Vec<RecordBatch>)> {
+        self.runtime.block_on(async {
+            let rows = self.session.execute(relation.clone()).await?;
+            let schema = rows.schema.clone();
+            Ok((schema, rows.collect().await?))
+        })
+    }
+
     fn function_search_path(&self) -> Vec<String> {
         let (catalog, database) = self.namespace();
         vec!["`system`.`builtin`".into(), "`system`.`session`".into(), quote_id([catalog, database])]

@@ -24,6 +24,14 @@ impl Analyzer {
     pub fn aggregate(&self, a: &Aggregate, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
         let node = self.relation(&a.input, outer)?;
         if let Grouping::Pivot { by, column, values } = &a.grouping {
+            let found;
+            let values = match values.is_empty() {
+                true => {
+                    found = self.pivot_values(&a.input, column)?;
+                    &found
+                }
+                false => values,
+            };
             return self.pivot_dataframe(node, by, column, values, &a.aggregates, outer);
         }
         let env = self.with_nullable_keys(Env::of(&node, outer), Some(&a.grouping));

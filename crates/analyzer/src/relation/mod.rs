@@ -28,8 +28,10 @@ pub mod repartition;
 pub mod sample;
 pub mod select;
 pub mod set_operation;
+pub mod show;
 pub mod sort;
 pub mod source;
+pub mod statistics;
 pub mod table_function;
 pub mod to_schema;
 pub mod unpivot;
@@ -145,9 +147,45 @@ impl Analyzer {
             RelationKind::Replace { input, columns, replacements } => {
                 self.replace(self.relation(input, outer)?, columns, replacements)
             }
+            RelationKind::ShowString { input, rows, truncate, vertical } => {
+                self.show_string(input, *rows, *truncate, *vertical)
+            }
+            RelationKind::HtmlString { input, rows, truncate } => self.html_string(input, *rows, *truncate),
+            RelationKind::Describe { input, columns } => self.describe(input, columns, outer),
+            RelationKind::Summary { input, statistics } => self.summary(input, statistics, outer),
+            RelationKind::Cov { input, left, right } => self.covariance(input, left, right, outer),
+            RelationKind::Corr { input, left, right, method } => {
+                self.correlation(input, left, right, method.as_deref(), outer)
+            }
+            RelationKind::ApproxQuantile { input, columns, probabilities, relative_error } => {
+                self.approx_quantile(input, columns, probabilities, *relative_error, outer)
+            }
+            RelationKind::FreqItems { input, columns, support } => {
+                self.freq_items(input, columns, support.unwrap_or(0.01), outer)
+            }
+            RelationKind::SampleBy { input, column, fractions, seed } => {
+                self.sample_by(input, column, fractions, *seed, outer)
+            }
+            RelationKind::Crosstab { input, left, right } => self.crosstab(input, left, right, outer),
             RelationKind::Ml(m) => self.source(self.resolver().ml(m)?),
             RelationKind::Unsupported(name) => Err(SparkError::unsupported(name)),
-            _ => Err(SparkError::unsupported("this relation")),
+            other => Err(SparkError::unsupported(relation_name(other))),
         }
     }
+}
+
+/// The variant's name, for messages about what is not supported.
+fn relation_name(kind: &RelationKind) -> String {
+    let name = match kind {
+        RelationKind::Transpose { .. } => "transpose",
+        RelationKind::AsOfJoin(_) => "as-of join",
+        RelationKind::NearestByJoin(_) => "nearestByJoin",
+        RelationKind::Zip { .. } => "zip",
+        RelationKind::Parse { .. } => "reading CSV, JSON or XML from a DataFrame of strings",
+        RelationKind::MapPartitions { .. } => "mapInPandas and mapInArrow",
+        RelationKind::GroupMap(_) => "applyInPandas and applyInArrow",
+        RelationKind::CoGroupMap(_) => "cogrouped applyInPandas and applyInArrow",
+        _ => "this relation",
+    };
+    name.to_string()
 }

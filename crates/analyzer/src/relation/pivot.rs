@@ -38,9 +38,6 @@ impl Analyzer {
         let env = Env::of(&node, outer);
         let by = self.items(env.clone(), by)?;
         let column = self.expr(&env, column)?;
-        if values.is_empty() {
-            return Err(SparkError::unsupported("pivot without values: the engine supplies them"));
-        }
         let mut all = vec![];
         for v in values {
             let typed = TypedExpr::literal(v)?;

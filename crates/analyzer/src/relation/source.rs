@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::datasource::{MemTable, provider_as_source};
@@ -11,6 +12,7 @@ use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::spark_error;
 use vonk_plan::Command;
 use vonk_plan::relation::{Options, TimeTravel};
+use vonk_plan::types::StructType;
 
 use super::Outer;
 use crate::analyzer::Analyzer;
@@ -127,6 +129,11 @@ impl Analyzer {
     /// The rows of a statement.
     pub fn command_rows(&self, command: &Command) -> SparkResult<Node> {
         let (schema, batches) = self.resolver().command_output(command)?;
+        self.rows(schema, batches)
+    }
+
+    /// Rows that are at hand.
+    pub fn rows(&self, schema: StructType, batches: Vec<RecordBatch>) -> SparkResult<Node> {
         let arrow = match batches.first() {
             Some(batch) => batch.schema(),
             None => Arc::new(vonk_expr::arrow_types::to_arrow_schema(&schema)),
