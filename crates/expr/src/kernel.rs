@@ -12,7 +12,8 @@ use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 use vonk_common::{Origin, SparkError};
 use vonk_plan::types::DataType;
@@ -97,6 +98,12 @@ impl fmt::Debug for Call {
     }
 }
 
+/// The signature of functions whose arguments are checked before DataFusion sees them: any number,
+/// none included, of any types.
+pub fn any_arguments(volatility: Volatility) -> Signature {
+    Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], volatility)
+}
+
 /// The DataFusion function of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KernelUdf {
@@ -106,7 +113,7 @@ pub struct KernelUdf {
 
 impl KernelUdf {
     pub fn new(call: Call) -> Self {
-        let signature = Signature::variadic_any(call.kernel.volatility);
+        let signature = any_arguments(call.kernel.volatility);
         KernelUdf { call, signature }
     }
 

@@ -60,7 +60,7 @@ impl LambdaUdf {
             call,
             lambdas,
             captured,
-            signature: Signature::variadic_any(Volatility::Immutable),
+            signature: vonk_expr::kernel::any_arguments(Volatility::Immutable),
             compiled,
         }
     }
