@@ -24,7 +24,7 @@ pub mod query;
 pub mod resolver;
 pub mod server;
 pub mod session;
-//pub mod sink;
+pub mod sink;
 pub mod source;
 pub mod state;
 

@@ -1,0 +1,332 @@
+//! Rows as CSV, JSON or plain text.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::TimestampMicrosecondType;
+use datafusion::common::{DataFusionError, Result};
+use vonk_common::{SessionConf, SparkResult};
+use vonk_expr::cast::text::datetime::civil;
+use vonk_expr::cast::text::format_array;
+use vonk_expr::cast::zone::Zone;
+use vonk_expr::exec_err;
+use vonk_plan::relation::Options;
+use vonk_plan::types::{DataType, StructType};
+
+use crate::source::Format;
+use crate::source::json_text::write_string;
+use crate::source::options::{character, flag, text, unescape};
+
+/// How rows become text.
+pub struct TextFormat {
+    format: Format,
+    schema: StructType,
+    /// Its name: a `Zone` caches and cannot be shared.
+    zone: String,
+    separator: String,
+    quote: char,
+    escape: char,
+    quote_all: bool,
+    escape_quotes: bool,
+    trim_start: bool,
+    trim_end: bool,
+    null: String,
+    empty: String,
+    line: String,
+    pub header: bool,
+    ignore_nulls: bool,
+    timestamp: Option<Pattern>,
+    date: Option<Pattern>,
+    timestamp_ntz: Option<Pattern>,
+}
+
+/// A pattern of `date_format`, by the expression that applies it.
+type Pattern = crate::sink::encode::Formatted;
+
+impl TextFormat {
+    pub fn new(format: Format, schema: StructType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
+        let named = |key: &str, default: &str| text(options, key).unwrap_or(default).to_string();
+        let separator = text(options, "sep").or_else(|| text(options, "delimiter")).unwrap_or(",");
+        let pattern = |key: &str, of: DataType| {
+            text(options, key).map(|p| Pattern::new(p, of, options, conf)).transpose()
+        };
+        let ignore_nulls = match text(options, "ignorenullfields") {
+            Some(_) => flag(options, "ignorenullfields", true)?,
+            None => conf.bool("spark.sql.jsonGenerator.ignoreNullFields"),
+        };
+        Ok(TextFormat {
+            format,
+            schema,
+            zone: text(options, "timezone").unwrap_or(conf.time_zone()).to_string(),
+            separator: unescape(separator),
+            quote: character(options, "quote", Some('"'))?.unwrap_or('\0'),
+            escape: character(options, "escape", Some('\\'))?.unwrap_or('\0'),
+            quote_all: flag(options, "quoteall", false)?,
+            escape_quotes: flag(options, "escapequotes", true)?,
+            trim_start: flag(options, "ignoreleadingwhitespace", true)?,
+            trim_end: flag(options, "ignoretrailingwhitespace", true)?,
+            null: named("nullvalue", ""),
+            empty: named("emptyvalue", "\"\""),
+            line: text(options, "linesep").map_or_else(|| "\n".into(), unescape),
+            header: format == Format::Csv && flag(options, "header", false)?,
+            ignore_nulls,
+            timestamp: pattern("timestampformat", DataType::Timestamp)?,
+            date: pattern("dateformat", DataType::Date)?,
+            timestamp_ntz: pattern("timestampntzformat", DataType::TimestampNtz)?,
+        })
+    }
+
+    fn zone(&self) -> Result<Zone> {
+        Zone::named(&self.zone).map_err(exec_err)
+    }
+
+    /// The line with the column names.
+    pub fn write_header(&self, out: &mut String) {
+        for (i, field) in self.schema.fields.iter().enumerate() {
+            if i > 0 {
+                out.push_str(&self.separator);
+            }
+            self.csv_value(Some(&field.name), out);
+        }
+        out.push_str(&self.line);
+    }
+
+    pub fn write_batch(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+        match self.format {
+            Format::Json => self.json(batch, out),
+            Format::Text => {
+                let column = batch.columns().first().and_then(|c| c.as_string_opt::<i32>());
+                for value in column.into_iter().flatten() {
+                    out.push_str(value.unwrap_or_default());
+                    out.push_str(&self.line);
+                }
+                Ok(())
+            }
+            _ => self.csv(batch, out),
+        }
+    }
+
+    fn csv(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+        let columns = batch.columns().iter().zip(self.schema.fields.iter());
+        let columns = columns.map(|(c, f)| self.plain(c, &f.data_type)).collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            for (i, column) in columns.iter().enumerate() {
+                if i > 0 {
+                    out.push_str(&self.separator);
+                }
+                self.csv_value(column.is_valid(row).then(|| column.value(row)), out);
+            }
+            out.push_str(&self.line);
+        }
+        Ok(())
+    }
+
+    fn csv_value(&self, value: Option<&str>, out: &mut String) {
+        let value = match value {
+            None if self.quote_all && self.null.is_empty() => {
+                out.extend([self.quote, self.quote]);
+                return;
+            }
+            None => self.null.as_str(),
+            Some("") => {
+                out.push_str(&self.empty);
+                return;
+            }
+            Some(v) => v,
+        };
+        let blank = |c: char| c <= ' ';
+        let value = if self.trim_start { value.trim_start_matches(blank) } else { value };
+        let value = if self.trim_end { value.trim_end_matches(blank) } else { value };
+        let has_quote = value.contains(self.quote) && self.quote != '\0';
+        let special = value.contains(&self.separator) || value.contains(['\n', '\r']);
+        if !self.quote_all && !special && !(has_quote && self.escape_quotes) {
+            out.push_str(value);
+            return;
+        }
+        out.push(self.quote);
+        for c in value.chars() {
+            if c == self.quote || (c == self.escape && self.escape != '\0') {
+                out.push(self.escape);
+            }
+            out.push(c);
+        }
+        out.push(self.quote);
+    }
+
+    /// The column as text the way CSV and JSON files hold it.
+    fn plain(&self, column: &ArrayRef, of: &DataType) -> Result<StringArray> {
+        match (of, &self.timestamp, &self.date, &self.timestamp_ntz) {
+            (DataType::Timestamp, Some(pattern), _, _)
+            | (DataType::Date, _, Some(pattern), _)
+            | (DataType::TimestampNtz, _, _, Some(pattern)) => pattern.apply(column),
+            (DataType::Timestamp | DataType::TimestampNtz, ..) => {
+                let zone = self.zone()?;
+                let zone = (*of == DataType::Timestamp).then_some(&zone);
+                let micros = column.as_primitive::<TimestampMicrosecondType>();
+                Ok(micros.iter().map(|m| m.map(|m| iso(m, zone))).collect())
+            }
+            (DataType::String(_) | DataType::Char(_) | DataType::VarChar(_), ..) => {
+                let strings = column.as_string_opt::<i32>().cloned();
+                strings.ok_or_else(|| DataFusionError::Internal("a string column of another type".into()))
+            }
+            _ => format_array(column, of, &self.zone()?),
+        }
+    }
+
+    fn json(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+        let columns = batch.columns().iter().zip(self.schema.fields.iter());
+        let columns = columns.map(|(c, f)| Ok((f.name.as_str(), self.node(c, &f.data_type)?)));
+        let columns: Vec<(&str, Node)> = columns.collect::<Result<_>>()?;
+        for row in 0..batch.num_rows() {
+            self.object(&columns, row, out);
+            out.push_str(&self.line);
+        }
+        Ok(())
+    }
+
+    fn object(&self, fields: &[(&str, Node)], row: usize, out: &mut String) {
+        out.push('{');
+        let mut first = true;
+        for (name, node) in fields {
+            if self.ignore_nulls && node.is_null(row) {
+                continue;
+            }
+            if !std::mem::take(&mut first) {
+                out.push(',');
+            }
+            write_string(name, out);
+            out.push(':');
+            self.value(node, row, out);
+        }
+        out.push('}');
+    }
+
+    fn value(&self, node: &Node, row: usize, out: &mut String) {
+        if node.is_null(row) {
+            out.push_str("null");
+            return;
+        }
+        match node {
+            Node::Bare(text) => match text.value(row) {
+                // Numbers that JSON has no form for.
+                special @ ("NaN" | "Infinity" | "-Infinity") => write_string(special, out),
+                number => out.push_str(number),
+            },
+            Node::Quoted(text) => write_string(text.value(row), out),
+            Node::Struct(fields, _) => {
+                let fields: Vec<_> = fields.iter().map(|(n, f)| (n.as_str(), f.clone())).collect();
+                self.object(&fields, row, out);
+            }
+            Node::List(list, items) => {
+                let list = list.as_list::<i32>();
+                let offsets = list.value_offsets();
+                out.push('[');
+                for (i, item) in range(offsets, row).enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    self.value(items, item, out);
+                }
+                out.push(']');
+            }
+            Node::Map(map, keys, values) => {
+                let map = map.as_map();
+                out.push('{');
+                for (i, entry) in range(map.value_offsets(), row).enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    write_string(if keys.is_valid(entry) { keys.value(entry) } else { "null" }, out);
+                    out.push(':');
+                    self.value(values, entry, out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    fn node(&self, column: &ArrayRef, of: &DataType) -> Result<Node> {
+        let bad = || DataFusionError::Internal(format!("a column of {of} holds {}", column.data_type()));
+        Ok(match of {
+            DataType::Struct(s) => {
+                let parts = column.as_struct_opt().ok_or_else(bad)?;
+                let fields = s.fields.iter().zip(parts.columns());
+                let fields = fields.map(|(f, c)| Ok((f.name.clone(), self.node(c, &f.data_type)?)));
+                Node::Struct(std::sync::Arc::new(fields.collect::<Result<_>>()?), column.clone())
+            }
+            DataType::Array(element, _) => {
+                let list = column.as_list_opt::<i32>().ok_or_else(bad)?;
+                Node::List(column.clone(), std::sync::Arc::new(self.node(list.values(), element)?))
+            }
+            DataType::Map(key, value, _) => {
+                let map = column.as_map_opt().ok_or_else(bad)?;
+                let keys = format_array(map.keys(), key, &self.zone()?)?;
+                Node::Map(column.clone(), keys, std::sync::Arc::new(self.node(map.values(), value)?))
+            }
+            DataType::Udt(u) => self.node(column, &u.sql_type)?,
+            DataType::Binary => {
+                let bytes = column.as_binary_opt::<i32>().ok_or_else(bad)?;
+                Node::Quoted(bytes.iter().map(|b| b.map(base64)).collect())
+            }
+            t if t.is_numeric() || *t == DataType::Boolean => Node::Bare(format_array(column, of, &self.zone()?)?),
+            _ => Node::Quoted(self.plain(column, of)?),
+        })
+    }
+}
+
+/// A column on its way to JSON.
+#[derive(Clone)]
+enum Node {
+    Bare(StringArray),
+    Quoted(StringArray),
+    Struct(std::sync::Arc<Vec<(String, Node)>>, ArrayRef),
+    List(ArrayRef, std::sync::Arc<Node>),
+    Map(ArrayRef, StringArray, std::sync::Arc<Node>),
+}
+
+impl Node {
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Node::Bare(a) | Node::Quoted(a) => a.is_null(row),
+            Node::Struct(_, a) | Node::List(a, _) | Node::Map(a, ..) => a.is_null(row),
+        }
+    }
+}
+
+fn range(offsets: &[i32], row: usize) -> std::ops::Range<usize> {
+    let at = |i: usize| offsets.get(i).and_then(|o| usize::try_from(*o).ok()).unwrap_or(0);
+    at(row)..at(row + 1)
+}
+
+/// `2020-01-01T10:00:00.123Z`, without a zone for a wall clock.
+fn iso(micros: i64, zone: Option<&Zone>) -> String {
+    let offset = zone.map_or(0, |z| z.offset_at(micros.div_euclid(1_000_000)));
+    let local = micros.saturating_add(i64::from(offset) * 1_000_000);
+    let (day, time) = (local.div_euclid(86_400_000_000), local.rem_euclid(86_400_000_000));
+    let (year, month, dom) = civil(day);
+    let seconds = time / 1_000_000;
+    let (h, m, s, ms) = (seconds / 3600, seconds / 60 % 60, seconds % 60, time / 1000 % 1000);
+    let mut out = format!("{year:04}-{month:02}-{dom:02}T{h:02}:{m:02}:{s:02}.{ms:03}");
+    match zone {
+        Some(_) if offset == 0 => out.push('Z'),
+        Some(_) => {
+            let sign = if offset < 0 { '-' } else { '+' };
+            let minutes = offset.abs() / 60;
+            out.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        }
+        None => {}
+    }
+    out
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for i in 0..4 {
+            let code = (bits >> (18 - 6 * i) & 63) as usize;
+            out.push(if i <= chunk.len() { char::from(ALPHABET.get(code).copied().unwrap_or(b'=')) } else { '=' });
+        }
+    }
+    out
+}
