@@ -62,6 +62,16 @@ impl Session {
         work.await?
     }
 
+    /// Runs `work` with an analyzer of this session on a planner thread.
+    pub async fn with_analyzer<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Analyzer) -> SparkResult<T> + Send + 'static,
+    ) -> SparkResult<T> {
+        let facts = self.facts();
+        let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current(), vec![]));
+        planner::run(move || work(&Analyzer::new(resolver, facts))).await?
+    }
+
     /// Analyses and plans a query.
     pub async fn query(self: &Arc<Self>, relation: impl Into<Deep<Relation>>) -> SparkResult<Prepared> {
         let analyzed = self.analyze(relation).await?;

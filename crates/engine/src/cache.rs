@@ -5,7 +5,7 @@
 //! is computed again by each query, as Spark does with partitions that find no memory.
 //!
 //! The analyzer asks for every relation of a query whether it is persisted; relations are compared
-//! as the client sent them, node by node (two DataFrames built alike but apart are two relations).
+//! by structure, the client's plan ids left out ([`crate::fingerprint`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use vonk_plan::command::Name;
 use vonk_plan::types::StructType;
 use vonk_plan::{Relation, RelationKind};
 
+use crate::fingerprint::Fingerprint;
 use crate::session::Session;
 
 /// Rows kept in memory, with what they occupy accounted for.
@@ -45,6 +46,7 @@ enum State {
 struct Entry {
     id: u64,
     relation: Arc<Deep<Relation>>,
+    fingerprint: Fingerprint,
     state: Arc<Mutex<State>>,
 }
 
@@ -57,8 +59,12 @@ pub struct Cache {
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-fn same(a: &Relation, b: &Relation) -> bool {
-    a.kind == b.kind
+impl Entry {
+    /// Is that the relation, the client's plan ids left out?
+    fn is(&self, relation: &Relation) -> bool {
+        let kind = self.relation.get().map(|r| std::mem::discriminant(&r.kind));
+        kind == Some(std::mem::discriminant(&relation.kind)) && self.fingerprint.is(relation)
+    }
 }
 
 impl Kept {
@@ -72,20 +78,21 @@ impl Session {
     pub async fn persist(self: &Arc<Self>, relation: Relation) -> SparkResult<()> {
         self.analyze(relation.clone()).await?;
         let mut entries = self.cache.entries.lock();
-        if !entries.iter().any(|e| e.relation.get().is_some_and(|r| same(r, &relation))) {
+        if !entries.iter().any(|e| e.is(&relation)) {
             let id = NEXT.fetch_add(1, Ordering::Relaxed);
+            let fingerprint = Fingerprint::of(&relation);
             let relation = Arc::new(Deep::new(relation));
-            entries.push(Entry { id, relation, state: Arc::new(Mutex::new(State::Pending)) });
+            entries.push(Entry { id, relation, fingerprint, state: Arc::new(Mutex::new(State::Pending)) });
         }
         Ok(())
     }
 
     pub fn unpersist(&self, relation: &Relation) {
-        self.cache.entries.lock().retain(|e| !e.relation.get().is_some_and(|r| same(r, relation)));
+        self.cache.entries.lock().retain(|e| !e.is(relation));
     }
 
     pub fn is_persisted(&self, relation: &Relation) -> bool {
-        self.cache.entries.lock().iter().any(|e| e.relation.get().is_some_and(|r| same(r, relation)))
+        self.cache.entries.lock().iter().any(|e| e.is(relation))
     }
 
     /// `CLEAR CACHE`.
@@ -139,7 +146,7 @@ impl Session {
             let entries = self.cache.entries.lock();
             let found = entries
                 .iter()
-                .find(|e| !building.contains(&e.id) && e.relation.get().is_some_and(|r| same(r, relation)))?;
+                .find(|e| !building.contains(&e.id) && e.is(relation))?;
             (found.id, found.relation.clone(), found.state.clone())
         };
         match &*state.lock() {

@@ -14,14 +14,18 @@
 
 pub mod analysis;
 pub mod cache;
+pub mod codec;
 pub mod command;
 pub mod exact;
+pub mod fingerprint;
 pub mod fs;
+pub mod insert;
 pub mod memory;
 pub mod operators;
 pub mod progress;
 pub mod query;
 pub mod resolver;
+pub mod save;
 pub mod server;
 pub mod session;
 pub mod sink;

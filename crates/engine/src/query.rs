@@ -19,6 +19,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::spark_error;
 use vonk_plan::types::StructType;
 
+use crate::codec;
 use crate::exact;
 use crate::operators::gather::in_order;
 use crate::progress::Progress;
@@ -68,6 +69,7 @@ impl Prepared {
         let state = session.state();
         let logical = Arc::new(Deep::new(plan));
         let plan = physical_plan(Arc::clone(&state), Arc::clone(&logical)).await?;
+        let plan = if session.server.recode_plans { codec::recode(plan, &state.task_ctx())? } else { plan };
         Ok(Prepared { schema, plan, progress: Arc::default(), session, logical, state })
     }
 

@@ -18,8 +18,9 @@ use vonk_plan::types::{StructField, StructType};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
-use crate::fs::Files;
+use crate::fs::{Files, Place};
 use crate::session::Session;
+use crate::source::listing::{self, Listing};
 use crate::source::{self, Format};
 
 /// Views inside views, at most.
@@ -88,7 +89,7 @@ impl SessionResolver {
         Ok(ResolvedTable::View(View { relation, schema: None, qualifier, resolver }))
     }
 
-    fn catalog_table(&self, table: Table) -> SparkResult<ResolvedTable> {
+    fn catalog_table(&self, table: Table, options: &Options) -> SparkResult<ResolvedTable> {
         let qualifier: Vec<String> = table.name.parts().map(str::to_string).to_vec();
         if let Some(view) = &table.view {
             let mut conf = (*self.conf).clone();
@@ -105,14 +106,25 @@ impl SessionResolver {
                 resolver: Some(resolver),
             }));
         }
-        let source = self.table_source(&table)?;
+        let source = self.table_source(&table, options)?;
         Ok(ResolvedTable::Source(Source { qualifier, ..source }))
     }
 
-    fn table_source(&self, table: &Table) -> SparkResult<Source> {
+    /// The files of a table of the catalog: none when its folder is not there.
+    fn table_source(&self, table: &Table, options: &Options) -> SparkResult<Source> {
         let format = Format::named(table.provider.as_deref().unwrap_or("parquet"))?;
-        let location = table.location.clone().unwrap_or_default();
-        self.files(format, &[location], Some(&table.schema), &table.options)
+        let place = Place::parse(table.location.as_deref().unwrap_or_default())?;
+        let mut all = table.options.clone();
+        all.extend(options.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let files = Files::new(self.session.server.runtime.clone());
+        let loaded = self.runtime.block_on(async {
+            let listing = match files.exists(&place).await? {
+                true => listing::list(&files, &[place.to_string()], &all, &self.conf).await?,
+                false => Listing { roots: vec![place.clone()], bases: vec![place], ..Listing::default() },
+            };
+            source::load::load_table(&files, format, listing, table, &all, &self.conf).await
+        })?;
+        Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
     }
 
     fn files(
@@ -132,7 +144,7 @@ impl Resolver for SessionResolver {
     fn table(
         &self,
         name: &[String],
-        _options: &Options,
+        options: &Options,
         time_travel: Option<&TimeTravel>,
     ) -> SparkResult<ResolvedTable> {
         if time_travel.is_some() {
@@ -161,7 +173,7 @@ impl Resolver for SessionResolver {
         if self.session.catalog().database(full[1])?.is_some()
             && let Some(table) = self.session.catalog().table(full[1], full[2])?
         {
-            return self.catalog_table(table);
+            return self.catalog_table(table, options);
         }
         // SELECT … FROM parquet.`/path`.
         if let [format, path] = name

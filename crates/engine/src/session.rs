@@ -53,6 +53,10 @@ impl Session {
         &self.conf
     }
 
+    pub fn files(&self) -> crate::fs::Files {
+        crate::fs::Files::new(Arc::clone(&self.server.runtime))
+    }
+
     pub fn catalog(&self) -> &dyn Catalog {
         &*self.server.catalog
     }

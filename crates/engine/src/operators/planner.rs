@@ -4,11 +4,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use vonk_analyzer::nodes::generate::Generate;
+use vonk_analyzer::nodes::sample::Sample;
+use vonk_analyzer::nodes::tail::Tail;
+
+use super::generate::GenerateExec;
+use super::rows::{Choice, ChooseExec};
 
 #[derive(Debug)]
 pub struct Planner;
@@ -16,6 +24,41 @@ pub struct Planner;
 #[async_trait]
 impl QueryPlanner for Planner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        DefaultPhysicalPlanner::with_extension_planners(vec![]).create_physical_plan(plan, session).await
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Nodes)]);
+        planner.create_physical_plan(plan, session).await
+    }
+}
+
+/// Our logical nodes.
+struct Nodes;
+
+#[async_trait]
+impl ExtensionPlanner for Nodes {
+    async fn plan_extension(
+        &self,
+        _: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        logical_inputs: &[&LogicalPlan],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let (Some(input), Some(logical)) = (inputs.first().cloned(), logical_inputs.first()) else { return Ok(None) };
+        let any = node.as_any();
+        if let Some(generate) = any.downcast_ref::<Generate>() {
+            let properties = session.execution_props();
+            let context = PhysicalPlanningContext::default();
+            let rows = create_physical_expr(&generate.rows, logical.schema(), properties, &context)?;
+            let schema = Arc::new(generate.schema.as_arrow().clone());
+            return Ok(Some(Arc::new(GenerateExec::new(input, rows, generate.outer, schema))));
+        }
+        let choice = if let Some(tail) = any.downcast_ref::<Tail>() {
+            Choice::Tail(tail.rows)
+        } else if let Some(sample) = any.downcast_ref::<Sample>() {
+            let (lower, upper) = sample.bounds();
+            Choice::Sample { lower, upper, with_replacement: sample.with_replacement, seed: sample.seed }
+        } else {
+            return Err(DataFusionError::NotImplemented(format!("the node {}", node.name())));
+        };
+        Ok(Some(Arc::new(ChooseExec::new(input, choice))))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::StringArray;
 use tokio::runtime::Handle;
+use vonk_catalog::Table;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::spark_error;
 use vonk_plan::relation::Options;
@@ -62,6 +63,42 @@ async fn load_listing(
         data_schema,
         partition_schema,
         data_files.collect(),
+        listing.roots,
+        options.clone(),
+        Arc::clone(conf),
+    );
+    let schema = table.spark_schema();
+    Ok(Loaded { table: Arc::new(table), schema })
+}
+
+/// The files of a table of the catalog: its columns and partition columns are the catalog's.
+pub async fn load_table(
+    files: &Files,
+    format: Format,
+    listing: Listing,
+    of: &Table,
+    options: &Options,
+    conf: &Arc<SessionConf>,
+) -> SparkResult<Loaded> {
+    let is_partition = |f: &&StructField| of.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
+    let data_schema = StructType::new(of.schema.as_nullable().fields.iter().filter(|f| !is_partition(f)).cloned());
+    let by_name = |p: &String| of.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p)).cloned();
+    let partition_schema = StructType::new(of.partition_columns.iter().filter_map(by_name)).as_nullable();
+    let mut data_files = vec![];
+    for entry in listing.files {
+        let spec = partitions::spec_of(&entry.place, &listing.bases);
+        let values = partition_schema.fields.iter().map(|f| {
+            let raw = spec.iter().find(|(n, _)| n.eq_ignore_ascii_case(&f.name)).map(|(_, v)| v.as_str());
+            let raw = raw.unwrap_or(partitions::NULL_NAME);
+            partitions::value_of(raw, &f.data_type, conf.time_zone())
+        });
+        data_files.push(DataFile { partition: values.collect::<SparkResult<_>>()?, entry });
+    }
+    let table = FileTable::new(
+        format,
+        data_schema,
+        partition_schema,
+        data_files,
         listing.roots,
         options.clone(),
         Arc::clone(conf),

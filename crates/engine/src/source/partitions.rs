@@ -16,7 +16,7 @@ use crate::fs::Place;
 pub const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Names and raw values in the folders of a file below its base.
-type Spec = Vec<(String, String)>;
+pub type Spec = Vec<(String, String)>;
 
 /// The partition columns of a listing, and for each of its files their values.
 pub fn discover(
@@ -59,7 +59,8 @@ pub fn discover(
     Ok((StructType::new(fields), values?))
 }
 
-fn spec_of(file: &Place, bases: &[Place]) -> Spec {
+/// The partition columns in the folders of a file below the outermost base above it.
+pub fn spec_of(file: &Place, bases: &[Place]) -> Spec {
     let Some(folder) = file.parent() else { return vec![] };
     let Some(base) = bases.iter().filter(|b| folder.is_within(b)).min_by_key(|b| b.path.len()) else { return vec![] };
     let parts = folder.below(base).into_iter().flatten();

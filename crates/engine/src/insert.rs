@@ -1,0 +1,254 @@
+//! Rows into a table of the catalog: matching columns, casting values for storage, writing files,
+//! and telling the catalog.
+
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+use vonk_analyzer::scope::column_expr;
+use vonk_analyzer::{Analyzed, Analyzer};
+use vonk_catalog::{Partition, Table};
+use vonk_common::error::quote_id;
+use vonk_common::planner::Deep;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::coercion::{StorePolicy, store_assignment_cast};
+use vonk_expr::spark_error;
+use vonk_plan::types::{StructField, StructType};
+
+use crate::fs::Place;
+use crate::session::Session;
+use crate::sink::{Overwrite, WriteJob, WriteStats};
+use crate::source::Format;
+use crate::source::partitions::{folder_name, unescape};
+
+/// How the query's columns meet the table's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matching {
+    Position,
+    Name,
+    /// Names listed in the statement, for the query's columns in order; other columns get NULL.
+    Listed(Vec<String>),
+}
+
+/// An insert.
+#[derive(Debug, Clone)]
+pub struct InsertJob {
+    pub table: Table,
+    pub matching: Matching,
+    pub overwrite: bool,
+    /// `PARTITION (a = 1, b)`: values as text (`Some(None)` is NULL), none for dynamic ones.
+    pub partition: Vec<(String, Option<Option<String>>)>,
+    pub options: vonk_plan::relation::Options,
+}
+
+/// Casts the query's columns for the table: its plan then has the table's columns, in order. On a
+/// planner thread.
+pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> SparkResult<Analyzed> {
+    let table = &job.table;
+    let fixed: Vec<(&str, Option<&str>)> = job
+        .partition
+        .iter()
+        .filter_map(|(n, v)| v.as_ref().map(|v| (n.as_str(), v.as_deref())))
+        .collect();
+    let is_fixed = |f: &StructField| fixed.iter().any(|(n, _)| n.eq_ignore_ascii_case(&f.name));
+    let open: Vec<&StructField> = table.schema.fields.iter().filter(|f| !is_fixed(f)).collect();
+    let columns: Vec<TypedExpr> = input
+        .schema
+        .fields
+        .iter()
+        .zip(&input.columns)
+        .map(|(f, slot)| {
+            let expr = match vonk_analyzer::scope::column_id(slot) {
+                Some(id) => column_expr(id),
+                None => Expr::Column(datafusion::common::Column::new_unqualified(slot)),
+            };
+            let mut e = TypedExpr::new(expr, f.data_type.clone(), f.nullable, f.name.clone());
+            e.name = Some(f.name.as_str().into());
+            e
+        })
+        .collect();
+    let case = analyzer.case_sensitive();
+    let matched = matched(&columns, &open, &job.matching, table, case)?;
+    let name = table.name.parts().map(String::from);
+    let mut matched = matched.into_iter();
+    let (mut exprs, mut fields) = (vec![], vec![]);
+    for (i, field) in table.schema.fields.iter().enumerate() {
+        let fixed_value = fixed.iter().find(|(n, _)| n.eq_ignore_ascii_case(&field.name)).map(|(_, v)| *v);
+        let value = match fixed_value {
+            Some(Some(text)) => {
+                let literal = TypedExpr::literal(&vonk_plan::Literal::String(text.into()))?;
+                vonk_expr::cast::cast(analyzer.facts(), literal, &field.data_type)?
+            }
+            Some(None) => TypedExpr::null(field.data_type.clone())?,
+            None => match matched.next().flatten() {
+                Some(e) => {
+                    let policy = StorePolicy::of(&analyzer.facts().conf);
+                    let column = [field.name.clone()];
+                    store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?
+                },
+                None => TypedExpr::null(field.data_type.clone())?,
+            },
+        };
+        let slot = format!("#out{i}");
+        fields.push((None, Arc::new(arrow::datatypes::Field::new(&slot, to_arrow(&field.data_type), true))));
+        exprs.push(value.expr.alias(slot));
+    }
+    let columns = fields.iter().map(|(_, f): &(_, Arc<arrow::datatypes::Field>)| f.name().clone()).collect();
+    let schema = DFSchema::new_with_metadata(fields, Default::default()).map_err(spark_error)?;
+    let plan = Projection::try_new_with_schema(exprs, Arc::new(input.plan), Arc::new(schema)).map_err(spark_error)?;
+    Ok(Analyzed { plan: LogicalPlan::Projection(plan), schema: table.schema.as_nullable(), columns })
+}
+
+/// For each open column of the table the query's column, none where it gets NULL.
+fn matched(
+    columns: &[TypedExpr],
+    open: &[&StructField],
+    matching: &Matching,
+    table: &Table,
+    case: bool,
+) -> SparkResult<Vec<Option<TypedExpr>>> {
+    let same = |a: &str, b: &str| a == b || !case && a.to_lowercase() == b.to_lowercase();
+    let arity = |sub: &str, wanted: Vec<&str>| {
+        SparkError::new(format!("INSERT_COLUMN_ARITY_MISMATCH.{sub}"))
+            .param("tableName", table.name.quoted())
+            .param("tableColumns", list(wanted))
+            .param("dataColumns", list(columns.iter().map(|c| c.name.as_deref().unwrap_or_default())))
+    };
+    let open_names = || open.iter().map(|f| f.name.as_str()).collect::<Vec<_>>();
+    match matching {
+        Matching::Position => {
+            if columns.len() < open.len() {
+                return Err(arity("NOT_ENOUGH_DATA_COLUMNS", open_names()));
+            }
+            if columns.len() > open.len() {
+                return Err(arity("TOO_MANY_DATA_COLUMNS", open_names()));
+            }
+            Ok(columns.iter().cloned().map(Some).collect())
+        }
+        Matching::Name => {
+            let of = |f: &&StructField| {
+                columns.iter().find(|c| c.name.as_deref().is_some_and(|n| same(n, &f.name))).cloned()
+            };
+            let found: Vec<_> = open.iter().map(of).collect();
+            let extra = columns.iter().filter_map(|c| c.name.as_deref());
+            let extra: Vec<_> = extra.filter(|n| !open.iter().any(|f| same(n, &f.name))).collect();
+            if !extra.is_empty() {
+                return Err(SparkError::new("INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS")
+                    .param("tableName", table.name.quoted())
+                    .param("extraColumns", list(extra)));
+            }
+            Ok(found)
+        }
+        Matching::Listed(names) => {
+            if columns.len() != names.len() {
+                let sub = if columns.len() < names.len() { "NOT_ENOUGH_DATA_COLUMNS" } else { "TOO_MANY_DATA_COLUMNS" };
+                return Err(arity(sub, names.iter().map(String::as_str).collect()));
+            }
+            if let Some(unknown) = names.iter().find(|n| !open.iter().any(|f| same(n, &f.name))) {
+                return Err(SparkError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION")
+                    .param("objectName", quote_id([unknown]))
+                    .param("proposal", list(open_names())));
+            }
+            let of = |f: &&StructField| {
+                names.iter().position(|n| same(n, &f.name)).and_then(|i| columns.get(i)).cloned()
+            };
+            Ok(open.iter().map(of).collect())
+        }
+    }
+}
+
+fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|n| quote_id([n])).collect::<Vec<_>>().join(", ")
+}
+
+impl Session {
+    /// Writes an analysed query into a table. The catalog learns of new partitions.
+    pub async fn insert(self: &Arc<Self>, input: Deep<Analyzed>, job: InsertJob) -> SparkResult<WriteStats> {
+        let location = job.table.location.clone().ok_or_else(|| SparkError::internal("a table without location"))?;
+        let target = Place::parse(&location)?;
+        if job.overwrite && input.get().is_some_and(|a| crate::save::reads_below(&a.plan, &target)) {
+            return Err(SparkError::new("UNSUPPORTED_OVERWRITE.TABLE").param("table", job.table.name.quoted()));
+        }
+        let for_analyzer = job.clone();
+        let input = self
+            .with_analyzer(move |analyzer| {
+                let input = input.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))?;
+                for_table(analyzer, input, &for_analyzer).map(Deep::new)
+            })
+            .await?;
+        let table = &job.table;
+        let conf = Arc::new(self.conf());
+        let mut options = table.options.clone();
+        options.extend(job.options.clone());
+        let overwrite = match (job.overwrite, fixed_folder(&job)) {
+            (false, _) => Overwrite::Append,
+            (true, _) if Overwrite::by_mode(&job.options, &conf, true) == Overwrite::Dynamic => {
+                if table.partition_columns.is_empty() { Overwrite::Static } else { Overwrite::Dynamic }
+            }
+            (true, Some(folder)) => Overwrite::Folder(folder),
+            (true, None) => Overwrite::Static,
+        };
+        let write = WriteJob {
+            format: Format::named(table.provider.as_deref().unwrap_or("parquet"))?,
+            target,
+            schema: table.schema.as_nullable(),
+            partition_by: table.partition_columns.clone(),
+            overwrite: overwrite.clone(),
+            options,
+            conf,
+        };
+        let stats = self.write_files(input, write).await?;
+        if !table.partition_columns.is_empty() && table.tracks_partitions {
+            self.note_partitions(table, &stats, overwrite == Overwrite::Static)?;
+        }
+        self.invalidate_cache();
+        Ok(stats)
+    }
+
+    pub(crate) fn note_partitions(&self, table: &Table, stats: &WriteStats, replaced_all: bool) -> SparkResult<()> {
+        let catalog = self.catalog();
+        if replaced_all {
+            let old = catalog.partitions(&table.name.database, &table.name.table)?;
+            catalog.drop_partitions(&table.name.database, &table.name.table, &old)?;
+        }
+        let new = stats.partitions.iter().map(|folder| {
+            let values = folder.split('/').filter_map(|part| part.split_once('='));
+            let values = values.map(|(n, v)| {
+                let value = (v != crate::source::partitions::NULL_NAME).then(|| unescape(v));
+                (unescape(n), value)
+            });
+            Partition {
+                values: values.collect(),
+                location: None,
+                properties: Default::default(),
+                created: chrono::Utc::now().timestamp_millis(),
+            }
+        });
+        let new: Vec<_> = new.collect();
+        catalog.put_partitions(&table.name.database, &table.name.table, &new)
+    }
+}
+
+/// The folder that the fixed values of a PARTITION clause name, when they come first.
+fn fixed_folder(job: &InsertJob) -> Option<String> {
+    let mut parts = vec![];
+    for column in &job.table.partition_columns {
+        match job.partition.iter().find(|(n, _)| n.eq_ignore_ascii_case(column)) {
+            Some((_, Some(value))) => parts.push(folder_name(column, value.as_deref())),
+            _ => break,
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// The schema of a table made from a query (`CREATE TABLE … AS`, `saveAsTable`): every level
+/// nullable, partition columns last.
+pub fn table_schema(query: &StructType, partition_by: &[String]) -> StructType {
+    let query = query.as_nullable();
+    let is_partition = |f: &&StructField| partition_by.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
+    let data = query.fields.iter().filter(|f| !is_partition(f)).cloned();
+    let parts = partition_by.iter().filter_map(|p| query.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p)).cloned());
+    StructType::new(data.chain(parts))
+}

@@ -1,0 +1,152 @@
+//! Operators that choose whole rows by position or chance: `Tail` and `Sample`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{filter_record_batch, take_record_batch};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::EmissionType;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+};
+use futures::StreamExt;
+
+use super::gather::in_order;
+use super::random::XorShift;
+
+/// Which rows stay.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum Choice {
+    /// The last rows of all partitions.
+    Tail(usize),
+    /// Those whose random number falls into the range.
+    Sample { lower: f64, upper: f64, with_replacement: bool, seed: i64 },
+}
+
+#[derive(Debug)]
+pub struct ChooseExec {
+    pub input: Arc<dyn ExecutionPlan>,
+    pub choice: Choice,
+    properties: Arc<PlanProperties>,
+}
+
+impl ChooseExec {
+    pub fn new(input: Arc<dyn ExecutionPlan>, choice: Choice) -> Self {
+        let partitions = match choice {
+            Choice::Tail(_) => 1,
+            Choice::Sample { .. } => input.output_partitioning().partition_count(),
+        };
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(input.schema()),
+            Partitioning::UnknownPartitioning(partitions),
+            if partitions == 1 { EmissionType::Final } else { EmissionType::Incremental },
+            input.boundedness(),
+        );
+        ChooseExec { input, choice, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for ChooseExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.choice)
+    }
+}
+
+impl ExecutionPlan for ChooseExec {
+    fn name(&self) -> &str {
+        "ChooseExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match children.into_iter().next() {
+            Some(input) => Ok(Arc::new(ChooseExec::new(input, self.choice))),
+            None => Err(DataFusionError::Internal("the operator has one child".into())),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let schema = self.schema();
+        let batches = match self.choice {
+            Choice::Tail(rows) => {
+                let input = in_order(&self.input, &context)?;
+                let last = futures::stream::once(last_rows(input, rows));
+                last.flat_map(|all| match all {
+                    Ok(batches) => futures::stream::iter(batches.into_iter().map(Ok).collect::<Vec<_>>()),
+                    Err(e) => futures::stream::iter(vec![Err(e)]),
+                })
+                .boxed()
+            }
+            Choice::Sample { lower, upper, with_replacement, seed } => {
+                let input = self.input.execute(partition, context)?;
+                let mut random = XorShift::new(seed.wrapping_add(partition as i64));
+                input
+                    .map(move |batch| {
+                        let batch = batch?;
+                        Ok(if with_replacement {
+                            let mean = upper - lower;
+                            let rows = (0..batch.num_rows() as u32).flat_map(|row| {
+                                std::iter::repeat_n(row, random.poisson(mean))
+                            });
+                            take_record_batch(&batch, &rows.collect::<UInt32Array>())?
+                        } else {
+                            let keep = (0..batch.num_rows()).map(|_| {
+                                let x = random.next_double();
+                                Some(lower <= x && x < upper)
+                            });
+                            filter_record_batch(&batch, &keep.collect::<BooleanArray>())?
+                        })
+                    })
+                    .boxed()
+            }
+        };
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+    }
+
+    fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
+        Ok(Arc::new(Statistics::new_unknown(&self.schema())))
+    }
+}
+
+/// The last rows of a stream, holding no more batches than they are in.
+async fn last_rows(mut input: SendableRecordBatchStream, rows: usize) -> Result<Vec<RecordBatch>> {
+    let mut held: VecDeque<RecordBatch> = VecDeque::new();
+    let mut count = 0;
+    while let Some(batch) = input.next().await {
+        let batch = batch?;
+        count += batch.num_rows();
+        held.push_back(batch);
+        while held.front().is_some_and(|first| count - first.num_rows() >= rows) {
+            count -= held.pop_front().map_or(0, |b| b.num_rows());
+        }
+    }
+    if let Some(first) = held.front_mut() {
+        let extra = count.saturating_sub(rows);
+        *first = first.slice(extra, first.num_rows() - extra);
+    }
+    Ok(held.into())
+}
