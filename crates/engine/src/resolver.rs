@@ -117,13 +117,13 @@ impl SessionResolver {
         let mut all = table.options.clone();
         all.extend(options.iter().map(|(k, v)| (k.clone(), v.clone())));
         let files = Files::new(self.session.server.runtime.clone());
-        let loaded = self.runtime.block_on(async {
-            let listing = match files.exists(&place).await? {
+        let listing = self.runtime.block_on(async {
+            Ok::<_, SparkError>(match files.exists(&place).await? {
                 true => listing::list(&files, &[place.to_string()], &all, &self.conf).await?,
                 false => Listing { roots: vec![place.clone()], bases: vec![place], ..Listing::default() },
-            };
-            source::load::load_table(&files, format, listing, table, &all, &self.conf).await
+            })
         })?;
+        let loaded = source::load::load_table(format, listing, table, &all, &self.conf)?;
         Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
     }
 

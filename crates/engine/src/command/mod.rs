@@ -15,6 +15,7 @@ mod show;
 mod table;
 mod variable;
 mod view;
+mod write;
 
 use std::sync::Arc;
 
@@ -98,6 +99,23 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
             session.remove_checkpoint(&id);
             Ok(Rows::none())
         }
+        C::CreateTable(t) => write::create(session, *t).await,
+        C::Insert(i) => write::insert(session, *i).await,
+        C::MultiInsert(all) => {
+            for one in all {
+                write::insert(session, one).await?;
+            }
+            Ok(Rows::none())
+        }
+        C::InsertDirectory { path, provider, options, query } => {
+            write::insert_directory(session, path, provider, options, *query).await
+        }
+        C::TruncateTable { name, partition } => write::truncate(session, &name, partition).await,
+        C::Write(w) => {
+            session.save(vonk_common::planner::Deep::new(*w)).await?;
+            Ok(Rows::none())
+        }
+        C::WriteTable(w) => write::write_to(session, *w).await,
         C::Explain { mode, statement } => explain::run(session, mode, *statement).await,
         C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
         C::ListResource { .. } => Ok(Rows::none()),

@@ -41,13 +41,13 @@ impl ExtensionPlanner for Nodes {
         logical_inputs: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
         session: &dyn Session,
+        context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let (Some(input), Some(logical)) = (inputs.first().cloned(), logical_inputs.first()) else { return Ok(None) };
         let any = node.as_any();
         if let Some(generate) = any.downcast_ref::<Generate>() {
             let properties = session.execution_props();
-            let context = PhysicalPlanningContext::default();
-            let rows = create_physical_expr(&generate.rows, logical.schema(), properties, &context)?;
+            let rows = create_physical_expr(&generate.rows, logical.schema(), properties, context)?;
             let schema = Arc::new(generate.schema.as_arrow().clone());
             return Ok(Some(Arc::new(GenerateExec::new(input, rows, generate.outer, schema))));
         }

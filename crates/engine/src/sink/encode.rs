@@ -32,7 +32,6 @@ use crate::source::options::text;
 
 /// How all files of a write are encoded.
 pub struct Encoding {
-    format: Format,
     schema: StructType,
     text: Option<TextFormat>,
     parquet: Option<WriterProperties>,
@@ -48,7 +47,6 @@ const TEXT_CHUNK: usize = 1 << 20;
 impl Encoding {
     pub fn new(format: Format, schema: &StructType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
         let mut out = Encoding {
-            format,
             schema: schema.clone(),
             text: None,
             parquet: None,

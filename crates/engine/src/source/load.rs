@@ -72,8 +72,7 @@ async fn load_listing(
 }
 
 /// The files of a table of the catalog: its columns and partition columns are the catalog's.
-pub async fn load_table(
-    files: &Files,
+pub fn load_table(
     format: Format,
     listing: Listing,
     of: &Table,

@@ -1,0 +1,312 @@
+//! Statements that make tables and fill them: CREATE TABLE, INSERT, TRUNCATE, `df.write`, `writeTo`.
+
+use std::sync::Arc;
+
+use vonk_catalog::{Bucketing, Table, TableKind, TableName};
+use vonk_common::planner::Deep;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::text::literal_text;
+use vonk_expr::cast::zone::Zone;
+use vonk_plan::command::{
+    CreateTable, Insert, Name, PartitionSpec, SaveMode, Write, WriteTable, WriteTableMode, WriteTarget,
+};
+use vonk_plan::expr::ExprKind;
+use vonk_plan::relation::Options;
+use vonk_plan::types::StructType;
+use vonk_plan::{Expr, Literal, Relation};
+use vonk_sql::ParseOptions;
+
+use super::rows::Rows;
+use super::table::{field_of, unsupported_operation};
+use super::{find_table, now_millis, qualify};
+use crate::fs::Place;
+use crate::insert::{InsertJob, Matching, table_schema};
+use crate::session::Session;
+use crate::source::{self, Format, check_duplicates};
+
+pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResult<Rows> {
+    let table = find_table(session, &insert.table)?;
+    if table.is_view() {
+        return Err(SparkError::new("UNSUPPORTED_INSERT.NOT_ALLOWED").param("relationId", table.name.quoted()));
+    }
+    if insert.replace_where.is_some() {
+        return Err(unsupported_operation(&table, "REPLACE WHERE"));
+    }
+    let partition = partition_values(session, &table, insert.partition).await?;
+    let matching = match (insert.by_name, insert.columns.is_empty()) {
+        (true, _) => Matching::Name,
+        (false, false) => Matching::Listed(insert.columns),
+        (false, true) => Matching::Position,
+    };
+    let job = InsertJob { table, matching, overwrite: insert.overwrite, partition, options: Options::new() };
+    let input = Deep::new(session.analyze(insert.query).await?);
+    session.insert(input, job).await?;
+    Ok(Rows::none())
+}
+
+/// The values of a PARTITION clause as text. Error `NON_PARTITION_COLUMN`.
+async fn partition_values(
+    session: &Arc<Session>,
+    table: &Table,
+    spec: PartitionSpec,
+) -> SparkResult<Vec<(String, Option<Option<String>>)>> {
+    let mut out = vec![];
+    for (name, value) in spec {
+        if !table.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&name)) {
+            return Err(SparkError::new("NON_PARTITION_COLUMN")
+                .param("columnName", vonk_common::error::quote_id([&name])));
+        }
+        let value = match value {
+            None => None,
+            Some(e) => Some(text_of(session, e).await?),
+        };
+        out.push((name, value));
+    }
+    Ok(out)
+}
+
+/// The value of a constant as text; none for NULL.
+async fn text_of(session: &Arc<Session>, e: Expr) -> SparkResult<Option<String>> {
+    let value = session.constant(e).await?;
+    let zone = Zone::named(session.conf().time_zone())?;
+    Ok(match value {
+        Literal::Null(_) => None,
+        value => Some(literal_text(&value, &zone)),
+    })
+}
+
+pub(super) async fn insert_directory(
+    session: &Arc<Session>,
+    path: Option<String>,
+    provider: String,
+    options: Options,
+    query: Relation,
+) -> SparkResult<Rows> {
+    let path = path.or_else(|| options.get("path").cloned());
+    let write = Write {
+        input: query,
+        format: Some(provider),
+        target: path.map_or(WriteTarget::None, WriteTarget::Path),
+        mode: SaveMode::Overwrite,
+        partition_by: vec![],
+        sort_by: vec![],
+        bucket_by: None,
+        cluster_by: vec![],
+        options,
+    };
+    session.save(Deep::new(write)).await?;
+    Ok(Rows::none())
+}
+
+pub(super) async fn create(session: &Arc<Session>, create: CreateTable) -> SparkResult<Rows> {
+    let full = qualify(session, &create.name)?;
+    session.catalog().expect_database(&full.database)?;
+    let existing = session.catalog().table(&full.database, &full.table)?;
+    if create.replace {
+        let table = Table::new(full, now_millis());
+        let operation = if create.must_exist { "REPLACE TABLE" } else { "CREATE OR REPLACE TABLE" };
+        return Err(unsupported_operation(&table, operation));
+    }
+    if existing.is_some() {
+        return if create.if_not_exists {
+            Ok(Rows::none())
+        } else {
+            Err(vonk_catalog::errors::table_exists(&full.catalog, &full.database, &full.table))
+        };
+    }
+    let (table, query) = definition(session, full, create).await?;
+    match query {
+        Some(query) => {
+            let analyzed = Deep::new(session.analyze(query).await?);
+            let schema = analyzed.get().map(|a| a.schema.clone()).unwrap_or_default();
+            let table = Table { schema: table_schema(&schema, &table.partition_columns), ..table };
+            session.create_table_as(table, analyzed, None).await?;
+        }
+        None => {
+            if let Some(location) = table.location.as_ref().filter(|_| table.kind == TableKind::Managed) {
+                session.files().make_folder(&Place::parse(location)?).await?;
+            }
+            session.catalog().create_table(table, false, false)?;
+        }
+    }
+    Ok(Rows::none())
+}
+
+/// The table that a CREATE TABLE describes, and its query.
+async fn definition(
+    session: &Arc<Session>,
+    full: TableName,
+    create: CreateTable,
+) -> SparkResult<(Table, Option<Relation>)> {
+    let conf = session.conf();
+    let by_conf = conf.get("spark.sql.sources.default").unwrap_or("parquet");
+    let format = Format::named(create.provider.as_deref().unwrap_or(by_conf))?;
+    let mut table = Table::new(full, now_millis());
+    table.provider = Some(format.provider().to_string());
+    table.options = create.options;
+    table.properties = create.properties;
+    table.comment = create.comment;
+    table.owner = session.user.to_string();
+    table.clustering = create.clustered_by.iter().map(|n| n.join(".")).collect();
+    table.bucketing = create.bucketed_by.map(|b| Bucketing {
+        columns: b.columns,
+        sort_columns: b.sort_columns,
+        buckets: b.buckets,
+    });
+    let path = create.location.or_else(|| table.options.remove("path"));
+    match path {
+        Some(path) => {
+            table.kind = TableKind::External;
+            table.location = Some(Place::parse(&path)?.to_string());
+        }
+        None => table.location = Some(session.default_location(&table)?),
+    }
+    let mut partitions: Vec<String> = vec![];
+    for e in &create.partitioned_by {
+        match &e.kind {
+            ExprKind::Attribute { name, .. } if name.len() == 1 => partitions.extend(name.iter().cloned()),
+            _ => return Err(unsupported_operation(&table, "Partitioning by expressions")),
+        }
+    }
+    let fields: Vec<_> = create.columns.iter().chain(&create.partition_columns).map(field_of).collect();
+    partitions.extend(create.partition_columns.iter().map(|c| c.name.clone()));
+    check_duplicates(fields.iter().map(|f| f.name.as_str()), conf.case_sensitive())?;
+    let mut schema = StructType::new(fields);
+    if schema.is_empty() && create.query.is_none() {
+        if let Some(location) = table.location.as_ref().filter(|_| table.kind == TableKind::External) {
+            let conf = Arc::new(conf.clone());
+            let paths = [location.clone()];
+            let loaded = source::load(&session.files(), format, &paths, None, &table.options, &conf).await?;
+            partitions = loaded.table.partition_schema.fields.iter().map(|f| f.name.clone()).collect();
+            schema = loaded.schema;
+        }
+    }
+    if create.query.is_none() {
+        let find = |p: &String| schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p));
+        if let Some(missing) = partitions.iter().find(|p| find(p).is_none()) {
+            return Err(SparkError::new("COLUMN_NOT_DEFINED_IN_TABLE")
+                .param("colType", "partition")
+                .param("colName", vonk_common::error::quote_id([missing]))
+                .param("tableName", table.name.quoted())
+                .param("tableCols", names(&schema)));
+        }
+        partitions = partitions.iter().filter_map(find).map(|f| f.name.clone()).collect();
+        if !partitions.is_empty() && partitions.len() == schema.len() {
+            return Err(SparkError::new("ALL_PARTITION_COLUMNS_NOT_ALLOWED"));
+        }
+        let is_partition = |name: &str| partitions.iter().any(|p| p == name);
+        let data = schema.fields.iter().filter(|f| !is_partition(&f.name)).cloned();
+        let parts = partitions.iter().filter_map(find).cloned();
+        table.schema = StructType::new(data.chain(parts));
+    }
+    table.tracks_partitions = !partitions.is_empty();
+    table.partition_columns = partitions;
+    Ok((table, create.query))
+}
+
+fn names(schema: &StructType) -> String {
+    let all: Vec<_> = schema.fields.iter().map(|f| vonk_common::error::quote_id([&f.name])).collect();
+    all.join(", ")
+}
+
+pub(super) async fn truncate(
+    session: &Arc<Session>,
+    name: &Name,
+    partition: Option<PartitionSpec>,
+) -> SparkResult<Rows> {
+    let table = find_table(session, name)?;
+    if table.is_view() {
+        return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
+            .param("viewName", table.name.quoted())
+            .param("operation", "TRUNCATE TABLE"));
+    }
+    if table.kind == TableKind::External {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1266").param("tableIdentWithDB", table.name.quoted()));
+    }
+    let location = table.location.clone().unwrap_or_default();
+    let files = session.files();
+    let folder = Place::parse(&location)?;
+    match partition {
+        None => {
+            files.remove(&folder).await?;
+            files.make_folder(&folder).await?;
+        }
+        Some(spec) => {
+            let values = partition_values(session, &table, spec).await?;
+            for p in session.catalog().partitions(&table.name.database, &table.name.table)? {
+                let fits = values.iter().all(|(n, v)| {
+                    let own = p.values.iter().find(|(k, _)| k.eq_ignore_ascii_case(n)).map(|(_, v)| v);
+                    v.as_ref().is_none_or(|v| own == Some(v))
+                });
+                if fits {
+                    let path = super::show::partition_path(&p);
+                    let folder = folder.join(&path);
+                    files.remove(&folder).await?;
+                    files.make_folder(&folder).await?;
+                }
+            }
+        }
+    }
+    session.invalidate_cache();
+    Ok(Rows::none())
+}
+
+/// `df.writeTo(table)`.
+pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResult<Rows> {
+    let conf = session.conf();
+    let name = vonk_sql::parse_identifier(&w.table, &ParseOptions::new(&conf))?;
+    match w.mode {
+        WriteTableMode::Create => {
+            let create_table = CreateTable {
+                name,
+                columns: vec![],
+                provider: w.provider,
+                options: w.options,
+                partitioned_by: w.partition_by,
+                partition_columns: vec![],
+                bucketed_by: None,
+                clustered_by: w.cluster_by.into_iter().map(|c| vec![c]).collect(),
+                location: None,
+                comment: None,
+                properties: w.properties,
+                query: Some(w.input),
+                if_not_exists: false,
+                replace: false,
+                must_exist: false,
+                external: false,
+            };
+            create(session, create_table).await
+        }
+        WriteTableMode::Append => {
+            let table = find_table(session, &name)?;
+            let job = InsertJob {
+                table,
+                matching: Matching::Name,
+                overwrite: false,
+                partition: vec![],
+                options: w.options,
+            };
+            let input = Deep::new(session.analyze(w.input).await?);
+            session.insert(input, job).await?;
+            Ok(Rows::none())
+        }
+        WriteTableMode::OverwritePartitions => {
+            let table = find_table(session, &name)?;
+            let mut options = w.options;
+            options.insert("partitionoverwritemode".into(), "dynamic".into());
+            let job = InsertJob { table, matching: Matching::Name, overwrite: true, partition: vec![], options };
+            let input = Deep::new(session.analyze(w.input).await?);
+            session.insert(input, job).await?;
+            Ok(Rows::none())
+        }
+        mode => {
+            let full = qualify(session, &name)?;
+            let what = match mode {
+                WriteTableMode::Overwrite => "OVERWRITE",
+                WriteTableMode::Replace => "REPLACE TABLE",
+                _ => "CREATE OR REPLACE TABLE",
+            };
+            Err(unsupported_operation(&Table::new(full, now_millis()), what))
+        }
+    }
+}
