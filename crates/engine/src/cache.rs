@@ -144,9 +144,7 @@ impl Session {
     ) -> Option<Source> {
         let (id, query, state) = {
             let entries = self.cache.entries.lock();
-            let found = entries
-                .iter()
-                .find(|e| !building.contains(&e.id) && e.is(relation))?;
+            let found = entries.iter().find(|e| !building.contains(&e.id) && e.is(relation))?;
             (found.id, found.relation.clone(), found.state.clone())
         };
         match &*state.lock() {

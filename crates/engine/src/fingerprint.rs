@@ -48,9 +48,10 @@ pub fn same_relation(a: &Relation, b: &Relation) -> bool {
 
 /// A stable hash of the same: `df.semanticHash()`.
 pub fn semantic_hash(relation: &Relation) -> i32 {
-    let hash = Fingerprint::of(relation).text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = Fingerprint::of(relation)
+        .text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     (hash ^ (hash >> 32)) as i32
 }
 

@@ -47,11 +47,8 @@ pub struct InsertJob {
 /// planner thread.
 pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> SparkResult<Analyzed> {
     let table = &job.table;
-    let fixed: Vec<(&str, Option<&str>)> = job
-        .partition
-        .iter()
-        .filter_map(|(n, v)| v.as_ref().map(|v| (n.as_str(), v.as_deref())))
-        .collect();
+    let fixed: Vec<(&str, Option<&str>)> =
+        job.partition.iter().filter_map(|(n, v)| v.as_ref().map(|v| (n.as_str(), v.as_deref()))).collect();
     let is_fixed = |f: &StructField| fixed.iter().any(|(n, _)| n.eq_ignore_ascii_case(&f.name));
     let open: Vec<&StructField> = table.schema.fields.iter().filter(|f| !is_fixed(f)).collect();
     let columns: Vec<TypedExpr> = input
@@ -87,7 +84,7 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
                     let policy = StorePolicy::of(&analyzer.facts().conf);
                     let column = [field.name.clone()];
                     store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?
-                },
+                }
                 None => TypedExpr::null(field.data_type.clone())?,
             },
         };
@@ -151,9 +148,8 @@ fn matched(
                     .param("objectName", quote_id([unknown]))
                     .param("proposal", list(open_names())));
             }
-            let of = |f: &&StructField| {
-                names.iter().position(|n| same(n, &f.name)).and_then(|i| columns.get(i)).cloned()
-            };
+            let of =
+                |f: &&StructField| names.iter().position(|n| same(n, &f.name)).and_then(|i| columns.get(i)).cloned();
             Ok(open.iter().map(of).collect())
         }
     }
@@ -249,6 +245,7 @@ pub fn table_schema(query: &StructType, partition_by: &[String]) -> StructType {
     let query = query.as_nullable();
     let is_partition = |f: &&StructField| partition_by.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
     let data = query.fields.iter().filter(|f| !is_partition(f)).cloned();
-    let parts = partition_by.iter().filter_map(|p| query.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p)).cloned());
+    let parts =
+        partition_by.iter().filter_map(|p| query.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p)).cloned());
     StructType::new(data.chain(parts))
 }

@@ -145,7 +145,12 @@ impl Session {
         self.names.read().qualify(&parts)
     }
 
-    async fn save_as_table(self: &Arc<Self>, input: Deep<vonk_plan::Relation>, shape: &Shape, name: &str) -> SparkResult<()> {
+    async fn save_as_table(
+        self: &Arc<Self>,
+        input: Deep<vonk_plan::Relation>,
+        shape: &Shape,
+        name: &str,
+    ) -> SparkResult<()> {
         let full = self.table_name(name)?;
         self.catalog().expect_database(&full.database)?;
         let existing = self.catalog().table(&full.database, &full.table)?;

@@ -53,8 +53,9 @@ async fn partition_values(
     let mut out = vec![];
     for (name, value) in spec {
         if !table.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&name)) {
-            return Err(SparkError::new("NON_PARTITION_COLUMN")
-                .param("columnName", vonk_common::error::quote_id([&name])));
+            return Err(
+                SparkError::new("NON_PARTITION_COLUMN").param("columnName", vonk_common::error::quote_id([&name]))
+            );
         }
         let value = match value {
             None => None,
@@ -148,11 +149,8 @@ async fn definition(
     table.comment = create.comment;
     table.owner = session.user.to_string();
     table.clustering = create.clustered_by.iter().map(|n| n.join(".")).collect();
-    table.bucketing = create.bucketed_by.map(|b| Bucketing {
-        columns: b.columns,
-        sort_columns: b.sort_columns,
-        buckets: b.buckets,
-    });
+    table.bucketing =
+        create.bucketed_by.map(|b| Bucketing { columns: b.columns, sort_columns: b.sort_columns, buckets: b.buckets });
     let path = create.location.or_else(|| table.options.remove("path"));
     match path {
         Some(path) => {
@@ -274,18 +272,14 @@ pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResu
                 replace: false,
                 must_exist: false,
                 external: false,
+                constraints: Default::default(),
             };
             create(session, create_table).await
         }
         WriteTableMode::Append => {
             let table = find_table(session, &name)?;
-            let job = InsertJob {
-                table,
-                matching: Matching::Name,
-                overwrite: false,
-                partition: vec![],
-                options: w.options,
-            };
+            let job =
+                InsertJob { table, matching: Matching::Name, overwrite: false, partition: vec![], options: w.options };
             let input = Deep::new(session.analyze(w.input).await?);
             session.insert(input, job).await?;
             Ok(Rows::none())

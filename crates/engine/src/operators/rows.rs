@@ -109,9 +109,8 @@ impl ExecutionPlan for ChooseExec {
                         let batch = batch?;
                         Ok(if with_replacement {
                             let mean = upper - lower;
-                            let rows = (0..batch.num_rows() as u32).flat_map(|row| {
-                                std::iter::repeat_n(row, random.poisson(mean))
-                            });
+                            let rows = (0..batch.num_rows() as u32)
+                                .flat_map(|row| std::iter::repeat_n(row, random.poisson(mean)));
                             take_record_batch(&batch, &rows.collect::<UInt32Array>())?
                         } else {
                             let keep = (0..batch.num_rows()).map(|_| {

@@ -79,9 +79,8 @@ impl Encoding {
         let sink = BufWriter::new(store, place.key()?);
         let writer = match &self.parquet {
             Some(properties) => {
-                let options = ArrowWriterOptions::new()
-                    .with_properties(properties.clone())
-                    .with_skip_arrow_metadata(true);
+                let options =
+                    ArrowWriterOptions::new().with_properties(properties.clone()).with_skip_arrow_metadata(true);
                 let writer = AsyncArrowWriter::try_new_with_options(sink, parquet_schema(&self.schema), options);
                 Writer::Parquet(Box::new(writer.map_err(store_error)?))
             }
@@ -160,7 +159,8 @@ fn for_parquet(batch: &RecordBatch, schema: &StructType) -> Result<RecordBatch> 
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let fields = target.fields().iter().zip(&columns);
     // NULLs against the promise: better a nullable column than no file.
-    let fields = fields.map(|(f, c)| Field::new(f.name(), c.data_type().clone(), f.is_nullable() || c.null_count() > 0));
+    let fields =
+        fields.map(|(f, c)| Field::new(f.name(), c.data_type().clone(), f.is_nullable() || c.null_count() > 0));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     Ok(RecordBatch::try_new(schema, columns)?)
 }
@@ -170,7 +170,9 @@ fn parquet_schema(schema: &StructType) -> Arc<Schema> {
     let exact = exact_schema(schema);
     let fields = exact.fields().iter().map(|f| match f.data_type() {
         Arrow::Duration(_) => Field::new(f.name(), Arrow::Int64, f.is_nullable()),
-        Arrow::Interval(arrow::datatypes::IntervalUnit::YearMonth) => Field::new(f.name(), Arrow::Int32, f.is_nullable()),
+        Arrow::Interval(arrow::datatypes::IntervalUnit::YearMonth) => {
+            Field::new(f.name(), Arrow::Int32, f.is_nullable())
+        }
         _ => f.as_ref().clone(),
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

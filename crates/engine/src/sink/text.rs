@@ -45,9 +45,8 @@ impl TextFormat {
     pub fn new(format: Format, schema: StructType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
         let named = |key: &str, default: &str| text(options, key).unwrap_or(default).to_string();
         let separator = text(options, "sep").or_else(|| text(options, "delimiter")).unwrap_or(",");
-        let pattern = |key: &str, of: DataType| {
-            text(options, key).map(|p| Pattern::new(p, of, options, conf)).transpose()
-        };
+        let pattern =
+            |key: &str, of: DataType| text(options, key).map(|p| Pattern::new(p, of, options, conf)).transpose();
         let ignore_nulls = match text(options, "ignorenullfields") {
             Some(_) => flag(options, "ignorenullfields", true)?,
             None => conf.bool("spark.sql.jsonGenerator.ignoreNullFields"),
