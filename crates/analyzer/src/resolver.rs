@@ -11,7 +11,9 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{FnContext, TypedExpr};
 use vonk_plan::command::Command;
 use vonk_plan::expr::UdfCall;
-use vonk_plan::relation::{CoGroupMap, DataSource, GroupMap, MlRelation, Options, Relation, TimeTravel, UdtfCall};
+use vonk_plan::relation::{
+    CoGroupMap, DataSource, GroupMap, MlMethod, MlOperatorRef, Options, Relation, TimeTravel, UdtfCall,
+};
 use vonk_plan::types::{DataType, StructType};
 use vonk_plan::{Expr, Literal};
 
@@ -66,6 +68,20 @@ pub enum SqlBody {
     Query(Relation),
 }
 
+/// What a transformer does to its input.
+pub struct MlColumns {
+    /// A column of the same name is replaced.
+    pub columns: Vec<(String, TypedExpr)>,
+    /// A condition over the input's columns that rows have to meet.
+    pub filter: Option<datafusion::logical_expr::Expr>,
+}
+
+/// A DataFrame that a model has.
+pub enum MlRows {
+    Rows(StructType, Vec<RecordBatch>),
+    Relation(Box<Relation>),
+}
+
 pub trait Resolver: Send + Sync {
     /// Error when there is none: `TABLE_OR_VIEW_NOT_FOUND`.
     fn table(&self, name: &[String], options: &Options, time_travel: Option<&TimeTravel>)
@@ -106,8 +122,19 @@ pub trait Resolver: Send + Sync {
         Err(SparkError::unsupported("a query inside the analysis"))
     }
 
-    /// The rows of a model or transformer.
-    fn ml(&self, _relation: &MlRelation) -> SparkResult<Source> {
+    /// The columns that a model or transformer adds to its input.
+    fn ml_transform(
+        &self,
+        _operator: &MlOperatorRef,
+        _params: &[(String, Literal)],
+        _input: &StructType,
+        _columns: &[TypedExpr],
+    ) -> SparkResult<MlColumns> {
+        Err(SparkError::unsupported("machine learning"))
+    }
+
+    /// The rows of an attribute of a model.
+    fn ml_fetch(&self, _object: &str, _methods: &[MlMethod], _dataset: Option<&Relation>) -> SparkResult<MlRows> {
         Err(SparkError::unsupported("machine learning"))
     }
 

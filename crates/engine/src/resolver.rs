@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use tokio::runtime::Handle;
-use vonk_analyzer::resolver::{SessionFunction, Source, SqlBody, SqlParameter};
+use vonk_analyzer::resolver::{MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter};
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempView};
 use vonk_common::error::quote_id;
 use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
-use vonk_plan::relation::{DataSource, Options, TimeTravel};
+use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, TimeTravel};
 use vonk_plan::types::{StructField, StructType};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
@@ -258,6 +259,20 @@ impl Resolver for SessionResolver {
             let schema = rows.schema.clone();
             Ok((schema, rows.collect().await?))
         })
+    }
+
+    fn ml_transform(
+        &self,
+        operator: &MlOperatorRef,
+        params: &[(String, Literal)],
+        input: &StructType,
+        columns: &[TypedExpr],
+    ) -> SparkResult<MlColumns> {
+        self.session.ml()?.transform(operator, params, input, columns)
+    }
+
+    fn ml_fetch(&self, object: &str, methods: &[MlMethod], dataset: Option<&Relation>) -> SparkResult<MlRows> {
+        self.runtime.block_on(self.session.ml()?.fetch(&self.session, object, methods, dataset))
     }
 
     fn function_search_path(&self) -> Vec<String> {

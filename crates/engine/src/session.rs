@@ -1,17 +1,43 @@
 //! One session: its settings, its names, its cached results, and the DataFusion state made of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use parking_lot::{Mutex, RwLock};
+use vonk_analyzer::resolver::{MlColumns, MlRows};
 use vonk_catalog::{Catalog, SessionNames};
-use vonk_common::{SessionConf, SparkResult};
+use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_expr::TypedExpr;
+use vonk_plan::relation::{MlMethod, MlOperatorRef};
 use vonk_plan::types::StructType;
+use vonk_plan::{Literal, Relation};
 
 use crate::query::Prepared;
 use crate::server::Server;
 use crate::state;
+
+/// The machine learning library as queries see it. It stands above the engine, which knows it by
+/// this trait only.
+#[async_trait]
+pub trait MachineLearning: Send + Sync {
+    fn transform(
+        &self,
+        operator: &MlOperatorRef,
+        params: &[(String, Literal)],
+        input: &StructType,
+        columns: &[TypedExpr],
+    ) -> SparkResult<MlColumns>;
+
+    async fn fetch(
+        &self,
+        session: &Arc<Session>,
+        object: &str,
+        methods: &[MlMethod],
+        dataset: Option<&Relation>,
+    ) -> SparkResult<MlRows>;
+}
 
 pub struct Session {
     pub server: Arc<Server>,
@@ -20,6 +46,8 @@ pub struct Session {
     conf: RwLock<SessionConf>,
     pub names: RwLock<SessionNames>,
     pub(crate) cache: crate::cache::Cache,
+    /// The machine learning library, once the server has given it.
+    ml: OnceLock<Arc<dyn MachineLearning>>,
     /// The state built for the settings beside it.
     state: Mutex<Option<(SessionConf, Arc<SessionState>)>>,
 }
@@ -33,6 +61,7 @@ impl Session {
             conf: RwLock::new(conf),
             names: RwLock::default(),
             cache: Default::default(),
+            ml: OnceLock::new(),
             state: Mutex::new(None),
         }
     }
@@ -41,6 +70,15 @@ impl Session {
         let fork = Session::new(&self.server, user, id, self.conf());
         *fork.names.write() = self.names.read().clone();
         fork
+    }
+
+    /// Gives the session its machine learning library; only the first one counts.
+    pub fn set_ml(&self, ml: Arc<dyn MachineLearning>) {
+        let _ = self.ml.set(ml);
+    }
+
+    pub fn ml(&self) -> SparkResult<Arc<dyn MachineLearning>> {
+        self.ml.get().cloned().ok_or_else(|| SparkError::unsupported("machine learning in this session"))
     }
 
     /// The settings as they are now.

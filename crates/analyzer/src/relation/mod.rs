@@ -19,6 +19,7 @@ pub mod join;
 pub mod lateral_view;
 pub mod limit;
 pub mod local;
+pub mod ml;
 pub mod na;
 pub mod pipe;
 pub mod pivot;
@@ -167,7 +168,7 @@ impl Analyzer {
                 self.sample_by(input, column, fractions, *seed, outer)
             }
             RelationKind::Crosstab { input, left, right } => self.crosstab(input, left, right, outer),
-            RelationKind::Ml(m) => self.source(self.resolver().ml(m)?),
+            RelationKind::Ml(m) => self.ml(m, outer),
             RelationKind::Unsupported(name) => Err(SparkError::unsupported(name)),
             other => Err(SparkError::unsupported(relation_name(other))),
         }
