@@ -7,7 +7,7 @@ use vonk_common::{Origin, SparkError, SparkResult};
 
 use crate::parser::Parser;
 
-/// Levels that rules around an expression may add to its own `MAX_PLAN_DEPTH`.
+/// Levels that rules around an expression may add to its own `MAX_PLAN_DEPTH`: SELECT, aliases, WITH.
 const DEPTH_SLACK: usize = 64;
 /// Nodes that may be made by repeating an operand (`CASE x WHEN …`), over the whole text.
 const MAX_COPIED_NODES: usize = 1_000_000;
@@ -22,8 +22,7 @@ impl Parser<'_> {
         self.check_depth()?;
         let out = stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || rule(self))?;
         self.depth -= 1;
-        self.height = outer.max(self.height + 1);
-        self.check_depth()?;
+        self.height = outer.max(self.height);
         Ok(out)
     }
 
@@ -42,7 +41,8 @@ impl Parser<'_> {
     }
 
     fn check_depth(&self) -> SparkResult<()> {
-        if self.depth + self.height > MAX_PLAN_DEPTH + DEPTH_SLACK { Err(self.too_complex()) } else { Ok(()) }
+        let limit = MAX_PLAN_DEPTH + DEPTH_SLACK;
+        if self.depth > limit || self.height > limit { Err(self.too_complex()) } else { Ok(()) }
     }
 
     fn too_complex(&self) -> SparkError {

@@ -56,6 +56,8 @@ fn too_deep_is_an_error() {
 #[test]
 fn chains_up_to_the_limit_parse() {
     assert_eq!(class_of(format!("SELECT {}", vec!["1"; 4_000].join(" + "))), None);
+    assert_eq!(class_of(format!("SELECT {}1{}", "f(".repeat(3_900), ")".repeat(3_900))), None);
+    assert_eq!(class_of(format!("SELECT {}1{}", "(".repeat(3_900), ")".repeat(3_900))), None);
     assert_eq!(class_of(format!("SELECT {}", vec!["a"; 100_000].join(" AND "))), None);
     assert_eq!(class_of(format!("SELECT {}", vec!["a"; 100_000].join(" OR "))), None);
     assert_eq!(class_of(vec!["SELECT 1"; 20_000].join(" UNION ALL ")), None);

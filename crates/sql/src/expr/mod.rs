@@ -55,6 +55,7 @@ impl Parser<'_> {
         let start = self.pos;
         self.next();
         let child = self.nested(|p| p.not())?;
+        self.grow()?;
         Ok(self.operator("not", vec![child], start))
     }
 

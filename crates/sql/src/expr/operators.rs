@@ -74,6 +74,7 @@ impl Parser<'_> {
         let start = self.pos;
         self.next();
         let child = self.nested(|p| p.unary())?;
+        self.grow()?;
         Ok(self.operator(name, vec![child], start))
     }
 }

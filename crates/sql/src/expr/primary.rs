@@ -123,6 +123,7 @@ impl Parser<'_> {
         let body = self.expression();
         let parameters = self.lambdas.pop().unwrap_or_default();
         let body = Box::new(body?);
+        self.grow()?;
         Ok(self.make(ExprKind::Lambda { parameters, body }, start))
     }
 

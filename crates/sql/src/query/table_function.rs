@@ -29,7 +29,12 @@ impl Parser<'_> {
         }
         self.grow()?;
         let table = self.relation(RelationKind::TableFunction(call), start);
-        self.aliased(table, start)
+        let mut out = self.aliased(table, start)?;
+        // A function's place includes its alias.
+        if let RelationKind::Alias { input, .. } = &mut out.kind {
+            input.origin = out.origin.clone();
+        }
+        Ok(out)
     }
 
     /// A column of JSON_TABLE: `name type [PATH 'path']` is `name => CAST('path' AS type)` with a NULL for
