@@ -1,11 +1,13 @@
 # The two commands of a newcomer are `make run` and `make test`; each does its own set-up.
-.PHONY: run test lint release wheel oracle doctests bench oracle-validate scores
+.PHONY: help run test lint release wheel oracle doctests scores bench oracle-validate status
 
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 18
 run:             ## build and run the example on real data
 	scripts/run.sh
-test:            ## all tests, end-to-end ones included
+test:            ## all tests, the end-to-end ones included
 	scripts/test.sh
-lint:            ## rustfmt, clippy, layering
+lint:            ## rustfmt, clippy, layers
 	scripts/lint.sh
 release:         ## target/release/vonk
 	scripts/setup.sh build && cargo build --release --locked -p vonk-cli -p vonk-warm
@@ -15,9 +17,11 @@ oracle:          ## the recorded Spark cases of ../shared/oracle
 	scripts/scores.sh oracle
 doctests:        ## PySpark's own doctests (../shared/conformance)
 	scripts/scores.sh doctests
-scores:          ## oracle and doctests against tests/scores.toml
+scores:          ## both, against the floors in tests/scores.toml
 	scripts/scores.sh check
 bench:           ## TPC-H beside Spark and DuckDB (../shared/bench)
 	scripts/bench.sh
-oracle-validate: ## replays our own expected results on real Spark
+oracle-validate: ## our own expected results, replayed on real Spark
 	scripts/oracle_validate.sh
+status:          ## the tables of docs/STATUS.md, asked of the binary
+	scripts/status.sh

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # `make run`: builds the release binary and runs the example on the New York flights of 2013.
+# The tables are printed; the picture, the model and the Parquet files are left in examples/output.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/env.sh
+. scripts/common.sh
 scripts/setup.sh build python
-cargo build --release --locked -p vonk-cli -p vonk-warm
-PATH="$PWD/.venv/bin:$PATH" "$TARGET/release/vonk" run examples/flights.py
+cargo build --release --locked "${BINARY[@]}"
+FLIGHTS_OUT=${FLIGHTS_OUT:-$PWD/examples/output} "$TARGET/release/vonk" run --python "$PYTHON" \
+  --warehouse "$PWD/examples/output/warehouse" examples/flights.py

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # `make test`: unit and case tests of every crate, then the end-to-end tests with the real client.
+# Arguments go to pytest: scripts/test.sh -k reattach
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/env.sh
+. scripts/common.sh
 scripts/setup.sh build python
-cargo test --workspace --locked
-cargo build --locked -p vonk-cli -p vonk-warm
-VONK_BIN="$TARGET/debug/vonk" .venv/bin/python -m pytest -q tests/e2e
+if [ $# -eq 0 ]; then
+  say "crates"
+  VONK_PYTHON="$PWD/$PYTHON" cargo test --workspace --locked
+fi
+say "binary"
+cargo build --locked "${BINARY[@]}"
+say "end to end"
+VONK_BIN=${VONK_BIN:-$TARGET/debug/vonk} "$PYTHON" -m pytest tests/e2e "$@"

@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# `make wheel`: a wheel with the release binary in dist/.
+# `make wheel`: a wheel with the release binary, in dist/. Tried in an empty environment when `try` is given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/env.sh
+. scripts/common.sh
 scripts/setup.sh build python
-.venv/bin/pip install -q 'maturin>=1.9,<2'
-.venv/bin/maturin build --release --locked --manifest-path crates/cli/Cargo.toml --out dist
+"$PYTHON" -m pip install -q --disable-pip-version-check 'maturin>=1.9,<2'
+rm -rf dist
+PATH="$PWD/$VENV/bin:$PATH" maturin build --release --locked --out dist
 ls -l dist
+if [ "${1:-}" = try ]; then
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  python3 -m venv "$folder/env"
+  "$folder/env/bin/pip" install -q --disable-pip-version-check dist/vonk-*.whl
+  cd "$folder"
+  ./env/bin/vonk --version
+  ./env/bin/python -c 'import vonk; print(vonk.session().range(3).collect())'
+fi

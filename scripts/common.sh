@@ -1,0 +1,11 @@
+# Sourced by the other scripts: where things are, and how loudly.
+TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+VENV=${VONK_VENV:-.venv}
+PYTHON=$VENV/bin/python
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} PYTHONDONTWRITEBYTECODE=1
+[ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
+
+say() { printf '\n== %s (%s)\n' "$*" "$(date +%H:%M:%S)"; }
+
+# The two packages that make up the binary; `vonk-warm` keeps the features of all libraries the same in every build.
+BINARY=(-p vonk-cli -p vonk-warm)
