@@ -19,7 +19,7 @@ const MIN_WIDTH: usize = 3;
 /// Most rows one call shows: what an array of Java can hold.
 const MAX_ROWS: i32 = i32::MAX - 16;
 
-/// The header's cells and those of each row.
+/// The cells of the header, which are never cut, and those of each row.
 struct Grid {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -71,7 +71,7 @@ impl Analyzer {
         let most = usize::try_from(asked).map_err(SparkError::internal)?;
         let more = rows.len() > most;
         rows.truncate(most);
-        let header = schema.fields.iter().map(|f| clip(&f.name, width)).collect();
+        let header = schema.fields.iter().map(|f| clip(&f.name, 0)).collect();
         Ok(Grid { header, rows, more, asked })
     }
 }
