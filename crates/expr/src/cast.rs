@@ -89,12 +89,11 @@ pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     let from = value.data_type.clone();
     let name = value.name.clone().filter(|_| !is_cast(&value.expr));
     let word = if run == Mode::Try { "TRY_CAST(" } else { "CAST(" };
-    let written = SqlText::wrap(word, value.sql.clone(), &format!(" AS {})", to.sql()));
-    rules::check(&from, to, run, &written).map_err(|e| e.at(value.origin.clone()))?;
     let sql = match to {
         DataType::Array(..) | DataType::Map(..) | DataType::Struct(_) => value.sql.clone(),
-        _ => written,
+        _ => SqlText::wrap(word, value.sql.clone(), &format!(" AS {})", to.sql())),
     };
+    rules::check(&from, to, run, &sql).map_err(|e| e.at(value.origin.clone()))?;
     let nullable = rules::nullable(value.nullable, &from, to, run);
     let same = to_arrow(&from) == to_arrow(to) && (from.same_type(to) || (from.is_string() && to.is_string()));
     let expr = if let Some(special) = special_datetime(facts, &value, to)? {

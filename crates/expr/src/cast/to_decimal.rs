@@ -35,7 +35,7 @@ pub fn convert(c: &Caster, array: &ArrayRef, from: &Spark, p: u8, s: i8) -> DfRe
             to.nullable_text(array, read, |t| c.invalid_input(&Literal::string(t), &Spark::STRING, &target))?
         }
         Spark::Date => Decimal128Array::new_null(array.len()),
-        Spark::Timestamp => to.each::<TimestampMicrosecondType>(array, |v| to.double(v as f64 / 1e6))?,
+        Spark::Timestamp => to.each::<TimestampMicrosecondType>(array, |v| to.exact(v.into(), 6))?,
         Spark::Time(_) => to.each::<Time64NanosecondType>(array, |v| to.exact(v.into(), 9))?,
         Spark::YearMonthInterval(_, end) => {
             let unit = if *end == YearMonthField::Year { 12 } else { 1 };

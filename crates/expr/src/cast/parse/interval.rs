@@ -20,9 +20,7 @@ pub fn year_month(text: &str, start: YearMonthField, end: YearMonthField) -> Spa
     let (negative, body) = take_apart(text, units).ok_or_else(unmatched)?;
     let number = |s: &str| (!s.is_empty() && s.bytes().all(|b| b.is_ascii_digit())).then(|| s.parse::<i64>().ok());
     let failed = || {
-        SparkError::new("INVALID_INTERVAL_FORMAT.INTERVAL_PARSING")
-            .param("input", trim(text))
-            .param("interval", "year-month")
+        SparkError::new("INVALID_INTERVAL_FORMAT.INTERVAL_PARSING").param("input", text).param("interval", "year-month")
     };
     let months = match (form, body.split_once('-')) {
         ("y-m", Some((y, m))) => {
@@ -98,9 +96,7 @@ pub fn day_time(text: &str, start: DayTimeField, end: DayTimeField) -> SparkResu
     }
     let total = if negative { -total } else { total };
     i64::try_from(total).map_err(|_| {
-        SparkError::new("INVALID_INTERVAL_FORMAT.DAY_TIME_PARSING")
-            .param("input", trim(text))
-            .param("msg", "long overflow")
+        SparkError::new("INVALID_INTERVAL_FORMAT.DAY_TIME_PARSING").param("input", text).param("msg", "long overflow")
     })
 }
 
@@ -115,7 +111,7 @@ fn unmatched(class: &str, family: &str, form: &str, units: &str, text: &str, ty:
         .param("intervalStr", family)
         .param("supportedFormat", format!("`[+|-]{form}`, `INTERVAL [+|-]'[+|-]{form}' {units}`"))
         .param("typeName", ty)
-        .param("input", trim(text))
+        .param("input", text)
 }
 
 /// Sign and body of `[+|-]body` or of `INTERVAL [+|-]'[+|-]body' units`.
