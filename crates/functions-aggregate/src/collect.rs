@@ -11,7 +11,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
-use crate::build::{text, typed};
+use crate::build::{text_named, typed};
 use crate::gather::{Gather, list, state_types};
 use crate::udaf::{Aggregate, AggregateCallData};
 
@@ -38,7 +38,7 @@ pub static COLLECT_SET: Aggregate = Aggregate {
 
 fn build(ctx: &FnContext, call: AggregateCall, which: &'static Aggregate) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=1)?;
-    let sql = text(ctx, &call, &call.args);
+    let sql = text_named(if &*ctx.name == "array_agg" { "collect_list" } else { &ctx.name }, &call, &call.args);
     let Some(arg) = call.args.first().cloned() else { return Err(SparkError::internal("collect of one")) };
     if which.name == COLLECT_SET.name && has_map(&arg.data_type) {
         return Err(SparkError::new("DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE")

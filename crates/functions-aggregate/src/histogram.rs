@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array, StructArray};
+use datafusion::arrow::array::{Array, ArrayRef, Float64Array, IntervalYearMonthArray, StructArray};
 use datafusion::arrow::compute::cast as arrow_cast;
-use datafusion::arrow::datatypes::DataType as Arrow;
+use datafusion::arrow::datatypes::{DataType as Arrow, Int32Type};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
@@ -152,6 +152,9 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
         _ => None,
     };
     let plain = match &whole {
+        Some(_) if matches!(values.data_type(), Arrow::Interval(_)) => {
+            Arc::new(column::<IntervalYearMonthArray>(columns, 0)?.reinterpret_cast::<Int32Type>())
+        }
         Some(t) => arrow_cast(values, t)?,
         None => values.clone(),
     };
@@ -162,6 +165,10 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
     let x: ArrayRef = Arc::new(Float64Array::from_iter_values(histogram.bins.iter().map(|b| b.0)));
     let y: ArrayRef = Arc::new(Float64Array::from_iter_values(histogram.bins.iter().map(|b| b.1)));
     let x = match &whole {
+        Some(_) if matches!(values.data_type(), Arrow::Interval(_)) => {
+            let centres = histogram.bins.iter().map(|b| b.0 as i32);
+            Arc::new(IntervalYearMonthArray::from_iter_values(centres))
+        }
         Some(t) => arrow_cast(&arrow_cast(&x, t)?, values.data_type())?,
         None => arrow_cast(&x, values.data_type())?,
     };

@@ -32,7 +32,7 @@ fn bits(ctx: &FnContext, call: AggregateCall, function: Arc<AggregateUDF>) -> Sp
     let Some(arg) = call.args.first().cloned() else { return Err(SparkError::internal("bits of one")) };
     let arg = match &arg.data_type {
         t if t.is_integral() => arg,
-        DataType::Null => cast_to(ctx, arg, &DataType::Long)?,
+        DataType::Null => cast_to(ctx, arg, &DataType::Int)?,
         _ => return Err(unexpected(ctx, &sql, 0, "\"INTEGRAL\"", &arg)),
     };
     let ty = arg.data_type.clone();

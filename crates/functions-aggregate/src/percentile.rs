@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, IntervalYearMonthArray, UInt32Array};
 use datafusion::arrow::compute::{SortOptions, cast as arrow_cast, sort_to_indices, take};
-use datafusion::arrow::datatypes::{DataType as Arrow, IntervalUnit};
+use datafusion::arrow::datatypes::{DataType as Arrow, Int32Type, IntervalYearMonthType};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
@@ -146,7 +146,13 @@ fn median(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=1)?;
     let sql = text_named("median", &call, &call.args);
     let Some(col) = call.args.first().cloned() else { return Err(SparkError::internal("median of one")) };
-    let (value, ty) = values(ctx, &sql, col)?;
+    let (value, ty) = match &col.data_type {
+        // Said of the cast, since Spark's median is a percentile of a cast column.
+        DataType::Date | DataType::Timestamp | DataType::TimestampNtz | DataType::Boolean => {
+            (cast_to(ctx, col, &DataType::Double)?, DataType::Double)
+        }
+        _ => values(ctx, &sql, col)?,
+    };
     let plan = Plan { kind: "cont", descending: false, percentages: (vec![0.5], false) };
     Ok(built(ctx, &call, plan, value, ty, None, sql))
 }
@@ -289,7 +295,9 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
 fn numbers(values: &ArrayRef) -> DfResult<Float64Array> {
     let plain = match values.data_type() {
         Arrow::Float64 => Arc::clone(values),
-        Arrow::Interval(_) => arrow_cast(values, &Arrow::Int32)?,
+        Arrow::Interval(_) => {
+            Arc::new(column::<IntervalYearMonthArray>(std::slice::from_ref(values), 0)?.reinterpret_cast::<Int32Type>())
+        }
         _ => arrow_cast(values, &Arrow::Int64)?,
     };
     column(&[arrow_cast(&plain, &Arrow::Float64)?], 0)
@@ -299,7 +307,7 @@ fn numbers(values: &ArrayRef) -> DfResult<Float64Array> {
 fn from_numbers(values: &Float64Array, to: &Arrow) -> DfResult<ArrayRef> {
     Ok(match to {
         Arrow::Float64 => Arc::new(values.clone()),
-        Arrow::Interval(IntervalUnit::YearMonth) => arrow_cast(&arrow_cast(values, &Arrow::Int32)?, to)?,
+        Arrow::Interval(_) => Arc::new(values.unary::<_, IntervalYearMonthType>(|v| v as i32)),
         _ => arrow_cast(&arrow_cast(values, &Arrow::Int64)?, to)?,
     })
 }

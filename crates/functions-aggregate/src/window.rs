@@ -58,8 +58,9 @@ fn rank(
     name: &str,
     ty: DataType,
 ) -> SparkResult<TypedExpr> {
-    // Spark lets the ranks take the ORDER BY values as arguments, in its own code only.
-    ctx.arity(&call.args, 0..=0)?;
+    // The ranks may be given the values they rank by; those of ORDER BY count.
+    let most = if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') { usize::MAX } else { 0 };
+    ctx.arity(&call.args, 0..=most)?;
     let expr = function(udwf, vec![], &call);
     let expr = if ty == DataType::Int { df_cast(expr, to_arrow(&ty)) } else { expr };
     Ok(TypedExpr::new(expr, ty, false, SqlText::call(name, [])).at(ctx.origin.clone()))

@@ -33,6 +33,10 @@ pub fn literal_decimal(value: &TypedExpr) -> Option<(u8, i8)> {
         ScalarValue::Int64(Some(v)) => *v,
         _ => return None,
     };
+    // `CAST(2 AS INT)` is computed already, but is no literal to Spark.
+    if value.sql.to_string().parse::<i64>() != Ok(digits) {
+        return None;
+    }
     let n = digits.unsigned_abs().checked_ilog10().map_or(1, |n| n + 1);
     Some((n as u8, 0))
 }

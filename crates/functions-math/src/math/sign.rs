@@ -70,7 +70,7 @@ fn sign(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
     let wants = [Want::OneOf(vec![Want::DOUBLE, Want::YearMonthInterval, Want::DayTimeInterval])];
     let args = ctx.coerce(args, 1, &wants)?;
-    let mut out = ctx.call(&SIGN, args, DataType::Double, Nullability::Args);
+    let mut out = ctx.call(&SIGN, args, DataType::Double, Nullability::Always);
     out.sql = sql;
     Ok(out)
 }

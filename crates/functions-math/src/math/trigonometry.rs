@@ -71,11 +71,7 @@ macro_rules! logarithms {
                 let out: Float64Array = map_optional(&a, |v| Ok(if v <= $bound { None } else { Some(f(v)) }))?;
                 Ok(ColumnarValue::Array(Arc::new(out)))
             });
-            static $spec: FunctionSpec = FunctionSpec::scalar($name, "math_funcs", |c, a| {
-                let mut out = one_double(c, a, &$kernel, $text)?;
-                out.nullable = true;
-                Ok(out)
-            })
+            static $spec: FunctionSpec = FunctionSpec::scalar($name, "math_funcs", |c, a| one_double(c, a, &$kernel, $text))
             .usage($usage);
         )*
         const LOGARITHMS: &[&FunctionSpec] = &[$(&$spec),*];
@@ -97,7 +93,7 @@ static ATAN2: Kernel = Kernel::new("f64_atan2", |_, a, n| two_columns(a, n, |y, 
 static HYPOT: Kernel = Kernel::new("f64_hypot", |_, a, n| two_columns(a, n, f64::hypot));
 static LOG: Kernel = Kernel::new("f64_log", log_column);
 
-static POW_F: FunctionSpec = FunctionSpec::scalar("power", "math_funcs", |c, a| two_doubles(c, a, &POW, ""))
+static POW_F: FunctionSpec = FunctionSpec::scalar("power", "math_funcs", |c, a| two_doubles(c, a, &POW, "POWER"))
     .aliases(&["pow"])
     .usage("power(expr1, expr2) - expr1 to the power of expr2.")
     .kernels(UNARY_KERNELS);
@@ -140,14 +136,15 @@ const ALL: [&FunctionSpec; N] = {
 fn one_double(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &str) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::DOUBLE])?;
     let sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
-    let mut out = ctx.call(kernel, args, DataType::Double, Nullability::Args);
+    // Spark says so of every function of one double.
+    let mut out = ctx.call(kernel, args, DataType::Double, Nullability::Always);
     out.sql = sql;
     Ok(out)
 }
 
 fn two_doubles(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &str) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 2, &[Want::DOUBLE, Want::DOUBLE])?;
-    let name = if name.is_empty() { &*ctx.name } else { name };
+    let name = if &*ctx.name == "pow" { "pow" } else { name };
     let sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
     let mut out = ctx.call(kernel, args, DataType::Double, Nullability::Args);
     out.sql = sql;

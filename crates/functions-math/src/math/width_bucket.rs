@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, Float64Array, Int64Array};
+use datafusion::arrow::array::{Array, Float64Array, Int64Array, IntervalYearMonthArray};
 use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
@@ -35,10 +35,10 @@ fn doubles(args: &[ColumnarValue], i: usize, rows: usize) -> DfResult<Float64Arr
     let array = array_arg(args, i, rows)?;
     let array = match array.data_type() {
         Arrow::Float64 => array,
-        Arrow::Interval(_) => datafusion::arrow::compute::cast(
-            &datafusion::arrow::compute::cast(&array, &Arrow::Int32)?,
-            &Arrow::Float64,
-        )?,
+        Arrow::Interval(_) => {
+            let months: IntervalYearMonthArray = crate::support::downcast(&array)?;
+            return Ok(months.unary(f64::from));
+        }
         _ => datafusion::arrow::compute::cast(
             &datafusion::arrow::compute::cast(&array, &Arrow::Int64)?,
             &Arrow::Float64,

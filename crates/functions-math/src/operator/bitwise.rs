@@ -70,7 +70,8 @@ fn complement(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = SqlText::wrap("~", a.sql.clone(), "");
     let a = match &a.data_type {
         t if t.is_integral() => a,
-        t if t.is_string() || *t == DataType::Null => cast_to(ctx, a, &DataType::Long)?,
+        DataType::Null => cast_to(ctx, a, &DataType::Int)?,
+        t if t.is_string() => cast_to(ctx, a, &DataType::Long)?,
         _ => return Err(unexpected(ctx, &sql, 0, "\"INTEGRAL\"", &a)),
     };
     let ty = a.data_type.clone();

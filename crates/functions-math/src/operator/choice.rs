@@ -54,11 +54,11 @@ pub fn coalesce_as(ctx: &FnContext, args: Vec<TypedExpr>, sql: SqlText) -> Spark
     let Some(ty) = promote::common_all(types.iter().copied(), ctx.ansi()) else {
         return Err(data_diff_types(ctx, &sql, "coalesce", &types));
     };
-    let nullable = args.iter().all(|a| a.nullable);
     let mut cast = Vec::with_capacity(args.len());
     for arg in args {
         cast.push(cast_to(ctx, arg, &ty)?);
     }
+    let nullable = cast.iter().all(|a| a.nullable);
     let mut exprs: Vec<Expr> = cast.iter().map(|a| a.expr.clone()).collect();
     let expr = match exprs.pop() {
         Some(last) if exprs.is_empty() => last,
@@ -123,11 +123,11 @@ fn extreme(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> Sp
             .param("dataType", quote_sql(ty.sql()))
             .at(ctx.origin.clone()));
     }
-    let nullable = args.iter().all(|a| a.nullable);
     let mut cast = Vec::with_capacity(args.len());
     for arg in args {
         cast.push(cast_to(ctx, arg, &ty)?);
     }
+    let nullable = cast.iter().all(|a| a.nullable);
     if ty == DataType::Null {
         return Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Null)? });
     }

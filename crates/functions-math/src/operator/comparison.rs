@@ -7,6 +7,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::comparison_operands;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
+use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
 use crate::support::{diff_types, infix, native, two};
@@ -91,8 +92,37 @@ pub fn computed(mut value: TypedExpr, literal: bool) -> TypedExpr {
     value
 }
 
+/// `integer < 1.5` is `integer < 2`: Spark compares integers with the nearest whole number, and says
+/// so in the name.
+fn whole_bound(a: TypedExpr, b: TypedExpr, op: Operator) -> SparkResult<(TypedExpr, TypedExpr)> {
+    let bound = |literal: &TypedExpr, up: bool| -> Option<i64> {
+        let ScalarValue::Decimal128(Some(v), _, scale) = literal.as_literal()? else { return None };
+        let unit = 10i128.checked_pow(u32::try_from(*scale).ok()?)?;
+        let floor = v.div_euclid(unit);
+        let value = if up && v.rem_euclid(unit) != 0 { floor + 1 } else { floor };
+        i64::try_from(value).ok()
+    };
+    let (up_right, up_left) = match op {
+        Operator::Gt | Operator::LtEq => (false, true),
+        Operator::GtEq | Operator::Lt => (true, false),
+        _ => return Ok((a, b)),
+    };
+    if a.data_type.is_integral()
+        && let Some(v) = bound(&b, up_right)
+    {
+        return Ok((a, TypedExpr::literal(&Literal::Long(v))?));
+    }
+    if b.data_type.is_integral()
+        && let Some(v) = bound(&a, up_left)
+    {
+        return Ok((TypedExpr::literal(&Literal::Long(v))?, b));
+    }
+    Ok((a, b))
+}
+
 fn compare(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
+    let (a, b) = whole_bound(a, b, op)?;
     let sql = infix(&a, symbol(op), &b);
     comparison(ctx, a, b, op, sql)
 }

@@ -50,7 +50,6 @@ pub fn choose(
     let Some(ty) = promote::common_all(types.iter().copied(), ctx.ansi()) else {
         return Err(data_diff_types(ctx, &sql, function, &types));
     };
-    let nullable = otherwise.as_ref().is_none_or(|e| e.nullable) || pairs.iter().any(|(_, v)| v.nullable);
     let mut parts = vec![];
     let mut branches = Vec::with_capacity(pairs.len());
     for (i, (condition, value)) in pairs.into_iter().enumerate() {
@@ -67,6 +66,8 @@ pub fn choose(
         Some(e) => Some(cast_to(ctx, e, &ty)?),
         None => None,
     };
+    let values = parts.iter().skip(1).step_by(2).chain(otherwise.iter());
+    let nullable = otherwise.is_none() || values.fold(false, |any, v| any || v.nullable);
     let else_expr = otherwise.as_ref().map(|e| Box::new(e.expr.clone()));
     parts.extend(otherwise);
     let nullable = nullable && !always_decided(&parts);

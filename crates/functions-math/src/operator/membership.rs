@@ -33,13 +33,13 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
             .param("dataType", vonk_common::error::quote_sql(ty.sql()))
             .at(ctx.origin.clone()));
     }
-    let nullable = args.iter().any(|a| a.nullable);
     let mut cast = Vec::with_capacity(args.len());
     for (i, arg) in args.into_iter().enumerate() {
         let constant = arg.as_literal().is_some() || (i > 0 && arg.foldable);
         let arg = comparison::computed(cast_to(ctx, arg, &ty)?, constant);
         cast.push(arg);
     }
+    let nullable = cast.iter().any(|a| a.nullable);
     let mut exprs = cast.iter().map(|a| a.expr.clone());
     let expr = match exprs.next() {
         _ if ty == DataType::Null => Expr::Literal(ScalarValue::Boolean(None), None),

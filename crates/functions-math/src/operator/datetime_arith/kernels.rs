@@ -410,6 +410,7 @@ fn interval_ratio(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<
 pub fn negate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let array = array_arg(args, 0, rows)?;
     let checked = mode(call) == Mode::Ansi;
+    let no_opposite = || call.error(SparkError::new("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION"));
     macro_rules! whole {
         ($t:ty, $raise:expr) => {{
             let a = downcast::<datafusion::arrow::array::PrimitiveArray<$t>>(&array)?;
@@ -425,8 +426,14 @@ pub fn negate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
         Arrow::Int16 => whole!(Int16Type, checked),
         Arrow::Int32 => whole!(Int32Type, checked),
         Arrow::Int64 => whole!(Int64Type, checked),
-        Arrow::Interval(datafusion::arrow::datatypes::IntervalUnit::YearMonth) => whole!(IntervalYearMonthType, true),
-        Arrow::Duration(_) => whole!(DurationMicrosecondType, true),
+        Arrow::Interval(datafusion::arrow::datatypes::IntervalUnit::YearMonth) => {
+            let a = downcast::<IntervalYearMonthArray>(&array)?;
+            done(map_optional::<_, IntervalYearMonthType>(&a, |v| v.checked_neg().map(Some).ok_or_else(no_opposite))?)
+        }
+        Arrow::Duration(_) => {
+            let a = downcast::<DurationMicrosecondArray>(&array)?;
+            done(map_optional::<_, DurationMicrosecondType>(&a, |v| v.checked_neg().map(Some).ok_or_else(no_opposite))?)
+        }
         Arrow::Float32 => {
             let a = downcast::<datafusion::arrow::array::Float32Array>(&array)?;
             done(a.unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { -v }))
