@@ -165,7 +165,7 @@ fn java_pow(x: f64, y: f64) -> f64 {
 fn log(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=2)?;
     if args.len() == 1 {
-        let sql = SqlText::call("ln", args.iter().map(|a| a.sql.clone()));
+        let sql = SqlText::call("LOG", ["E()".into()].into_iter().chain(args.iter().map(|a| a.sql.clone())));
         let args = ctx.coerce(args, 1, &[Want::DOUBLE])?;
         let mut out = ctx.call(&LN, args, DataType::Double, Nullability::Always);
         out.sql = sql;

@@ -15,8 +15,10 @@ use crate::support::{downcast, one};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("isnull", "predicate_funcs", |c, a| null_test(c, a, false))
+        .aliases(&["isunknown"])
         .usage("isnull(expr) - True if the value is NULL."),
     &FunctionSpec::scalar("isnotnull", "predicate_funcs", |c, a| null_test(c, a, true))
+        .aliases(&["isnotunknown"])
         .usage("isnotnull(expr) - True if the value is not NULL."),
     &FunctionSpec::scalar("isnan", "predicate_funcs", isnan)
         .usage("isnan(expr) - True if the value is NaN; false for NULL.")
