@@ -53,6 +53,11 @@ fn shift(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &
     let named = FnContext { name: name.into(), ..ctx.clone() };
     let number = Want::OneOf(vec![Want::INT, Want::Type(DataType::Short), Want::Type(DataType::Byte)]);
     ctx.arity(&args, 2..=2)?;
+    // Whole numbers up to INT, and text; wider and fractional numbers are not narrowed here.
+    let narrow = |t: &DataType| matches!(t, DataType::Int | DataType::Short | DataType::Byte | DataType::Null);
+    if args.get(1).is_some_and(|n| !narrow(&n.data_type) && !n.data_type.is_string()) {
+        return Err(named.unexpected_type(&args, 1, &number.describe()));
+    }
     let args = named.coerce(args, 2, &[Want::DATE, number])?;
     let mut args = args.into_iter();
     let (Some(date), Some(n)) = (args.next(), args.next()) else {

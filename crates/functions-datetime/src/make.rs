@@ -85,7 +85,9 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
     let wants = &parts[..args.len()];
     let args = ctx.coerce(args, 6, wants)?;
     if tolerant {
-        return Ok(ctx.call(&TRY_MAKE, args, ty, Nullability::Always));
+        // The zone of `try_make_timestamp` does not show in its text.
+        let shown: Vec<TypedExpr> = args.iter().take(if named { 7 } else { 6 }).cloned().collect();
+        return Ok(renamed(ctx.call(&TRY_MAKE, args, ty, Nullability::Always), &ctx.name, &shown));
     }
     let nulls = if ctx.ansi() { Nullability::Args } else { Nullability::Always };
     Ok(ctx.call(&MAKE, args, ty, nulls))

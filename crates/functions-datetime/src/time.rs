@@ -148,8 +148,11 @@ fn parse(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
             None => vonk_expr::cast::parse::datetime::time(s),
             Some(p) => {
                 if compiled.as_ref().is_none_or(|(text, _)| text != p) {
-                    let pattern = Pattern::new(p, Purpose::ReadLocal).map_err(|e| call.error(e))?;
-                    compiled = Some((p.to_string(), pattern));
+                    match Pattern::new(p, Purpose::ReadLocal) {
+                        Ok(pattern) => compiled = Some((p.to_string(), pattern)),
+                        Err(_) if tolerant => return Ok(None),
+                        Err(e) => return Err(call.error(e)),
+                    }
                 }
                 let pattern = compiled.as_ref().map(|(_, p)| p).filter(|p| p.items.iter().all(of_time));
                 pattern.and_then(|p| p.read(s).ok()).map(|r| r.local.rem_euclid(86_400_000_000) * 1000)

@@ -202,6 +202,7 @@ fn tumbling(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let params = vec![size.to_string(), slide.to_string(), start.to_string()];
     let mut out = ctx.call_with(&WINDOW, vec![time], ty, Nullability::Never, params);
     out.name = Some("window".into());
+    out.metadata = Some("{\"spark.timeWindow\":true}".into());
     Ok(out)
 }
 
@@ -224,6 +225,7 @@ fn session(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let params = vec![gap.to_string(), "1".into(), "0".into()];
     let mut out = ctx.call_with(&WINDOW, args, ty, Nullability::Never, params);
     out.name = Some("session_window".into());
+    out.metadata = Some("{\"spark.sessionWindow\":true}".into());
     Ok(out)
 }
 

@@ -48,7 +48,7 @@ enum Value {
 }
 
 fn value(array: &ArrayRef, i: usize) -> Value {
-    if array.is_null(i) {
+    if array.is_null(i) || *array.data_type() == Arrow::Null {
         return Value::Null;
     }
     match array.data_type() {

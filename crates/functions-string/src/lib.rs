@@ -31,6 +31,7 @@ pub mod substring;
 pub mod trim;
 pub mod url;
 pub mod utf8;
+pub mod xml;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
@@ -59,6 +60,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         trim::SPECS,
         url::SPECS,
         utf8::SPECS,
+        xml::xpath::SPECS,
     ];
     families.into_iter().flatten().collect()
 }

@@ -401,7 +401,9 @@ fn to_char(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
 fn hex(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let bytes = Col::<BinaryArray>::new(args, 0)?;
     string_rows(rows, bytes.array().value_data().len() * 2, |i, out| {
-        vonk_expr::cast::text::nested::write_hex(out, not_null!(bytes.get(i)));
+        for b in not_null!(bytes.get(i)) {
+            out.extend([b >> 4, b & 15].map(|d| char::from(b"0123456789ABCDEF"[usize::from(d)])));
+        }
         Ok(Some(()))
     })
 }

@@ -147,12 +147,12 @@ fn extract(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         let (s, p, n) = not_null!(text.get(i), pattern.get(i), index.get(i));
         let mut run = || {
             let regex = last.get("regexp_extract", p)?;
-            let n = group(regex, "regexp_extract", n)?;
             if n == 0 {
                 if let Some((from, to)) = regex.find_at(s, 0)? {
                     out.push_str(&s[from..to]);
                 }
             } else if let Some(found) = regex.captures_at(s, 0)? {
+                let n = group(regex, "regexp_extract", n)?;
                 out.push_str(found.get(n).map_or("", |m| m.as_str()));
             }
             Ok(())
@@ -174,9 +174,9 @@ fn extract_all(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
         };
         let mut run = || {
             let regex = last.get("regexp_extract_all", p)?;
-            let n = group(regex, "regexp_extract_all", n)?;
             let mut from = 0;
             while let Some(found) = regex.captures_at(s, from)? {
+                let n = group(regex, "regexp_extract_all", n)?;
                 out.values().append_value(found.get(n).map_or("", |m| m.as_str()));
                 match found.get(0).and_then(|m| next_start(s, m.start(), m.end())) {
                     Some(next) => from = next,

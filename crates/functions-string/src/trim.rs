@@ -1,14 +1,12 @@
-//! `trim`, `ltrim`, `rtrim` and `btrim`: of spaces, or of a set of characters (bytes).
+//! `trim`, `ltrim`, `rtrim` and `btrim`: of spaces, or of a set of characters.
 //!
 //! `trim`, `ltrim` and `rtrim` take the set first, `btrim` last, as SQL and Spark have them.
 
-use std::borrow::Cow;
-
-use datafusion::arrow::array::{BinaryArray, StringArray};
+use datafusion::arrow::array::StringArray;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
-use vonk_expr::columns::{binary_rows, slice_rows};
+use vonk_expr::columns::slice_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
@@ -16,7 +14,7 @@ use vonk_plan::types::DataType;
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("trim", "string_funcs", |c, a| build(c, a, &TRIM, "BOTH"))
         .usage("The string without leading and trailing characters of a set, spaces by default.")
-        .kernels(&[&TRIM, &TRIM_BYTES]),
+        .kernels(&[&TRIM]),
     FunctionSpec::scalar("ltrim", "string_funcs", |c, a| build(c, a, &LTRIM, "LEADING"))
         .usage("The string without leading characters of a set, spaces by default.")
         .kernels(&[&LTRIM]),
@@ -25,13 +23,12 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&RTRIM]),
     FunctionSpec::scalar("btrim", "string_funcs", build_btrim)
         .usage("The string without leading and trailing characters of a set, spaces by default.")
-        .kernels(&[&TRIM, &TRIM_BYTES]),
+        .kernels(&[&TRIM]),
 ];
 
 static TRIM: Kernel = Kernel::new("trim", |c, a, n| trims(c, a, n, true, true));
 static LTRIM: Kernel = Kernel::new("ltrim", |c, a, n| trims(c, a, n, true, false));
 static RTRIM: Kernel = Kernel::new("rtrim", |c, a, n| trims(c, a, n, false, true));
-static TRIM_BYTES: Kernel = Kernel::new("trim_bytes", trim_bytes);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, side: &str) -> SparkResult<TypedExpr> {
     let mut args = ctx.coerce(args, 1, &[Want::Str, Want::Str])?;
@@ -54,12 +51,6 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, side: &
 }
 
 fn build_btrim(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let binary = !args.is_empty() && args.iter().all(|a| a.data_type == DataType::Binary);
-    if binary {
-        let args = ctx.coerce(args, 1, &[Want::BINARY, Want::BINARY])?;
-        let nulls = if args.len() == 1 { Nullability::Always } else { Nullability::Args };
-        return Ok(ctx.call(&TRIM_BYTES, args, DataType::Binary, nulls));
-    }
     let args = ctx.coerce(args, 1, &[Want::Str, Want::Str])?;
     Ok(ctx.call(&TRIM, args, DataType::STRING, Nullability::Args))
 }
@@ -89,21 +80,5 @@ fn trims(_: &Call, args: &[ColumnarValue], rows: usize, left: bool, right: bool)
             s = s.trim_end_matches(|c| set.contains(c));
         }
         Ok(Some(s))
-    })
-}
-
-fn trim_bytes(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
-    let bytes = Col::<BinaryArray>::new(args, 0)?;
-    let set = if args.len() > 1 { Some(Col::<BinaryArray>::new(args, 1)?) } else { None };
-    binary_rows(rows, |i, out| {
-        let v = not_null!(bytes.get(i));
-        let set: Cow<[u8]> = match &set {
-            Some(set) => not_null!(set.get(i)).into(),
-            None => b" ".into(),
-        };
-        let from = v.iter().position(|b| !set.contains(b)).unwrap_or(v.len());
-        let to = v.iter().rposition(|b| !set.contains(b)).map_or(from, |at| at + 1);
-        out.extend_from_slice(&v[from..to]);
-        Ok(Some(()))
     })
 }

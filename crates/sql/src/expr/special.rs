@@ -99,7 +99,6 @@ impl Parser<'_> {
 
     fn substring(&mut self) -> SparkResult<Expr> {
         let start = self.pos;
-        let name = self.word(0).to_ascii_lowercase();
         self.next();
         self.expect_sym("(")?;
         let mut args = vec![self.nested(|p| p.value())?];
@@ -109,7 +108,7 @@ impl Parser<'_> {
             args.push(self.nested(|p| p.value())?);
         }
         self.expect_sym(")")?;
-        Ok(self.call(&name, args, start))
+        Ok(self.call("substring", args, start))
     }
 
     fn overlay(&mut self) -> SparkResult<Expr> {
