@@ -45,7 +45,7 @@ pub trait MlHost: Send + Sync {
     /// Removes a file or a folder with all that is in it; nothing there is no error.
     async fn remove(&self, path: &str) -> SparkResult<()>;
 
-    /// Writes a folder of one text file, `part-00000…`, with `_SUCCESS`.
+    /// Writes a folder of one text file of one line, `part-00000…`, with `_SUCCESS`.
     async fn write_text(&self, folder: &str, text: &str) -> SparkResult<()>;
 
     /// All lines of a folder of text files.

@@ -55,7 +55,7 @@ pub async fn save(
         "paramMap": explicit,
         "defaultParamMap": defaults,
     });
-    host.write_text(&join(path, "metadata"), &format!("{metadata}\n")).await?;
+    host.write_text(&join(path, "metadata"), &metadata.to_string()).await?;
     if let Some(data) = data {
         host.write_parquet(&join(path, "data"), &data.schema(), data.to_batch()?).await?;
     }
