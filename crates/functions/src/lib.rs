@@ -13,6 +13,7 @@ static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = Lazy
         vonk_functions_datetime::specs(),
         vonk_functions_collection::specs(),
         vonk_functions_aggregate::specs(),
+        vonk_ml::sql::specs(),
     ];
     let mut out = BTreeMap::new();
     for spec in families.into_iter().flatten() {

@@ -50,6 +50,10 @@ const FUNCTIONS: &[(&str, Decode)] = &[
     (crate::classification::classify::NAME, crate::classification::classify::decode),
     (crate::regression::predict::NAME, crate::regression::predict::decode),
     (crate::clustering::assign::NAME, crate::clustering::assign::decode),
+    (crate::sql::metrics::NAME, crate::sql::metrics::decode),
+    (crate::sql::unwrap::SEARCH, crate::sql::unwrap::decode_search),
+    (crate::sql::vectors::TO_ARRAY, crate::sql::vectors::decode_to_array),
+    (crate::sql::vectors::TO_VECTOR, crate::sql::vectors::decode_to_vector),
 ];
 
 #[derive(Debug)]

@@ -26,5 +26,6 @@ pub mod random;
 pub mod registry;
 pub mod regression;
 pub mod session;
+pub mod sql;
 pub mod summary;
 pub mod wire;

@@ -15,8 +15,8 @@ use serde_json::Value;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
 use vonk_ml::host::{Frame, MlHost};
-use vonk_ml::linalg::{Matrix, Vector, VectorBuilder};
 use vonk_ml::linalg::udt::vector_type;
+use vonk_ml::linalg::{Matrix, Vector, VectorBuilder};
 use vonk_ml::operator::{Fit, Fitted};
 use vonk_ml::registry;
 use vonk_ml::summary::{Answer, Summary};
@@ -267,7 +267,8 @@ async fn evaluators() -> SparkResult<()> {
     let pairs = input["multi"].as_array().cloned().unwrap_or_default();
     let part = |i: usize| Value::Array(pairs.iter().map(|p| p[i].clone()).collect());
     let column = |name: &'static str, v: &Value| (name, DataType::Double, doubles(v));
-    let common = || vec![column("y", &data["y"]), column("m", &data["m"]), column("w", &data["w"]), column("t", &data["t"])];
+    let common =
+        || vec![column("y", &data["y"]), column("m", &data["m"]), column("w", &data["w"]), column("t", &data["t"])];
     let mut failures = vec![];
     for (key, wanted) in cases["evaluators"].as_object().into_iter().flatten() {
         let (kind, given) = key.split_once(' ').unwrap_or_default();

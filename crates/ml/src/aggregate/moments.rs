@@ -69,7 +69,10 @@ pub struct Found {
     squares: Vec<f64>,
     least: Vec<f64>,
     greatest: Vec<f64>,
-    stored_rows: Vec<f64>,
+    /// Number of entries that are not zero.
+    non_zeros: Vec<f64>,
+    /// Sums of the absolute values.
+    absolute: Vec<f64>,
     pub label_mean: f64,
     label_squares: f64,
     /// Weight of every class.
@@ -94,7 +97,8 @@ impl Found {
             squares: r.f64s()?,
             least: r.f64s()?,
             greatest: r.f64s()?,
-            stored_rows: r.f64s()?,
+            non_zeros: r.f64s()?,
+            absolute: r.f64s()?,
             label_mean: r.f64()?,
             label_squares: r.f64()?,
             classes: r.f64s()?,
@@ -111,7 +115,8 @@ impl Found {
             .f64s(&self.squares)
             .f64s(&self.least)
             .f64s(&self.greatest)
-            .f64s(&self.stored_rows)
+            .f64s(&self.non_zeros)
+            .f64s(&self.absolute)
             .f64(self.label_mean)
             .f64(self.label_squares)
             .f64s(&self.classes)
@@ -152,6 +157,25 @@ impl Found {
         if d > 0.0 { (self.label_squares / d).max(0.0).sqrt() } else { 0.0 }
     }
 
+    pub fn sums(&self) -> Vec<f64> {
+        self.mean.iter().zip(&self.stored).map(|(m, w)| m * w).collect()
+    }
+
+    pub fn non_zeros(&self) -> &[f64] {
+        &self.non_zeros
+    }
+
+    /// Sums of absolute values.
+    pub fn norms_1(&self) -> &[f64] {
+        &self.absolute
+    }
+
+    /// Roots of the sums of squares.
+    pub fn norms_2(&self) -> Vec<f64> {
+        let parts = self.mean.iter().zip(&self.squares).zip(&self.stored);
+        parts.map(|((m, s), w)| (s + m * m * w).max(0.0).sqrt()).collect()
+    }
+
     pub fn least(&self) -> Vec<f64> {
         self.range(&self.least, f64::min)
     }
@@ -161,7 +185,7 @@ impl Found {
     }
 
     fn range(&self, found: &[f64], pick: fn(f64, f64) -> f64) -> Vec<f64> {
-        let zip = found.iter().zip(&self.stored_rows);
+        let zip = found.iter().zip(&self.non_zeros);
         zip.map(|(v, n)| if *n < self.rows as f64 { pick(*v, 0.0) } else { *v }).collect()
     }
 
@@ -175,7 +199,8 @@ impl Found {
             self.stored = zeros.clone();
             self.mean = zeros.clone();
             self.squares = zeros.clone();
-            self.stored_rows = zeros;
+            self.non_zeros = zeros.clone();
+            self.absolute = zeros;
             self.least = vec![f64::INFINITY; d];
             self.greatest = vec![f64::NEG_INFINITY; d];
         }
@@ -196,7 +221,8 @@ impl Found {
         }
         self.least.iter_mut().zip(&other.least).for_each(|(a, b)| *a = a.min(*b));
         self.greatest.iter_mut().zip(&other.greatest).for_each(|(a, b)| *a = a.max(*b));
-        self.stored_rows.iter_mut().zip(&other.stored_rows).for_each(|(a, b)| *a += b);
+        self.non_zeros.iter_mut().zip(&other.non_zeros).for_each(|(a, b)| *a += b);
+        self.absolute.iter_mut().zip(&other.absolute).for_each(|(a, b)| *a += b);
         self.rows += other.rows;
         self.weight += other.weight;
         self.weight_squares += other.weight_squares;
@@ -263,7 +289,8 @@ impl PassState for State {
             return if features.is_empty() { Ok(()) } else { Err(bad_data("Vectors MUST NOT be Null")) };
         };
         let zeros = || vec![0.0; d];
-        let (mut stored, mut mean, mut squares, mut stored_rows) = (zeros(), zeros(), zeros(), zeros());
+        let (mut stored, mut mean, mut squares) = (zeros(), zeros(), zeros());
+        let (mut non_zeros, mut absolute) = (zeros(), zeros());
         let (mut least, mut greatest) = (vec![f64::INFINITY; d], vec![f64::NEG_INFINITY; d]);
         let mut batch = Found::default();
         let mut ys = Vec::with_capacity(features.len());
@@ -272,7 +299,7 @@ impl PassState for State {
             if row.len() != d {
                 return Err(dimensions(d, row.len()));
             }
-            if !row.values().iter().fold(0.0, |a, v| a + v * 0.0).eq(&0.0) {
+            if self.labels != Labels::Ignored && row.values().iter().fold(0.0, |a, v| a + v * 0.0) != 0.0 {
                 return Err(bad_data(format!(
                     "Vector values MUST NOT be NaN or Infinity, but got {}",
                     row.to_vector()
@@ -297,12 +324,14 @@ impl PassState for State {
                 }
             }
             row.for_each(|j, v| {
-                if let (Some(s), Some(m), Some(n), Some(lo), Some(hi)) =
-                    (stored.get_mut(j), mean.get_mut(j), stored_rows.get_mut(j), least.get_mut(j), greatest.get_mut(j))
-                {
+                let sums = (stored.get_mut(j), mean.get_mut(j), non_zeros.get_mut(j), absolute.get_mut(j));
+                if let (Some(s), Some(m), Some(n), Some(a)) = sums {
                     *s += w;
                     *m += w * v;
-                    *n += 1.0;
+                    *n += if v != 0.0 { 1.0 } else { 0.0 };
+                    *a += w * v.abs();
+                }
+                if let (Some(lo), Some(hi)) = (least.get_mut(j), greatest.get_mut(j)) {
                     *lo = lo.min(v);
                     *hi = hi.max(v);
                 }
@@ -320,7 +349,8 @@ impl PassState for State {
                 });
             }
         }
-        (batch.stored, batch.mean, batch.squares, batch.stored_rows) = (stored, mean, squares, stored_rows);
+        (batch.stored, batch.mean, batch.squares) = (stored, mean, squares);
+        (batch.non_zeros, batch.absolute) = (non_zeros, absolute);
         (batch.least, batch.greatest) = (least, greatest);
         self.found.join(&batch)
     }
