@@ -72,19 +72,20 @@ impl Analyzer {
     }
 
     /// Puts the aggregate operator over the node, and makes the expressions refer to its output.
-    /// `above` are columns that will be computed above it.
+    /// `above` are columns that will be computed above it. The first `own` expressions are the
+    /// list's; names in the others that are neither grouped nor in the `output` are unknown.
     pub fn split_aggregate(
         &self,
         mut node: Node,
         keys: Keys,
         exprs: &mut [&mut TypedExpr],
         above: &HashSet<ColumnId>,
+        (own, output): (usize, &Scope),
     ) -> SparkResult<Node> {
         let input = node.scope.clone();
         let mut keys = keys;
-        let mut own: Vec<&mut TypedExpr> = keys.exprs.iter_mut().collect();
-        self.take_subqueries(&mut node, &mut own)?;
-        drop(own);
+        let mut of_keys: Vec<&mut TypedExpr> = keys.exprs.iter_mut().collect();
+        self.take_subqueries(&mut node, &mut of_keys)?;
         for e in exprs.iter_mut() {
             self.take_subqueries_of_calls(&mut node, e)?;
         }
@@ -117,7 +118,7 @@ impl Analyzer {
         };
         let mut calls: IndexMap<DfExpr, ColumnId> = IndexMap::new();
         let mut markers: IndexMap<String, ColumnId> = IndexMap::new();
-        for e in exprs.iter_mut() {
+        for (i, e) in exprs.iter_mut().enumerate() {
             let at = e.origin.clone();
             let (mut touched, mut is_root) = (false, true);
             let rewritten = std::mem::take(&mut e.expr).transform_down(|x| {
@@ -142,6 +143,10 @@ impl Analyzer {
                         match slot {
                             Some(s) if key_slots.contains(&s) || above.contains(&s) => {
                                 touched |= nulled.contains(&s) && is_root;
+                            }
+                            _ if i >= own && !keys.exprs.is_empty() => {
+                                let name = name_of(&input, slot);
+                                return Err(exec_err(self.unresolved_column(output, &[name], at.as_ref())));
                             }
                             _ => return Err(exec_err(missing_aggregation(&input, slot, keys.exprs.is_empty()))),
                         }
@@ -257,10 +262,10 @@ impl Analyzer {
         for a in &args {
             wanted.push(keys.iter().position(|k| k.expr == a.expr).ok_or_else(|| {
                 let list: Vec<_> = keys.iter().map(|k| k.sql.to_string()).collect();
-                SparkError::new(if args.len() == 1 {
-                    "GROUPING_COLUMN_MISMATCH"
-                } else {
+                SparkError::new(if marker.ends_with("_id") {
                     "GROUPING_ID_COLUMN_MISMATCH"
+                } else {
+                    "GROUPING_COLUMN_MISMATCH"
                 })
                 .param("grouping", quote_sql(&a.sql))
                 .param("groupingIdColumn", quote_sql(&a.sql))
@@ -298,14 +303,13 @@ impl Analyzer {
     }
 }
 
+fn name_of(input: &Scope, slot: Option<ColumnId>) -> String {
+    let all = input.columns.iter().chain(&input.hidden);
+    all.filter(|c| Some(c.slot) == slot).map(|c| c.name.to_string()).next().unwrap_or_default()
+}
+
 fn missing_aggregation(input: &Scope, slot: Option<ColumnId>, no_keys: bool) -> SparkError {
-    let name = input
-        .columns
-        .iter()
-        .chain(&input.hidden)
-        .find(|c| Some(c.slot) == slot)
-        .map(|c| c.name.to_string())
-        .unwrap_or_default();
+    let name = name_of(input, slot);
     if no_keys {
         return SparkError::new("MISSING_GROUP_BY");
     }

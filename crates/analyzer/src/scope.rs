@@ -138,7 +138,9 @@ impl Scope {
     /// The same columns under another qualifier; hidden ones cannot be named through it.
     pub fn qualified(&self, qualifier: impl Into<Arc<[String]>>) -> Scope {
         let qualifier = qualifier.into();
-        Scope::new(self.columns.iter().map(|c| ScopeColumn { qualifier: qualifier.clone(), ..c.clone() }).collect())
+        let columns = self.columns.iter().map(|c| ScopeColumn { qualifier: qualifier.clone(), ..c.clone() }).collect();
+        // Columns without a name are bookkeeping and go along.
+        Scope::with_hidden(columns, self.hidden.iter().filter(|c| c.name.is_empty()).cloned().collect())
     }
 }
 

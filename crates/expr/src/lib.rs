@@ -61,6 +61,11 @@ pub fn spark_error(e: DataFusionError) -> SparkError {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Some(inner),
             DataFusionError::Shared(inner) => Some(inner),
             DataFusionError::Collection(all) => all.first(),
+            DataFusionError::Execution(message)
+                if message.starts_with("Scalar subquery returned more than one row") =>
+            {
+                return SparkError::new("SCALAR_SUBQUERY_TOO_MANY_ROWS");
+            }
             DataFusionError::ResourcesExhausted(message) => {
                 return SparkError::new("UNABLE_TO_ACQUIRE_MEMORY")
                     .param("requestedBytes", message)

@@ -81,7 +81,10 @@ impl Analyzer {
                         .param("prettyName", format!("expression `{name}`")));
                 }
                 let args = self.arguments(env, spec, call)?;
-                let args = self.exprs(env, &args)?;
+                let mut args = self.exprs(env, &args)?;
+                if &*ctx.name == "in" {
+                    self.align_tuples(&mut args)?;
+                }
                 // `(- a)` when written as an operator.
                 let sign = match (call.syntax, &*ctx.name, args.as_slice()) {
                     (CallSyntax::Operator, "negative", [a]) => Some(SqlText::wrap("(- ", a.sql.clone(), ")")),
@@ -175,6 +178,22 @@ impl Analyzer {
                 .param("windowExpr", filter.quoted_sql()));
         }
         self.finish_aggregate(ctx, call_data, build)
+    }
+
+    /// `(a, b) IN ((1, 2), …)`: tuples are compared by position.
+    fn align_tuples(&self, args: &mut [TypedExpr]) -> SparkResult<()> {
+        use vonk_plan::types::DataType;
+        let Some((first, rest)) = args.split_first_mut() else { return Ok(()) };
+        let DataType::Struct(wanted) = &first.data_type else { return Ok(()) };
+        for item in rest {
+            let DataType::Struct(own) = &item.data_type else { continue };
+            if own.len() == wanted.len() && !item.data_type.same_type(&first.data_type) {
+                let text = item.sql.clone();
+                *item = vonk_expr::cast::cast(self.facts(), item.clone(), &first.data_type)?;
+                item.sql = text;
+            }
+        }
+        Ok(())
     }
 
     /// Builds an aggregate and puts its clauses into its text.

@@ -89,7 +89,10 @@ impl Analyzer {
             Err(err) if err.class().starts_with("UNRESOLVED") => return Err(missing()),
             Err(err) => return Err(err),
         };
-        let DataType::Struct(s) = &value.data_type else { return Err(missing()) };
+        let DataType::Struct(s) = &value.data_type else {
+            let class = "_LEGACY_ERROR_TEMP_1050";
+            return Err(SparkError::new(class).param("attributes", value.sql.to_string()).at(e.origin.clone()));
+        };
         let fields = s
             .fields
             .iter()

@@ -34,6 +34,11 @@ impl Analyzer {
                 &*referenced
             }
         };
+        if !env.lambdas.is_empty() {
+            return Err(SparkError::new("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.HIGHER_ORDER_FUNCTION")
+                .param("treeNode", "lambda")
+                .at(at.cloned()));
+        }
         let out = match &q.kind {
             SubqueryKind::Scalar => self.scalar_subquery(env, relation),
             SubqueryKind::Exists => self.exists(env, relation),
@@ -54,15 +59,28 @@ impl Analyzer {
     pub fn scalar_subquery(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
         let mut node = self.inner(env, relation)?;
         let query = self.as_subquery(&mut node)?;
+        let query_slots = crate::unnest::outer_slots(&query.subquery);
         let [column] = node.scope.columns.as_slice() else {
             return Err(SparkError::new(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
             )
             .param("number", node.scope.columns.len()));
         };
-        let mut out = TypedExpr::new(DfExpr::ScalarSubquery(query), column.data_type.clone(), true, "scalarsubquery()");
+        let mut out = TypedExpr::new(
+            DfExpr::ScalarSubquery(query),
+            column.data_type.clone(),
+            true,
+            self.outer_names(env, &query_slots),
+        );
         out.metadata = column.metadata.clone();
         Ok(out)
+    }
+
+    /// `scalarsubquery(a, b)`: the outer columns that the sub-query refers to.
+    fn outer_names(&self, env: &Env, slots: &[crate::scope::ColumnId]) -> String {
+        let all = || env.scope.columns.iter().chain(&env.scope.hidden);
+        let names = slots.iter().filter_map(|s| all().find(|c| c.slot == *s)).map(|c| c.name.to_string());
+        format!("scalarsubquery({})", names.collect::<Vec<_>>().join(", "))
     }
 
     fn exists(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {

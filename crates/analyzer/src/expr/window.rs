@@ -191,6 +191,10 @@ impl Analyzer {
                         .param("location", "lower")
                         .param("expression", value.quoted_sql()));
                 }
+                let shown = if rows { DataType::Int } else { DataType::STRING };
+                if rows && !value.data_type.is_integral() || !rows && value.data_type.is_string() {
+                    return Err(unaccepted(&value, &shown));
+                }
                 if rows {
                     let n = value.constant_i64("window frame", "bound")?.unwrap_or(0);
                     let offset = ScalarValue::UInt64(Some(n.unsigned_abs()));
@@ -225,7 +229,11 @@ impl Analyzer {
     fn negated(&self, value: TypedExpr) -> SparkResult<TypedExpr> {
         let v = value.constant()?.ok_or_else(|| SparkError::internal("frame bound"))?;
         let mut out = value;
-        out.expr = DfExpr::Literal(v.arithmetic_negate().map_err(spark_error)?, None);
+        let negated = match v {
+            ScalarValue::DurationMicrosecond(Some(d)) => ScalarValue::DurationMicrosecond(Some(d.saturating_neg())),
+            v => v.arithmetic_negate().map_err(spark_error)?,
+        };
+        out.expr = DfExpr::Literal(negated, None);
         Ok(out)
     }
 
@@ -248,6 +256,7 @@ impl Analyzer {
                     other => other,
                 })
             }
+            (DataType::String(_), _) => Err(unaccepted(&size, key)),
             (k, s) => Err(SparkError::new("DATATYPE_MISMATCH.RANGE_FRAME_INVALID_TYPE")
                 .param("sqlExpr", size.quoted_sql())
                 .param("orderSpecType", quote_sql(k.sql()))
@@ -287,4 +296,12 @@ fn place(b: &DfBound) -> f64 {
         DfBound::CurrentRow => 0.0,
         DfBound::Following(v) => size(v),
     }
+}
+
+fn unaccepted(value: &TypedExpr, expected: &DataType) -> SparkError {
+    SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE")
+        .param("sqlExpr", value.quoted_sql())
+        .param("location", "lower")
+        .param("exprType", quote_sql(value.data_type.sql()))
+        .param("expectedType", quote_sql(expected.sql()))
 }

@@ -18,11 +18,11 @@ impl Analyzer {
         let env = Env::of(&node, outer).reaching(&node);
         let condition = self.condition(&env, condition)?;
         if contains_aggregate(&condition.expr) || contains_window(&condition.expr) {
-            let window = contains_window(&condition.expr);
-            let class = if window { "_LEGACY_ERROR_TEMP_1034" } else { "INVALID_WHERE_CONDITION" };
-            return Err(SparkError::new(class)
+            if contains_window(&condition.expr) {
+                return Err(no_window("WHERE", &condition));
+            }
+            return Err(SparkError::new("INVALID_WHERE_CONDITION")
                 .param("condition", condition.quoted_sql())
-                .param("clauseName", "WHERE")
                 .param("expressionList", condition.sql.to_string())
                 .at(condition.origin.clone()));
         }
@@ -35,4 +35,9 @@ impl Analyzer {
         node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;
         Ok(node)
     }
+}
+
+/// The clause is done before windows are.
+pub fn no_window(clause: &str, e: &TypedExpr) -> SparkError {
+    SparkError::new("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE").param("clauseName", clause).at(e.origin.clone())
 }

@@ -17,7 +17,7 @@ impl Analyzer {
         let number = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Int(_)));
         let column = |e: &Expr| matches!(e.kind, ExprKind::Attribute { .. });
         if name == "COALESCE" && !matches!(parameters, [n] if number(n)) {
-            return Err(SparkError::new("INVALID_COALESCE_HINT_PARAMETER").param("hintName", &name));
+            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1048").param("hintName", &name));
         }
         let columns = match parameters {
             [first, rest @ ..] if number(first) => rest,

@@ -25,6 +25,7 @@ pub mod pipe;
 pub mod pivot;
 pub mod project;
 pub mod range;
+pub mod recursion;
 pub mod repartition;
 pub mod sample;
 pub mod select;

@@ -79,18 +79,6 @@ impl Analyzer {
         for e in exprs {
             self.item(&env, e, &aliases, &mut out)?;
         }
-        let generators: Vec<_> = out
-            .iter()
-            .filter_map(|i| match i {
-                Item::Generated { rows, .. } => Some(rows.sql.to_string()),
-                _ => None,
-            })
-            .collect();
-        if generators.len() > 1 {
-            return Err(SparkError::new("UNSUPPORTED_GENERATOR.MULTI_GENERATOR")
-                .param("num", generators.len())
-                .param("generators", generators.iter().map(quote_sql).collect::<Vec<_>>().join(", ")));
-        }
         Ok(out)
     }
 
@@ -202,16 +190,16 @@ impl Analyzer {
 
     fn compute_values(&self, node: &mut Node, items: Vec<Item>) -> SparkResult<()> {
         let mut values = vec![];
-        let mut generator = None;
+        let mut generators = vec![];
         for item in items {
             match item {
                 Item::Column(_) => {}
                 Item::Value(id, v) => values.push((id, v.expr, v.data_type)),
-                Item::Generated { rows, columns, outer } => generator = Some((rows, columns, outer)),
+                Item::Generated { rows, columns, outer } => generators.push((rows, columns, outer)),
             }
         }
         node.compute(values)?;
-        if let Some((rows, columns, outer)) = generator {
+        for (rows, columns, outer) in generators {
             self.generate(node, rows, &columns, outer)?;
         }
         Ok(())

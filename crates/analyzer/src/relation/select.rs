@@ -88,6 +88,18 @@ impl Analyzer {
         let input_hidden = node.scope.hidden.clone();
         let mut having = clauses.having.map(|h| self.condition(&with_output(env, inline(&items)), h)).transpose()?;
         let mut qualify = clauses.qualify.map(|q| self.condition(&with_output(env, inline(&items)), q)).transpose()?;
+        if let Some(h) = having.as_ref().filter(|h| contains_window(&h.expr)) {
+            return Err(super::filter::no_window("HAVING", h));
+        }
+        if let Some(key) = keys.iter().flat_map(|k| &k.exprs).find(|k| contains_window(&k.expr)) {
+            return Err(super::filter::no_window("GROUP BY", key));
+        }
+        if let Some(q) = &qualify
+            && !contains_window(&q.expr)
+            && !items.iter().filter_map(Item::typed).any(|i| contains_window(&i.expr))
+        {
+            return Err(SparkError::new("QUALIFY_REQUIRES_WINDOW_FUNCTION").at(q.origin.clone()));
+        }
         let shown: Vec<ScopeColumn> = items.iter().flat_map(Item::columns).collect();
         let mut order = vec![];
         if !clauses.order.is_empty() {
@@ -112,10 +124,12 @@ impl Analyzer {
                 .collect();
             let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
             exprs.extend(plain.iter_mut());
+            let own = exprs.len();
             exprs.extend(having.iter_mut());
             exprs.extend(qualify.iter_mut());
             exprs.extend(order.iter_mut().map(|k| &mut k.value));
-            node = self.split_aggregate(node, keys, &mut exprs, &above)?;
+            let output = Scope::new(shown.clone());
+            node = self.split_aggregate(node, keys, &mut exprs, &above, (own, &output))?;
             for (item, typed) in items.iter_mut().zip(plain) {
                 if let Item::Column(c) = item {
                     c.nullable |= typed.nullable;

@@ -9,6 +9,7 @@ use vonk_plan::Relation;
 use vonk_plan::relation::Cte;
 
 use super::Outer;
+use super::recursion::WorkingTable;
 use crate::analyzer::Analyzer;
 use crate::node::Node;
 use crate::scope::same_name;
@@ -18,6 +19,8 @@ pub struct Visible {
     pub cte: Cte,
     pub before: usize,
     pub recursive: bool,
+    /// Set while the recursive part of the query itself is analysed.
+    pub working: Option<WorkingTable>,
 }
 
 impl Analyzer {
@@ -29,7 +32,7 @@ impl Analyzer {
                 return Err(SparkError::new("DUPLICATED_CTE_NAMES").param("duplicateNames", quote_id([&cte.name])));
             }
             let before = self.ctes().borrow().len();
-            self.ctes().borrow_mut().push(Rc::new(Visible { cte: cte.clone(), before, recursive }));
+            self.ctes().borrow_mut().push(Rc::new(Visible { cte: cte.clone(), before, recursive, working: None }));
         }
         // Queries that nothing refers to are checked all the same.
         let out = self.relation(body, outer);
@@ -42,9 +45,16 @@ impl Analyzer {
         let case = self.case_sensitive();
         let hit = self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, name, case)).cloned();
         let Some(visible) = hit else { return Ok(None) };
+        if let Some(working) = &visible.working {
+            return self.working_rows(&visible, working).map(Some);
+        }
         // Its query sees what came before it only.
         let later = self.ctes().borrow_mut().split_off(visible.before);
-        let node = self.relation(&visible.cte.query, outer);
+        let node = match visible.recursive {
+            true => self.recursive(&visible, outer),
+            false => self.relation(&visible.cte.query, outer),
+        };
+        self.ctes().borrow_mut().truncate(visible.before);
         self.ctes().borrow_mut().extend(later);
         self.alias(node?, &visible.cte.name, &[], &visible.cte.columns).map(Some)
     }
