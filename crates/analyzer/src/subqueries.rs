@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{JoinType, Spans};
-use datafusion::logical_expr::{
-    Aggregate, Case, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit,
-};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
 
@@ -151,7 +149,7 @@ impl Analyzer {
         Ok(column_expr(flag).is_not_null())
     }
 
-    /// TRUE if a row is equal, NULL if one could be, else FALSE.
+    /// TRUE if a row is equal, else FALSE: outside of plain filters Spark has no NULL here either.
     fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery) -> SparkResult<DfExpr> {
         let value = self.take(node, value)?;
         let schema = node.plan()?.schema().clone();
@@ -163,20 +161,8 @@ impl Analyzer {
         let Some(column) = q.subquery.schema().columns().into_iter().next().map(DfExpr::Column) else {
             return Err(SparkError::internal("IN without columns"));
         };
-        let matching = outer.clone().eq(column.clone());
-        let unknown = outer.is_null().or(column.is_null());
-        let with = |condition: DfExpr| -> SparkResult<Arc<LogicalPlan>> {
-            let filter = Filter::try_new(condition, q.subquery.clone()).map_err(spark_error)?;
-            Ok(Arc::new(LogicalPlan::Filter(filter)))
-        };
-        let found = self.take_exists(node, &with(matching)?)?;
-        let maybe = self.take_exists(node, &with(unknown)?)?;
-        let null = DfExpr::Literal(datafusion::common::ScalarValue::Boolean(None), None);
-        Ok(DfExpr::Case(Case::new(
-            None,
-            vec![(Box::new(found), Box::new(lit(true))), (Box::new(maybe), Box::new(null))],
-            Some(Box::new(lit(false))),
-        )))
+        let filter = Filter::try_new(outer.eq(column), q.subquery.clone()).map_err(spark_error)?;
+        self.take_exists(node, &Arc::new(LogicalPlan::Filter(filter)))
     }
 
     /// Joins rows that belong to values of the node's columns.

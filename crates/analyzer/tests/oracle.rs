@@ -160,4 +160,7 @@ fn recorded_queries_have_sparks_schema_rows_and_errors() {
     println!("{counts:?}");
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "/tmp".into());
     std::fs::write(PathBuf::from(target).join("analyzer-oracle.txt"), report).unwrap();
+    for (group, (right, all)) in counts {
+        assert!(right * 100 >= all * 80, "{group}: {right} of {all}");
+    }
 }

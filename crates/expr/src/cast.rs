@@ -77,7 +77,12 @@ pub fn implicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
 
 /// A cast the user wrote: its text is `CAST(x AS INT)`. Casting a column (not an expression) keeps
 /// the column's name; casts to arrays, maps and structs do not show in the text.
-pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: CastMode) -> SparkResult<TypedExpr> {
+pub fn explicit_cast(
+    facts: &QueryFacts,
+    mut value: TypedExpr,
+    to: &DataType,
+    mode: CastMode,
+) -> SparkResult<TypedExpr> {
     let to = &without_char_limits(to);
     let session = if facts.conf.ansi() { Mode::Ansi } else { Mode::Legacy };
     let run = match mode {
@@ -99,9 +104,9 @@ pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     let expr = if let Some(special) = special_datetime(facts, &value, to)? {
         special
     } else if same {
-        value.expr.clone()
+        std::mem::take(&mut value.expr)
     } else if is_widening(&from, to) {
-        datafusion::logical_expr::cast(value.expr.clone(), to_arrow(to))
+        datafusion::logical_expr::cast(std::mem::take(&mut value.expr), to_arrow(to))
     } else {
         let call = Call {
             kernel: &CAST,
@@ -112,7 +117,7 @@ pub fn explicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
             params: if run == Mode::Try { Arc::from(["try".to_string()]) } else { Arc::from([]) },
             origin: value.origin.clone(),
         };
-        KernelUdf::call(call, vec![value.expr.clone()])
+        KernelUdf::call(call, vec![std::mem::take(&mut value.expr)])
     };
     let mut out = TypedExpr::new(expr, to.clone(), nullable, sql);
     out.foldable = value.foldable;

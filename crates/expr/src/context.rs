@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::logical_expr::Expr;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{Origin, SessionConf, SparkError, SparkResult};
 use vonk_plan::types::DataType;
@@ -126,8 +127,9 @@ impl FnContext {
             params: params.into(),
             origin: self.origin.clone(),
         };
-        let expr = KernelUdf::call(call, args.iter().map(|a| a.expr.clone()).collect());
-        let mut out = TypedExpr::new(expr, ty, nullable, self.sql(&args)).derived_from(&args);
+        let mut out = TypedExpr::new(Expr::default(), ty, nullable, self.sql(&args)).derived_from(&args);
+        // Arguments are moved, not cloned: they may be deep.
+        out.expr = KernelUdf::call(call, args.into_iter().map(|a| a.expr).collect());
         if kernel.volatility == datafusion::logical_expr::Volatility::Volatile {
             out.foldable = false;
             out.deterministic = false;

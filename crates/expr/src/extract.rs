@@ -170,8 +170,9 @@ fn call(
         params: params.into(),
         origin: args.iter().rev().find_map(|a| a.origin.clone()),
     };
-    let expr = KernelUdf::call(call, args.iter().map(|a| a.expr.clone()).collect());
-    TypedExpr::new(expr, ty, nullable, text).derived_from(&args)
+    let mut out = TypedExpr::new(Expr::default(), ty, nullable, text).derived_from(&args);
+    out.expr = KernelUdf::call(call, args.into_iter().map(|a| a.expr).collect());
+    out
 }
 
 /// The value of a scalar sub-query of `count` rows: an error when there are several.

@@ -95,18 +95,22 @@ impl Want {
 
 /// Casts each argument to what is wanted of it. Arguments and wants go in pairs.
 pub fn coerce(ctx: &FnContext, args: Vec<TypedExpr>, wants: &[Want]) -> SparkResult<Vec<TypedExpr>> {
-    let mut out = Vec::with_capacity(args.len());
+    let mut targets = Vec::with_capacity(args.len());
     for (i, (arg, want)) in args.iter().zip(wants).enumerate() {
         if want.accepts(&arg.data_type) {
-            out.push(arg.clone());
+            targets.push(None);
             continue;
         }
         match implicit_cast_target(&arg.data_type, want, ctx.ansi()) {
-            Some(to) => out.push(cast(&ctx.facts, arg.clone(), &to)?),
+            Some(to) => targets.push(Some(to)),
             None => return Err(ctx.unexpected_type(&args, i, &want.describe())),
         }
     }
-    Ok(out)
+    let cast_to = |(arg, to): (TypedExpr, Option<DataType>)| match to {
+        Some(to) => cast(&ctx.facts, arg, &to),
+        None => Ok(arg),
+    };
+    args.into_iter().zip(targets).map(cast_to).collect()
 }
 
 /// `first`, `second`, …: how Spark numbers parameters in messages.

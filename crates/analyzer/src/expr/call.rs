@@ -1,5 +1,6 @@
 //! Function calls: which function a name means, its arguments, and the clauses of aggregates.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -91,7 +92,9 @@ impl Analyzer {
                     (CallSyntax::Operator, "positive", [a]) => Some(SqlText::wrap("(+ ", a.sql.clone(), ")")),
                     _ => None,
                 };
+                let shelf = self.shelve(&mut args, call.syntax == CallSyntax::Operator);
                 let mut out = build(&ctx, args)?;
+                super::shelf::put_back(&mut out, shelf)?;
                 if let Some(text) = sign {
                     out.sql = text;
                 }
@@ -115,19 +118,24 @@ impl Analyzer {
     }
 
     /// The arguments of a call in the order of its parameters, stars expanded.
-    pub fn arguments(&self, env: &Env, spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<Vec<Expr>> {
+    pub fn arguments<'c>(
+        &self,
+        env: &Env,
+        spec: &FunctionSpec,
+        call: &'c FunctionCall,
+    ) -> SparkResult<Cow<'c, [Expr]>> {
         let plain = |e: &Expr| {
             !matches!(e.kind, ExprKind::Star { .. } | ExprKind::Regex { .. } | ExprKind::NamedArgument { .. })
         };
         if call.args.iter().all(plain) {
-            return Ok(call.args.clone());
+            return Ok(Cow::Borrowed(&call.args));
         }
         if call.args.iter().any(|e| matches!(e.kind, ExprKind::NamedArgument { .. })) {
-            return super::named_arguments::in_order(spec, call);
+            return super::named_arguments::in_order(spec, call).map(Cow::Owned);
         }
         let count = matches!(call.args.as_slice(), [Expr { kind: ExprKind::Star { target: None, except, .. }, .. }] if except.is_empty());
         if count && spec.name == "count" && !call.distinct {
-            return Ok(vec![Expr::literal(vonk_plan::Literal::Int(1))]);
+            return Ok(Cow::Owned(vec![Expr::literal(vonk_plan::Literal::Int(1))]));
         }
         let mut out = vec![];
         for e in &call.args {
@@ -136,7 +144,7 @@ impl Analyzer {
                 _ => out.push(e.clone()),
             }
         }
-        Ok(out)
+        Ok(Cow::Owned(out))
     }
 
     fn no_clauses(&self, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {

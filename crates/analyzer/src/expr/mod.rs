@@ -13,6 +13,7 @@ use crate::env::Env;
 pub mod call;
 pub mod named_arguments;
 pub mod order;
+pub mod shelf;
 pub mod star;
 pub mod subquery;
 pub mod udf;
@@ -40,11 +41,12 @@ impl Analyzer {
             }
             ExprKind::Cast { child, to, mode } => {
                 let value = self.expr(env, child)?;
-                let mut out = explicit_cast(self.facts(), value.clone().at(e.origin.clone()), to, *mode)?;
+                let (name, metadata) = (value.name.clone(), value.metadata.clone());
+                let mut out = explicit_cast(self.facts(), value.at(e.origin.clone()), to, *mode)?;
                 // A cast of a plain column keeps the column's name.
                 if matches!(child.kind, ExprKind::Attribute { .. } | ExprKind::Alias { .. }) {
-                    out.name = value.name;
-                    out.metadata = value.metadata;
+                    out.name = name;
+                    out.metadata = metadata;
                 }
                 Ok(out)
             }
