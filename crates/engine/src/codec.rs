@@ -1,30 +1,68 @@
 //! Physical plans as bytes: our operators and functions for DataFusion's protobuf form of plans.
 //!
-//! A node is a line of JSON ([`Node`]); its inputs are encoded by DataFusion. [`recode`] sends a plan
-//! through the bytes and back: the test mode that keeps every operator serialisable.
+//! A node is JSON ([`Node`]); its inputs are encoded by DataFusion. [`recode`] sends a plan through
+//! the bytes and back: the test mode that keeps every operator serialisable. Operators over data of
+//! this process (cached rows, `range`) have no bytes yet; a plan with them runs as it is.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use datafusion::common::{DataFusionError, Result};
+use arrow::datatypes::{DataType as Arrow, Field, Schema};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::bytes::{
     physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec,
 };
-use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use datafusion_proto::physical_plan::{
+    PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
+};
+use datafusion_proto::protobuf::PhysicalExprNode;
+use prost::Message;
 use serde::{Deserialize, Serialize};
-use vonk_common::SparkResult;
-use vonk_expr::spark_error;
+use vonk_common::{SessionConf, SparkResult};
+use vonk_expr::{KernelUdf, exec_err, spark_error};
+use vonk_plan::relation::Options;
+use vonk_plan::types::json;
 
+use crate::fs::Place;
 use crate::operators::gather::Gather;
+use crate::operators::generate::GenerateExec;
 use crate::operators::rows::{Choice, ChooseExec};
+use crate::source::Format;
+use crate::source::partitions::{NULL_NAME, value_of};
+use crate::source::scan::{ScanSettings, Split, TextScan};
 
 /// A node of ours, without its inputs.
 #[derive(Debug, Serialize, Deserialize)]
 enum Node {
     Gather { fetch: Option<usize> },
     Choose(Choice),
+    Generate { rows: Vec<u8>, outer: bool, columns: Vec<String> },
+    Scan(Box<Scan>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Scan {
+    format: Format,
+    data_schema: String,
+    partition_schema: String,
+    options: Options,
+    conf: Vec<(String, String)>,
+    splits: Vec<Vec<SplitMessage>>,
+    projection: Vec<usize>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SplitMessage {
+    place: String,
+    start: u64,
+    end: u64,
+    size: u64,
+    modified: i64,
+    partition: Vec<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -39,13 +77,28 @@ impl PhysicalExtensionCodec for Codec {
         &self,
         buf: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _: &TaskContext,
-        _: &dyn PhysicalProtoConverterExtension,
+        context: &TaskContext,
+        converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = inputs.first().cloned().ok_or_else(|| bad("a node without input"))?;
+        let input = || inputs.first().cloned().ok_or_else(|| bad("a node without input"));
         Ok(match serde_json::from_slice(buf).map_err(bad)? {
-            Node::Gather { fetch } => Arc::new(Gather::new(input, fetch)),
-            Node::Choose(choice) => Arc::new(ChooseExec::new(input, choice)),
+            Node::Gather { fetch } => Arc::new(Gather::new(input()?, fetch)),
+            Node::Choose(choice) => Arc::new(ChooseExec::new(input()?, choice)),
+            Node::Generate { rows, outer, columns } => {
+                let input = input()?;
+                let message = PhysicalExprNode::decode(rows.as_slice()).map_err(bad)?;
+                let context = PhysicalPlanDecodeContext::new(context, self);
+                let rows = converter.proto_to_physical_expr(&message, &input.schema(), &context)?;
+                let mut fields: Vec<Field> = input.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+                if let Arrow::List(element) = rows.data_type(&input.schema())? {
+                    if let Arrow::Struct(parts) = element.data_type() {
+                        let named = parts.iter().zip(&columns);
+                        fields.extend(named.map(|(p, name)| Field::new(name, p.data_type().clone(), true)));
+                    }
+                }
+                Arc::new(GenerateExec::new(input, rows, outer, Arc::new(Schema::new(fields))))
+            }
+            Node::Scan(scan) => Arc::new(scan.decode()?),
         })
     }
 
@@ -53,22 +106,123 @@ impl PhysicalExtensionCodec for Codec {
         &self,
         node: Arc<dyn ExecutionPlan>,
         buf: &mut Vec<u8>,
-        _: &dyn PhysicalProtoConverterExtension,
+        converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
         let any: &dyn Any = node.as_ref();
         let message = if let Some(gather) = any.downcast_ref::<Gather>() {
             Node::Gather { fetch: gather.fetch() }
         } else if let Some(choose) = any.downcast_ref::<ChooseExec>() {
             Node::Choose(choose.choice)
+        } else if let Some(generate) = any.downcast_ref::<GenerateExec>() {
+            let known = generate.input.schema().fields().len();
+            Node::Generate {
+                rows: converter.physical_expr_to_proto(&generate.rows, self)?.encode_to_vec(),
+                outer: generate.outer,
+                columns: generate.schema().fields().iter().skip(known).map(|f| f.name().clone()).collect(),
+            }
+        } else if let Some(scan) = any.downcast_ref::<TextScan>() {
+            Node::Scan(Box::new(Scan::of(scan)?))
         } else {
             return Err(DataFusionError::NotImplemented(format!("the operator {} cannot be sent", node.name())));
         };
         serde_json::to_writer(buf, &message).map_err(bad)
     }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        let any: &dyn Any = node.inner().as_ref();
+        if let Some(udf) = any.downcast_ref::<KernelUdf>() {
+            buf.extend(vonk_expr::codec::encode(&udf.call));
+        }
+        Ok(())
+    }
+
+    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        let kernel = vonk_functions::kernel(name).ok_or_else(|| bad(format!("there is no kernel {name}")))?;
+        let call = vonk_expr::codec::decode(kernel, buf).map_err(exec_err)?;
+        Ok(Arc::new(ScalarUDF::from(KernelUdf::new(call))))
+    }
+
+    fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
+        buf.extend(vonk_functions_aggregate::codec::encode(node).unwrap_or_default());
+        Ok(())
+    }
+
+    fn try_decode_udaf(&self, _: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        vonk_functions_aggregate::codec::decode(buf).map_err(exec_err)
+    }
 }
 
-/// The plan through its bytes and back.
+impl Scan {
+    fn of(scan: &TextScan) -> Result<Self> {
+        let settings = &scan.settings;
+        let split = |s: &Split| -> Result<SplitMessage> {
+            let value = |v: &ScalarValue| -> Result<Option<String>> {
+                match v.cast_to(&Arrow::Utf8)? {
+                    ScalarValue::Utf8(text) => Ok(text),
+                    _ => Ok(None),
+                }
+            };
+            Ok(SplitMessage {
+                place: s.place.to_string(),
+                start: s.start,
+                end: s.end,
+                size: s.size,
+                modified: s.modified,
+                partition: s.partition.iter().map(value).collect::<Result<_>>()?,
+            })
+        };
+        Ok(Scan {
+            format: settings.format,
+            data_schema: json::struct_to_json(&settings.data_schema).to_string(),
+            partition_schema: json::struct_to_json(&settings.partition_schema).to_string(),
+            options: settings.options.clone(),
+            conf: settings.conf.explicit().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            splits: scan.splits.iter().map(|run| run.iter().map(split).collect()).collect::<Result<_>>()?,
+            projection: scan.projection.clone(),
+            limit: scan.limit,
+        })
+    }
+
+    fn decode(self) -> Result<TextScan> {
+        let mut conf = SessionConf::new();
+        for (key, value) in self.conf {
+            conf.force(key, value);
+        }
+        let partition_schema = json::parse_struct(&self.partition_schema).map_err(exec_err)?;
+        let split = |s: SplitMessage| -> SparkResult<Split> {
+            let values = s.partition.iter().zip(partition_schema.fields.iter());
+            let values = values.map(|(v, f)| value_of(v.as_deref().unwrap_or(NULL_NAME), &f.data_type, "UTC"));
+            Ok(Split {
+                place: Place::parse(&s.place)?,
+                start: s.start,
+                end: s.end,
+                size: s.size,
+                modified: s.modified,
+                partition: values.collect::<SparkResult<_>>()?,
+            })
+        };
+        let runs = self.splits.into_iter().map(|run| run.into_iter().map(split).collect::<SparkResult<Vec<_>>>());
+        let splits = runs.collect::<SparkResult<Vec<_>>>().map_err(exec_err)?;
+        let settings = ScanSettings {
+            format: self.format,
+            data_schema: json::parse_struct(&self.data_schema).map_err(exec_err)?,
+            partition_schema: partition_schema.clone(),
+            options: self.options,
+            conf: Arc::new(conf),
+        };
+        TextScan::new(settings, splits, self.projection, self.limit)
+    }
+}
+
+/// The plan through its bytes and back; as it is, where an operator of it has no bytes.
 pub fn recode(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> SparkResult<Arc<dyn ExecutionPlan>> {
-    let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec).map_err(spark_error)?;
+    let bytes = match physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), &Codec) {
+        Ok(bytes) => bytes,
+        Err(DataFusionError::NotImplemented(what)) => {
+            log::info!("{what}");
+            return Ok(plan);
+        }
+        Err(e) => return Err(spark_error(e)),
+    };
     physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec).map_err(spark_error)
 }

@@ -194,7 +194,9 @@ impl Resolver for SessionResolver {
         let format = Format::named(source.format.as_deref().unwrap_or(default))?;
         let mut paths = source.paths.clone();
         let mut options = source.options.clone();
-        if let Some(path) = options.remove("path") {
+        if let Some(path) = options.remove("path")
+            && paths.is_empty()
+        {
             paths.push(path);
         }
         if paths.is_empty() {

@@ -6,6 +6,7 @@
 
 use vonk_expr::FunctionSpec;
 
+pub mod codec;
 pub mod avg;
 mod build;
 pub mod collect;

@@ -209,6 +209,8 @@ pub fn header(first: &Fields, has_header: bool, case_sensitive: bool) -> Vec<Str
 pub struct Inference {
     types: Vec<DataType>,
     date: Option<Converter>,
+    /// Without a pattern of the user's only `yyyy-MM-dd` counts as a date.
+    strict_dates: bool,
     timestamp: Converter,
     ntz: Option<Converter>,
     doubles: Converter,
@@ -221,6 +223,7 @@ impl Inference {
         Ok(Inference {
             types: vec![DataType::Null; columns],
             date: if prefer_date { Some(Converter::new(&DataType::Date, options, conf)?) } else { None },
+            strict_dates: text(options, "dateformat").is_none(),
             timestamp: Converter::new(&DataType::Timestamp, options, conf)?,
             ntz: if ntz { Some(Converter::new(&DataType::TimestampNtz, options, conf)?) } else { None },
             doubles: Converter::new(&DataType::Double, options, conf)?,
@@ -260,6 +263,10 @@ impl Inference {
             (Some(&self.timestamp), DataType::Timestamp),
         ] {
             let Some(converter) = converter else { continue };
+            let rest_as_given = rest.clone();
+            if self.strict_dates && found == DataType::Date {
+                rest = rest.iter().map(|v| v.filter(|v| is_plain_date(v))).collect();
+            }
             // One value decides quickly that a column of text is none of times.
             let probe = converter.convert(&rest.slice(0, rest.len().min(1)))?;
             let all = if probe.null_count() > 0 && rest.len() > 1 && so_far == DataType::Null {
@@ -267,6 +274,7 @@ impl Inference {
             } else {
                 Some(converter.convert(&rest)?)
             };
+            rest = rest_as_given;
             let Some(read) = all else { continue };
             if read.null_count() < rest.len() {
                 so_far = compatible(so_far, found);
@@ -291,6 +299,12 @@ impl Inference {
         });
         StructType::new(fields)
     }
+}
+
+/// `yyyy-MM-dd`, digit by digit.
+fn is_plain_date(value: &str) -> bool {
+    value.len() == 10
+        && value.bytes().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() })
 }
 
 fn number_type(value: &str, doubles: &Converter) -> Option<DataType> {
