@@ -203,3 +203,21 @@ async fn a_join_larger_than_memory_finishes() {
     let batches = batches.map_err(|e| e.message()).unwrap();
     assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_run_after_a_trip_through_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = ServerConfig {
+        warehouse: Some(dir.path().join("warehouse")),
+        parallelism: Some(2),
+        volatile_catalog: true,
+        recode_plans: true,
+        ..ServerConfig::default()
+    };
+    let f = Fixture { session: Server::start(config).unwrap().session("tester", "1"), dir };
+    f.file("p/a=1/f.csv", "1,x\n2,y\n");
+    f.file("p/a=2/f.csv", "3,z\n");
+    let rows = f.rows("SELECT a, count(*), sum(CAST(_c0 AS INT)), upper(max(_c1)) FROM csv.`$dir/p` GROUP BY a ORDER BY a").await;
+    assert_eq!(rows, ["1|2|3|Y", "2|1|3|Z"]);
+    assert_eq!(f.rows("SELECT explode(split(_c1, '')) FROM csv.`$dir/p` WHERE a = 2").await, ["z"]);
+}
