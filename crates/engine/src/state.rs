@@ -46,7 +46,7 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     options.execution.parquet.schema_force_view_types = false;
     options.execution.parquet.binary_as_string = conf.bool("spark.sql.parquet.binaryAsString");
     // Every sort of a plan sets this aside for its merge, small pools included.
-    let share = server.memory_bytes / (8 * server.parallelism);
+    let share = server.memory_bytes / (32 * server.parallelism);
     options.execution.sort_spill_reservation_bytes = share.clamp(256 << 10, 10 << 20);
     options.optimizer.skip_failed_rules = false;
     options.optimizer.expand_views_at_output = false;

@@ -92,26 +92,25 @@ fn files_below(path: &Path) -> Vec<String> {
 async fn csv_is_read_as_spark_reads_it() {
     let f = Fixture::new();
     f.file("q.csv", "a,\"\",b,\n\"x\"\"y\",'q',\"a\\\"b\", z \n\"unclosed,1,2,3\n,,,\n\n");
-    assert_eq!(f.rows("SELECT * FROM csv.`$dir/q.csv`").await, [
-        "a|NULL|b|NULL",
-        "\"x\"\"y\"|'q'|a\"b| z ",
-        "unclosed,1,2,3|NULL|NULL|NULL",
-        "NULL|NULL|NULL|NULL",
-    ]);
+    assert_eq!(
+        f.rows("SELECT * FROM csv.`$dir/q.csv`").await,
+        ["a|NULL|b|NULL", "\"x\"\"y\"|'q'|a\"b| z ", "unclosed,1,2,3|NULL|NULL|NULL", "NULL|NULL|NULL|NULL",]
+    );
     f.file("i.csv", "i,l,d,ts,dt,b,n\n1,3000000000,1.5,2020-01-01 10:00:00,2020-01-01,true,\n2,2,2,2020-01-02T10:00:00Z,2020-01-02,FALSE,\n");
-    f.sql("CREATE TEMPORARY VIEW i USING csv OPTIONS (path '$dir/i.csv', header true, inferSchema true)").await.unwrap();
-    assert_eq!(f.rows("SELECT typeof(i), typeof(l), typeof(d), typeof(ts), typeof(dt), typeof(b), typeof(n) FROM i LIMIT 1").await, [
-        "int|bigint|double|timestamp|date|boolean|string"
-    ]);
+    f.sql("CREATE TEMPORARY VIEW i USING csv OPTIONS (path '$dir/i.csv', header true, inferSchema true)")
+        .await
+        .unwrap();
+    assert_eq!(
+        f.rows("SELECT typeof(i), typeof(l), typeof(d), typeof(ts), typeof(dt), typeof(b), typeof(n) FROM i LIMIT 1")
+            .await,
+        ["int|bigint|double|timestamp|date|boolean|string"]
+    );
     f.file("bad.csv", "1,2.0,x\nq,2,y\n3\n4,5,z,extra\n,,\n");
     f.sql("CREATE TEMPORARY VIEW bad (a int, b double, c string, _corrupt_record string) USING csv OPTIONS (path '$dir/bad.csv')").await.unwrap();
-    assert_eq!(f.rows("SELECT * FROM bad").await, [
-        "1|2.0|x|NULL",
-        "NULL|2.0|y|q,2,y",
-        "3|NULL|NULL|3",
-        "4|5.0|z|4,5,z,extra",
-        "NULL|NULL|NULL|NULL",
-    ]);
+    assert_eq!(
+        f.rows("SELECT * FROM bad").await,
+        ["1|2.0|x|NULL", "NULL|2.0|y|q,2,y", "3|NULL|NULL|3", "4|5.0|z|4,5,z,extra", "NULL|NULL|NULL|NULL",]
+    );
     f.sql("CREATE TEMPORARY VIEW strict (a int, b double, c string) USING csv OPTIONS (path '$dir/bad.csv', mode 'FAILFAST')").await.unwrap();
     assert_eq!(f.class("SELECT * FROM strict").await, "FAILED_READ_FILE.NO_HINT");
     assert_eq!(f.class("SELECT * FROM csv.`$dir/nope`").await, "PATH_NOT_FOUND");
@@ -120,15 +119,20 @@ async fn csv_is_read_as_spark_reads_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn json_is_read_as_spark_reads_it() {
     let f = Fixture::new();
-    f.file("a.json", "{\"a\":1,\"b\":\"x\",\"d\":{\"z\":1,\"y\":null},\"c\":[1,2.5]}\n{\"a\":2.5,\"b\":1,\"c\":[],\"f\":true}\n\n");
-    assert_eq!(f.rows("SELECT a, b, c, d.y, d.z, f FROM json.`$dir/a.json`").await, [
-        "1.0|x|[1.0, 2.5]|NULL|1|NULL",
-        "2.5|1|[]|NULL|NULL|true",
-    ]);
+    f.file(
+        "a.json",
+        "{\"a\":1,\"b\":\"x\",\"d\":{\"z\":1,\"y\":null},\"c\":[1,2.5]}\n{\"a\":2.5,\"b\":1,\"c\":[],\"f\":true}\n\n",
+    );
+    assert_eq!(
+        f.rows("SELECT a, b, c, d.y, d.z, f FROM json.`$dir/a.json`").await,
+        ["1.0|x|[1.0, 2.5]|NULL|1|NULL", "2.5|1|[]|NULL|NULL|true",]
+    );
     f.file("bad.json", "{\"a\":1}\n{bad\n{\"a\":2}\n");
     assert_eq!(f.rows("SELECT * FROM json.`$dir/bad.json`").await, ["NULL|1", "{bad|NULL", "NULL|2"]);
     f.file("n.json", "{\"a\":\"1\",\"b\":1.5,\"c\":3000000000,\"e\":1,\"g\":1.0}\n");
-    f.sql("CREATE TEMPORARY VIEW n (a int, b int, c int, e string, g bigint) USING json OPTIONS (path '$dir/n.json')").await.unwrap();
+    f.sql("CREATE TEMPORARY VIEW n (a int, b int, c int, e string, g bigint) USING json OPTIONS (path '$dir/n.json')")
+        .await
+        .unwrap();
     assert_eq!(f.rows("SELECT * FROM n").await, ["NULL|NULL|NULL|1|NULL"]);
 }
 
@@ -155,7 +159,9 @@ async fn tables_are_written_partitioned_and_overwritten() {
     f.sql("CREATE TABLE u USING csv AS SELECT id, id * 2 AS twice FROM range(5)").await.unwrap();
     assert_eq!(f.rows("SELECT sum(twice) FROM u").await, ["20"]);
     assert_eq!(f.class("CREATE TABLE u (a INT) USING csv").await, "TABLE_OR_VIEW_ALREADY_EXISTS");
-    f.sql("INSERT OVERWRITE DIRECTORY '$dir/out' USING json SELECT 1 AS a, NULL AS b, array(1, NULL) AS c").await.unwrap();
+    f.sql("INSERT OVERWRITE DIRECTORY '$dir/out' USING json SELECT 1 AS a, NULL AS b, array(1, NULL) AS c")
+        .await
+        .unwrap();
     let name = files_below(&f.dir.path().join("out")).into_iter().find(|n| n.ends_with(".json")).unwrap();
     assert_eq!(std::fs::read_to_string(f.path(&format!("out/{name}"))).unwrap(), "{\"a\":1,\"c\":[1,null]}\n");
 }
@@ -165,10 +171,15 @@ async fn rows_come_in_order_and_generators_run() {
     let f = Fixture::new();
     let rows = f.rows("SELECT id FROM range(0, 100000, 1, 7)").await;
     assert!(rows.iter().enumerate().all(|(i, r)| *r == i.to_string()), "{}", rows.len());
-    assert_eq!(f.rows("SELECT a, b FROM VALUES (1, array(10, 20)), (2, array()) t(a, x) LATERAL VIEW OUTER explode(x) AS b").await, [
-        "1|10", "1|20", "2|NULL"
-    ]);
-    assert_eq!(f.rows("SELECT count(*) FROM (SELECT explode(split(repeat('a,', 19999), ',')) FROM range(3))").await, ["60000"]);
+    assert_eq!(
+        f.rows("SELECT a, b FROM VALUES (1, array(10, 20)), (2, array()) t(a, x) LATERAL VIEW OUTER explode(x) AS b")
+            .await,
+        ["1|10", "1|20", "2|NULL"]
+    );
+    assert_eq!(
+        f.rows("SELECT count(*) FROM (SELECT explode(split(repeat('a,', 19999), ',')) FROM range(3))").await,
+        ["60000"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,14 +200,14 @@ async fn a_join_larger_than_memory_finishes() {
     let dir = tempfile::tempdir().unwrap();
     let config = ServerConfig {
         warehouse: Some(dir.path().join("warehouse")),
-        memory_bytes: Some(24 << 20),
+        memory_bytes: Some(32 << 20),
         parallelism: Some(2),
         volatile_catalog: true,
         ..ServerConfig::default()
     };
     let session = Server::start(config).unwrap().session("tester", "1");
-    let text = "SELECT count(*) FROM (SELECT id k, repeat('x', 50) v FROM range(400000)) a \
-                JOIN (SELECT id k, repeat('y', 50) w FROM range(400000)) b ON a.k = b.k WHERE length(v) + length(w) > 3";
+    let text = "SELECT count(*) FROM (SELECT id k, repeat('x', 50) v FROM range(800000)) a \
+                JOIN (SELECT id k, repeat('y', 50) w FROM range(800000)) b ON a.k = b.k WHERE length(v) + length(w) > 3";
     let Statement::Query(query) = session.parse(text).await.unwrap() else { return };
     let run = async { session.execute(query).await?.collect().await };
     let batches: Result<_, SparkError> = run.await;
@@ -217,7 +228,9 @@ async fn plans_run_after_a_trip_through_bytes() {
     let f = Fixture { session: Server::start(config).unwrap().session("tester", "1"), dir };
     f.file("p/a=1/f.csv", "1,x\n2,y\n");
     f.file("p/a=2/f.csv", "3,z\n");
-    let rows = f.rows("SELECT a, count(*), sum(CAST(_c0 AS INT)), upper(max(_c1)) FROM csv.`$dir/p` GROUP BY a ORDER BY a").await;
+    let rows = f
+        .rows("SELECT a, count(*), sum(CAST(_c0 AS INT)), upper(max(_c1)) FROM csv.`$dir/p` GROUP BY a ORDER BY a")
+        .await;
     assert_eq!(rows, ["1|2|3|Y", "2|1|3|Z"]);
     assert_eq!(f.rows("SELECT explode(split(_c1, '')) FROM csv.`$dir/p` WHERE a = 2").await, ["z"]);
 }
