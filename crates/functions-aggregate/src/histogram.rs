@@ -75,16 +75,26 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
 }
 
 /// `java.util.Random`, as far as the histogram needs it.
-struct JavaRandom(u64);
+pub struct JavaRandom(u64);
 
 impl JavaRandom {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         JavaRandom((seed ^ 0x5_DEEC_E66D) & ((1 << 48) - 1))
     }
 
     fn next(&mut self, bits: u32) -> u64 {
         self.0 = (self.0.wrapping_mul(0x5_DEEC_E66D).wrapping_add(0xB)) & ((1 << 48) - 1);
         self.0 >> (48 - bits)
+    }
+
+    /// `nextInt(Integer.MAX_VALUE)`.
+    pub fn next_below_max(&mut self) -> i32 {
+        loop {
+            let bits = self.next(31) as i32;
+            if bits != i32::MAX {
+                return bits;
+            }
+        }
     }
 
     fn next_double(&mut self) -> f64 {

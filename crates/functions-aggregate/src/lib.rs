@@ -24,6 +24,7 @@ pub mod mode;
 pub mod percentile;
 pub mod registers;
 pub mod regression;
+pub mod sketch;
 mod sliding;
 pub mod statistics;
 pub mod sum;
@@ -32,7 +33,7 @@ pub mod window;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [
+    let plain = [
         avg::SPECS,
         collect::SPECS,
         count::SPECS,
@@ -49,8 +50,8 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         statistics::SPECS,
         sum::SPECS,
         window::SPECS,
-    ]
-    .concat()
+    ];
+    [plain.concat(), sketch::specs()].concat()
 }
 
 /// Every aggregate of this crate.
@@ -69,7 +70,7 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &percentile::PERCENTILE,
         &sum::SUM,
     ];
-    [single, registers::AGGREGATES, statistics::AGGREGATES].concat()
+    [single, registers::AGGREGATES, sketch::AGGREGATES, statistics::AGGREGATES].concat()
 }
 
 /// The aggregate of that name, for plans that come back from the wire.

@@ -149,7 +149,11 @@ fn median(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let (value, ty) = match &col.data_type {
         // Said of the cast, since Spark's median is a percentile of a cast column.
         DataType::Date | DataType::Timestamp | DataType::TimestampNtz | DataType::Boolean => {
-            (cast_to(ctx, col, &DataType::Double)?, DataType::Double)
+            return Err(SparkError::new("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION")
+                .param("sqlExpr", quote_sql(&sql))
+                .param("srcType", quote_sql(col.data_type.sql()))
+                .param("targetType", "\"DOUBLE\"")
+                .at(ctx.origin.clone()));
         }
         _ => values(ctx, &sql, col)?,
     };

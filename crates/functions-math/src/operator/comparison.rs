@@ -94,7 +94,7 @@ pub fn computed(mut value: TypedExpr, literal: bool) -> TypedExpr {
 
 /// `integer < 1.5` is `integer < 2`: Spark compares integers with the nearest whole number, and says
 /// so in the name.
-fn whole_bound(a: TypedExpr, b: TypedExpr, op: Operator) -> SparkResult<(TypedExpr, TypedExpr)> {
+pub fn whole_bound(a: TypedExpr, b: TypedExpr, op: Operator) -> SparkResult<(TypedExpr, TypedExpr)> {
     let bound = |literal: &TypedExpr, up: bool| -> Option<i64> {
         let ScalarValue::Decimal128(Some(v), _, scale) = literal.as_literal()? else { return None };
         let unit = 10i128.checked_pow(u32::try_from(*scale).ok()?)?;

@@ -70,7 +70,7 @@ pub fn choose(
     let nullable = otherwise.is_none() || values.fold(false, |any, v| any || v.nullable);
     let else_expr = otherwise.as_ref().map(|e| Box::new(e.expr.clone()));
     parts.extend(otherwise);
-    let nullable = nullable && !always_decided(&parts);
+    let nullable = nullable && (function == "if" || !always_decided(&parts));
     let expr = Expr::Case(Case::new(None, branches, else_expr));
     Ok(TypedExpr::new(expr, ty, nullable, sql).derived_from(&parts).at(ctx.origin.clone()))
 }

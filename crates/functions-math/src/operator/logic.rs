@@ -8,6 +8,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr, Operator};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
 use vonk_expr::{FnContext, FunctionSpec, KernelUdf, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -49,9 +50,11 @@ fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Typ
 }
 
 fn pair_error(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr, sql: &SqlText) -> SparkError {
-    match a.data_type.same_type(&b.data_type) {
-        true => wrong_type(ctx, sql, "\"BOOLEAN\"", &a.data_type),
-        false => diff_types(ctx, sql, a, b),
+    match binary_operands(&ctx.facts, ArithmeticOp::Logical, a.clone(), b.clone()) {
+        Ok(Err(Mismatch::WrongType(required, actual))) => wrong_type(ctx, sql, required, &actual),
+        Err(e) => e,
+        _ if a.data_type.same_type(&b.data_type) => wrong_type(ctx, sql, "\"BOOLEAN\"", &a.data_type),
+        _ => diff_types(ctx, sql, a, b),
     }
 }
 

@@ -53,8 +53,13 @@ fn between(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=3)?;
     let sql = SqlText::call("between", args.iter().map(|a| a.sql.clone()));
     let [value, lower, upper] = args.as_slice() else { return Err(SparkError::internal("between of three")) };
-    let above = comparison::comparison(ctx, value.clone(), lower.clone(), Operator::GtEq, infix(value, ">=", lower))?;
-    let below = comparison::comparison(ctx, value.clone(), upper.clone(), Operator::LtEq, infix(value, "<=", upper))?;
+    let bound = |limit: &TypedExpr, op: Operator, symbol: &str| {
+        let (v, limit) = comparison::whole_bound(value.clone(), limit.clone(), op)?;
+        let sql = infix(&v, symbol, &limit);
+        comparison::comparison(ctx, v, limit, op, sql)
+    };
+    let above = bound(lower, Operator::GtEq, ">=")?;
+    let below = bound(upper, Operator::LtEq, "<=")?;
     let nullable = above.nullable || below.nullable;
     let expr = native(above.expr, Operator::And, below.expr);
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&args).at(ctx.origin.clone()))

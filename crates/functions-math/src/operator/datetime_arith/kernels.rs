@@ -214,6 +214,7 @@ fn plus_interval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
                 let out = signed(v).and_then(|v| v.checked_mul(1000)).and_then(|v| t.checked_add(v));
                 match out.filter(|v| (0..86_400_000_000_000).contains(v)) {
                     Some(v) => Ok(Some(v)),
+                    None if mode(call) == Mode::Try => Ok(None),
                     None => Err(call
                         .error(SparkError::new("DATETIME_OVERFLOW").param("operation", "add an interval to a time"))),
                 }
