@@ -11,10 +11,11 @@ mod lists;
 pub mod map;
 mod rows;
 pub mod structs;
+pub mod variant;
 
 use vonk_expr::FunctionSpec;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [array::SPECS, map::SPECS, structs::SPECS, generator::SPECS, lambda::SPECS].concat()
+    [array::SPECS, map::SPECS, structs::SPECS, generator::SPECS, lambda::SPECS, variant::SPECS].concat()
 }

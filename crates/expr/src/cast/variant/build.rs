@@ -223,7 +223,7 @@ pub fn collect(rows: usize, mut write: impl FnMut(usize, &mut Builder, &mut Vec<
 
 type Cell<'a> = Box<dyn Fn(usize, &mut Builder, &mut Vec<u8>) + 'a>;
 
-/// `CAST(x AS VARIANT)`.
+/// `CAST(x AS VARIANT)`; structs and maps, which a cast refuses, for `to_variant_object`.
 pub fn to_variant(c: &Caster, array: &ArrayRef, from: &Spark) -> DfResult<ArrayRef> {
     if matches!(from, Spark::Time(_)) {
         return match c.mode {
@@ -287,21 +287,50 @@ fn cell<'a>(array: &'a dyn Array, from: &Spark) -> DfResult<Cell<'a>> {
             let offsets = list.value_offsets();
             Box::new(move |i, builder, out| {
                 let at = |k: usize| offsets.get(k).map_or(0, |v| *v as usize);
-                let items: Vec<_> = (at(i)..at(i + 1))
-                    .map(|k| {
-                        let mut bytes = vec![];
-                        match values.is_null(k) {
-                            true => write_scalar(&mut bytes, &Value::Null),
-                            false => item(k, builder, &mut bytes),
-                        }
-                        bytes
-                    })
-                    .collect();
+                let items: Vec<_> = (at(i)..at(i + 1)).map(|k| written(values, &item, k, builder)).collect();
                 Builder::array(out, &items);
+            })
+        }
+        Spark::Struct(s) => {
+            let array = array.as_struct();
+            let fields: DfResult<Vec<_>> = s
+                .fields
+                .iter()
+                .zip(array.columns())
+                .map(|(f, c)| Ok((f.name.clone(), c, cell(c, &f.data_type)?)))
+                .collect();
+            let fields = fields?;
+            Box::new(move |i, builder, out| {
+                let fields = fields.iter().map(|(n, c, cell)| (n.clone(), written(c, cell, i, builder))).collect();
+                builder.object(out, fields);
+            })
+        }
+        Spark::Map(k, v, _) if k.is_string() => {
+            let map = array.as_map();
+            let keys = map.keys().as_string::<i32>();
+            let values = map.values();
+            let item = cell(values, v)?;
+            let offsets = map.value_offsets();
+            Box::new(move |i, builder, out| {
+                let at = |k: usize| offsets.get(k).map_or(0, |v| *v as usize);
+                let fields = (at(i)..at(i + 1))
+                    .map(|k| (keys.value(k).to_string(), written(values, &item, k, builder)))
+                    .collect();
+                builder.object(out, fields);
             })
         }
         from => return Err(crate::cast::no_kernel(from, &Spark::Variant)),
     })
+}
+
+/// One value by itself; NULL is a JSON null.
+fn written(array: &dyn Array, cell: &Cell, i: usize, builder: &mut Builder) -> Vec<u8> {
+    let mut bytes = vec![];
+    match array.is_null(i) {
+        true => write_scalar(&mut bytes, &Value::Null),
+        false => cell(i, builder, &mut bytes),
+    }
+    bytes
 }
 
 /// The precision and scale under which a decimal of a variant is cast.
