@@ -9,6 +9,7 @@ interface; it ends with this process.
 
 import atexit
 import subprocess
+import sys
 import threading
 
 from vonk._binary import find_binary
@@ -56,14 +57,28 @@ def start_server(*args):
         return _server
 
 
+def _session_class():
+    """PySpark's session class. Under `python -c`, where the main module has no file, PySpark's
+    Connect modules think that their own tests run: for the import it is given one."""
+    main = sys.modules["__main__"]
+    nameless = not hasattr(main, "__file__") and not hasattr(sys, "ps1")
+    if nameless:
+        main.__file__ = "<vonk>"
+    try:
+        import pyspark.sql.connect.session  # noqa: F401
+        from pyspark.sql import SparkSession
+    finally:
+        if nameless:
+            del main.__file__
+    return SparkSession
+
+
 def session(config=None):
     """A PySpark session on the embedded server.
 
     `config` is a dict of settings for the session's builder.
     """
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.remote(start_server().url)
+    builder = _session_class().builder.remote(start_server().url)
     for key, value in (config or {}).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

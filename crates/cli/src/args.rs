@@ -31,7 +31,7 @@ pub struct EngineArgs {
     /// Worker threads, one partition each [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory for queries, e.g. 8g or 512m; beyond it they spill to disk [default: 60 % of the machine's]
+    /// Memory for queries, e.g. 8g; beyond it they spill to disk [default: 60 % of all]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<usize>,
     /// Folder for managed tables and the catalog [default: spark-warehouse]
@@ -44,7 +44,7 @@ pub struct EngineArgs {
 
 #[derive(Args)]
 pub struct ServerArgs {
-    /// Address to listen on; anything but loopback needs a token and TLS
+    /// Address to listen on; beyond loopback with token and TLS only
     #[arg(long, default_value = "127.0.0.1")]
     pub ip: IpAddr,
     /// Port to listen on; 0 takes a free one

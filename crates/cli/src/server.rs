@@ -58,10 +58,11 @@ pub fn main(args: ServerArgs) -> Result<ExitCode, String> {
     let engine = engine(&args.engine)?;
     let until_stdin_closes = args.until_stdin_closes;
     let served = runtime.block_on(async move {
+        let terminated = terminated()?;
         let shutdown = async move {
             match until_stdin_closes {
-                true => tokio::select! { () = terminated() => {}, () = stdin_closed() => {} },
-                false => terminated().await,
+                true => tokio::select! { () = terminated => {}, () = stdin_closed() => {} },
+                false => terminated.await,
             }
         };
         let backend = Arc::new(vonk_server::Backend::new(engine));
@@ -86,15 +87,14 @@ fn announce(address: SocketAddr, listen: &Listen, for_program: bool) {
     }
 }
 
-/// Ctrl-C or SIGTERM.
-async fn terminated() {
-    let interrupt = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut term) => tokio::select! { _ = interrupt => {}, _ = term.recv() => {} },
-        Err(_) => {
-            let _ = interrupt.await;
-        }
-    }
+/// Ctrl-C or SIGTERM, caught from this call on: a signal that comes before the first wait is not lost.
+fn terminated() -> Result<impl Future<Output = ()>, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let catch = |kind| signal(kind).map_err(|e| format!("cannot catch signals: {e}"));
+    let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    })
 }
 
 async fn stdin_closed() {

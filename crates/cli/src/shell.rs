@@ -8,6 +8,7 @@ use crate::{python, server};
 /// Runs inside Python before the prompt.
 const START: &str = r#"
 import sys
+sys.ps1, sys.ps2 = ">>> ", "... "  # PySpark takes an interpreter without a prompt for its own tests
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 sql = spark.sql

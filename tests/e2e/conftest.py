@@ -1,0 +1,78 @@
+"""Fixtures: one server for all tests that do it no harm, and sessions on it.
+
+With SPARK_ORACLE=sc://… the tests that only need a session run on that server instead: so a test's
+own expectations are proved on Apache Spark (`make oracle-validate`).
+"""
+
+import os
+import uuid
+
+import pytest
+
+from harness import Server
+
+
+class Remote:
+    """A server that somebody else runs."""
+
+    pid, alive, warehouse, log = None, True, None, []
+
+    def __init__(self, url):
+        self.url = url
+
+    session = Server.session
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    if oracle := os.environ.get("SPARK_ORACLE"):
+        yield Remote(oracle)
+        return
+    s = Server(tmp_path_factory.mktemp("warehouse"), "--threads", "2")
+    yield s
+    s.stop()
+
+
+@pytest.fixture
+def own_server(server):
+    """The server, where the test looks at its process or its folders."""
+    if isinstance(server, Remote):
+        pytest.skip("looks at our own process")
+    return server
+
+
+@pytest.fixture
+def spark(server):
+    """A session of its own for the test, released afterwards."""
+    session = server.session()
+    yield session
+    try:
+        session.stop()
+    finally:
+        assert server.alive, "the server did not survive this test:\n" + "".join(server.log)[-3000:]
+
+
+@pytest.fixture
+def new_server(tmp_path):
+    """Starts servers for one test: `new_server(*args, env=…, warehouse=…)`."""
+    if "SPARK_ORACLE" in os.environ:
+        pytest.skip("starts our own server")
+    started = []
+
+    def start(*args, env=None, warehouse=None, port=0):
+        s = Server(warehouse or tmp_path / "warehouse", *args, env=env, port=port)
+        started.append(s)
+        return s
+
+    yield start
+    for s in started:
+        s.stop()
+
+
+@pytest.fixture
+def database(spark):
+    """The name of an empty database, gone after the test."""
+    name = "db_" + uuid.uuid4().hex[:8]
+    spark.sql(f"CREATE DATABASE {name}")
+    yield name
+    spark.sql(f"DROP DATABASE IF EXISTS {name} CASCADE")
