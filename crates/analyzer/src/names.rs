@@ -11,6 +11,7 @@ use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_expr::arrow_types::to_arrow;
+use vonk_plan::Literal;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -77,11 +78,8 @@ impl Analyzer {
         {
             return self.call_builtin(env, &name.to_lowercase(), vec![], at).map(Named::Value);
         }
-        if let Some(value) = self.resolver().variable(parts)? {
-            let mut typed = TypedExpr::literal(&value)?;
-            typed.name = parts.last().map(|n| n.as_str().into());
-            typed.nullable = true;
-            return Ok(Named::Value(typed));
+        if let Some(value) = self.variable(parts, at)? {
+            return Ok(Named::Value(value));
         }
         Err(self.unresolved_column(&env.scope, parts, at))
     }
@@ -105,6 +103,24 @@ impl Analyzer {
                 return self.with_fields(as_written(column, parts, fields), fields, at).map(Some);
             }
             below = layer.below.as_ref();
+        }
+        Ok(None)
+    }
+
+    /// A variable, or a field of one.
+    fn variable(&self, parts: &[String], at: At) -> SparkResult<Option<TypedExpr>> {
+        for n in (1..=parts.len()).rev() {
+            let (name, fields) = parts.split_at(n);
+            let (Some((value, home)), Some(own)) = (self.resolver().variable(name)?, name.last()) else { continue };
+            let mut typed = TypedExpr::literal(&value)?;
+            let text = match &value {
+                Literal::String(s) => format!("'{s}'"),
+                Literal::Null(t) => format!("CAST(NULL AS {})", t.sql()),
+                other => vonk_expr::literal::literal_sql(other).to_string(),
+            };
+            typed.sql = format!("variablereference({home}.{own}={text})").into();
+            typed.name = Some(own.as_str().into());
+            return self.fields_of(typed, fields, at).map(Some);
         }
         Ok(None)
     }

@@ -42,6 +42,9 @@ pub struct View {
     /// The schema recorded when the view was made: names, types and nullability of the columns,
     /// which the query's result is cast to. `None` for temporary views.
     pub schema: Option<StructType>,
+    /// The query's columns when the view was made, which the schema's are by name: columns that
+    /// came later are left out.
+    pub query_columns: Option<Vec<String>>,
     pub qualifier: Vec<String>,
     /// The session as the view sees it (current database, configuration) where it differs.
     pub resolver: Option<Arc<dyn Resolver>>,
@@ -106,8 +109,9 @@ pub trait Resolver: Send + Sync {
         Err(SparkError::unsupported(format!("user-defined function {}", call.name)))
     }
 
-    /// A session variable; `None` if there is none of that name.
-    fn variable(&self, _name: &[String]) -> SparkResult<Option<Literal>> {
+    /// The value of a variable, and the name that expressions print before the variable's own:
+    /// `system.session`. `None` if there is none of that name.
+    fn variable(&self, _name: &[String]) -> SparkResult<Option<(Literal, String)>> {
         Ok(None)
     }
 

@@ -15,7 +15,7 @@ pub mod session;
 pub mod store;
 
 pub use object::{Bucketing, Database, Function, Partition, Table, TableKind, TableName, TableStats, ViewText};
-pub use session::{SessionNames, SharedNames, TempFunction, TempView, Variable};
+pub use session::{Scope, SessionNames, SharedNames, TempFunction, TempView, Variable, VariableHome};
 pub use store::Embedded;
 
 use vonk_common::SparkResult;

@@ -39,6 +39,24 @@ pub struct Variable {
     pub default: (vonk_plan::Literal, String),
 }
 
+/// Variables of one block of a running script, or of one turn of a FOR loop.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Made up, for the names of expressions and messages.
+    pub id: String,
+    /// The block's label, or the loop's variable: variables may be qualified by it.
+    pub label: Option<String>,
+    pub variables: BTreeMap<String, Arc<Variable>>,
+}
+
+/// Where a variable lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VariableHome {
+    Session,
+    /// A scope of the running script, counted from the outermost.
+    Script(usize),
+}
+
 /// A temporary SQL function.
 #[derive(Debug, Clone)]
 pub struct TempFunction {
@@ -52,6 +70,8 @@ pub struct SessionNames {
     pub current_database: String,
     pub temp_views: BTreeMap<String, Arc<TempView>>,
     pub variables: BTreeMap<String, Arc<Variable>>,
+    /// Scopes of the script that runs in the session, innermost last.
+    pub scopes: Vec<Scope>,
     pub temp_functions: BTreeMap<String, Arc<TempFunction>>,
 }
 
@@ -62,6 +82,7 @@ impl Default for SessionNames {
             current_database: DEFAULT_DATABASE.into(),
             temp_views: BTreeMap::new(),
             variables: BTreeMap::new(),
+            scopes: vec![],
             temp_functions: BTreeMap::new(),
         }
     }
@@ -84,6 +105,52 @@ impl SessionNames {
 
     pub fn variable(&self, name: &str) -> Option<Arc<Variable>> {
         self.variables.get(&name.to_lowercase()).cloned()
+    }
+
+    /// The variable that a name of one to three parts means: of the innermost block that has it,
+    /// else of the session.
+    pub fn find_variable(&self, name: &[String]) -> Option<(VariableHome, Arc<Variable>)> {
+        let (label, own) = match name {
+            [v] => (None, v),
+            [l, v] => (Some(l), v),
+            [y, s, v] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => (Some(s), v),
+            _ => return None,
+        };
+        let key = own.to_lowercase();
+        for (i, scope) in self.scopes.iter().enumerate().rev() {
+            let fits = match label {
+                None => true,
+                Some(l) => scope.label.as_ref().is_some_and(|s| s.eq_ignore_ascii_case(l)),
+            };
+            if fits && let Some(found) = scope.variables.get(&key) {
+                return Some((VariableHome::Script(i), found.clone()));
+            }
+        }
+        if label.is_none_or(|l| l.eq_ignore_ascii_case("session")) {
+            return self.variables.get(&key).map(|v| (VariableHome::Session, v.clone()));
+        }
+        None
+    }
+
+    pub fn put_variable(&mut self, home: VariableHome, variable: Variable) {
+        let key = variable.name.to_lowercase();
+        let variables = match home {
+            VariableHome::Script(i) => self.scopes.get_mut(i).map(|s| &mut s.variables),
+            VariableHome::Session => Some(&mut self.variables),
+        };
+        if let Some(variables) = variables {
+            variables.insert(key, Arc::new(variable));
+        }
+    }
+
+    /// The qualified name of a variable, as expressions print it.
+    pub fn variable_path(&self, home: VariableHome) -> String {
+        match home {
+            VariableHome::Session => "system.session".into(),
+            VariableHome::Script(i) => {
+                format!("local.`{}`", self.scopes.get(i).map(|s| s.id.as_str()).unwrap_or_default())
+            }
+        }
     }
 
     /// Catalog, database and table that a name of one to three parts means.

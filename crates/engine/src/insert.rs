@@ -4,18 +4,20 @@
 use std::sync::Arc;
 
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, Projection};
 use vonk_analyzer::scope::column_expr;
 use vonk_analyzer::{Analyzed, Analyzer};
 use vonk_catalog::{Partition, Table};
 use vonk_common::error::quote_id;
 use vonk_common::planner::Deep;
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::coercion::{StorePolicy, store_assignment_cast};
 use vonk_expr::spark_error;
+use vonk_plan::expr::ExprKind;
 use vonk_plan::types::{StructField, StructType};
+use vonk_plan::{Expr, Relation, RelationKind};
 
 use crate::fs::Place;
 use crate::session::Session;
@@ -59,7 +61,7 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
         .map(|(f, slot)| {
             let expr = match vonk_analyzer::scope::column_id(slot) {
                 Some(id) => column_expr(id),
-                None => Expr::Column(datafusion::common::Column::new_unqualified(slot)),
+                None => DfExpr::Column(datafusion::common::Column::new_unqualified(slot)),
             };
             let mut e = TypedExpr::new(expr, f.data_type.clone(), f.nullable, f.name.clone());
             e.name = Some(f.name.as_str().into());
@@ -85,7 +87,10 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
                     let column = [field.name.clone()];
                     store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?
                 }
-                None => TypedExpr::null(field.data_type.clone())?,
+                None => {
+                    let value = analyzer.constant(&default_of(&analyzer.facts().conf, field)?)?;
+                    vonk_expr::cast::cast(analyzer.facts(), value, &field.data_type)?
+                }
             },
         };
         let slot = format!("#out{i}");
@@ -155,6 +160,76 @@ fn matched(
     }
 }
 
+/// The expression of a column's DEFAULT, or NULL.
+fn default_of(conf: &SessionConf, field: &StructField) -> SparkResult<Expr> {
+    match crate::command::default_text(field) {
+        Some(text) => vonk_sql::parse_expression(&text, &vonk_sql::ParseOptions::new(conf)),
+        None => Ok(Expr::literal(vonk_plan::Literal::Null(field.data_type.clone()))),
+    }
+}
+
+/// What `DEFAULT` means in each column of an INSERT's query.
+pub fn defaults(
+    conf: &SessionConf,
+    table: &Table,
+    matching: &Matching,
+    partition: &[(String, Option<Option<String>>)],
+) -> SparkResult<Vec<Expr>> {
+    let fixed = |f: &&StructField| partition.iter().any(|(n, v)| v.is_some() && n.eq_ignore_ascii_case(&f.name));
+    match matching {
+        Matching::Position => table.schema.fields.iter().filter(|f| !fixed(f)).map(|f| default_of(conf, f)).collect(),
+        Matching::Listed(names) => {
+            let of = |n: &String| table.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(n));
+            names.iter().filter_map(of).map(|f| default_of(conf, f)).collect()
+        }
+        Matching::Name => Ok(vec![]),
+    }
+}
+
+/// Puts the defaults where an INSERT's rows or SELECT list say `DEFAULT`.
+pub fn put_defaults(query: &mut Relation, defaults: &[Expr]) {
+    let fill = |list: &mut Vec<Expr>| {
+        for (e, default) in list.iter_mut().zip(defaults) {
+            if e.kind == ExprKind::Default {
+                *e = default.clone();
+            }
+        }
+    };
+    match &mut query.kind {
+        RelationKind::Values(rows) => {
+            for row in rows {
+                match row.as_mut_slice() {
+                    // A row in parentheses.
+                    [Expr { kind: ExprKind::Function(f), .. }] if defaults.len() > 1 => fill(&mut f.args),
+                    _ => fill(row),
+                }
+            }
+        }
+        RelationKind::Project { exprs, .. } => fill(exprs),
+        RelationKind::Select(s) => fill(&mut s.projection),
+        RelationKind::Alias { input, .. } => put_defaults(input, defaults),
+        _ => {}
+    }
+}
+
+/// A value that is too large for its column, told as Spark tells it of an INSERT.
+fn overflow_in(table: &Table, query: &StructType, e: SparkError) -> SparkError {
+    let param = |name: &str| e.params().iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    if e.class() != "CAST_OVERFLOW" {
+        return e;
+    }
+    let (from, to) = (param("sourceType"), param("targetType"));
+    let shown = |t: &vonk_plan::DataType| vonk_common::error::quote_sql(t.sql());
+    let mut columns = table.schema.fields.iter().zip(query.fields.iter());
+    match columns.find(|(t, q)| shown(&t.data_type) == to && shown(&q.data_type) == from) {
+        Some((column, _)) => SparkError::new("CAST_OVERFLOW_IN_TABLE_INSERT")
+            .param("sourceType", from)
+            .param("targetType", to)
+            .param("columnName", quote_id([&column.name])),
+        None => e,
+    }
+}
+
 fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|n| quote_id([n])).collect::<Vec<_>>().join(", ")
 }
@@ -167,6 +242,7 @@ impl Session {
         if job.overwrite && input.get().is_some_and(|a| crate::save::reads_below(&a.plan, &target)) {
             return Err(SparkError::new("UNSUPPORTED_OVERWRITE.TABLE").param("table", job.table.name.quoted()));
         }
+        let query = input.get().map(|a| a.schema.clone()).unwrap_or_default();
         let for_analyzer = job.clone();
         let input = self
             .with_analyzer(move |analyzer| {
@@ -195,7 +271,7 @@ impl Session {
             options,
             conf,
         };
-        let stats = self.write_files(input, write).await?;
+        let stats = self.write_files(input, write).await.map_err(|e| overflow_in(&job.table, &query, e))?;
         if !table.partition_columns.is_empty() && table.tracks_partitions {
             self.note_partitions(table, &stats, overwrite == Overwrite::Static)?;
         }

@@ -87,7 +87,7 @@ impl SessionResolver {
             Some(_) => Some(self.inside_view(view.namespace.clone(), self.conf.clone())?),
             None => None,
         };
-        Ok(ResolvedTable::View(View { relation, schema: None, qualifier, resolver }))
+        Ok(ResolvedTable::View(View { relation, schema: None, query_columns: None, qualifier, resolver }))
     }
 
     fn catalog_table(&self, table: Table, options: &Options) -> SparkResult<ResolvedTable> {
@@ -99,10 +99,12 @@ impl SessionResolver {
             }
             let conf = Arc::new(conf);
             let relation = vonk_sql::parse_query(&view.text, &ParseOptions::new(&conf))?;
+            let query_columns = Some(view.query_columns.clone());
             let resolver = self.inside_view((view.catalog.clone(), view.database.clone()), conf.clone())?;
             return Ok(ResolvedTable::View(View {
                 relation,
                 schema: Some(table.schema.clone()),
+                query_columns,
                 qualifier,
                 resolver: Some(resolver),
             }));
@@ -169,6 +171,11 @@ impl Resolver for SessionResolver {
             [table] => [&catalog, &database, table],
             [database, table] => [&catalog, database, table],
             [c, database, table] if c.eq_ignore_ascii_case(SPARK_CATALOG) => [&catalog, database, table],
+            [_, _, _] => {
+                return Err(SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
+                    .param("sessionCatalog", SPARK_CATALOG)
+                    .param("identifier", quote_id(name)));
+            }
             _ => return Err(self.not_found(name)),
         };
         if self.session.catalog().database(full[1])?.is_some()
@@ -240,14 +247,9 @@ impl Resolver for SessionResolver {
         Ok(Some(SessionFunction::Sql { parameters, return_type, body }))
     }
 
-    fn variable(&self, name: &[String]) -> SparkResult<Option<Literal>> {
-        let own = match name {
-            [v] => v,
-            [s, v] if s.eq_ignore_ascii_case("session") => v,
-            [y, s, v] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => v,
-            _ => return Ok(None),
-        };
-        Ok(self.session.names.read().variable(own).map(|v| v.value.clone()))
+    fn variable(&self, name: &[String]) -> SparkResult<Option<(Literal, String)>> {
+        let names = self.session.names.read();
+        Ok(names.find_variable(name).map(|(home, v)| (v.value.clone(), names.variable_path(home))))
     }
 
     fn command_output(&self, command: &Command) -> SparkResult<(StructType, Vec<RecordBatch>)> {

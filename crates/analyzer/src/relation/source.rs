@@ -43,6 +43,15 @@ impl Analyzer {
 
     fn view(&self, view: View) -> SparkResult<Node> {
         let mut node = self.as_seen_by(view.resolver.clone(), || self.relation(&view.relation, None))?.sealed();
+        if let Some(names) = &view.query_columns
+            && node.scope.columns.len() > names.len()
+        {
+            let kept = names.iter().filter_map(|n| {
+                node.scope.columns.iter().find(|c| crate::scope::same_name(&c.name, n, self.case_sensitive())).cloned()
+            });
+            let scope = Scope::new(kept.collect());
+            node = node.with_scope(scope);
+        }
         if let Some(schema) = &view.schema {
             if schema.len() != node.scope.columns.len() {
                 return Err(SparkError::new("INCOMPATIBLE_VIEW_SCHEMA_CHANGE")

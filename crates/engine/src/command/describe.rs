@@ -27,6 +27,18 @@ pub(crate) fn comment_of(f: &StructField) -> Option<String> {
     metadata_text(f, "comment")
 }
 
+/// The rows of DESCRIBE of a table or a query.
+fn columns(rows: Vec<Vec<Cell>>) -> SparkResult<Rows> {
+    let comments = ["name of the column", "data type of the column", "comment of the column"];
+    Ok(Rows::new(&COLUMNS, rows)?.commented(&comments))
+}
+
+/// Pairs of a name and a value, about one thing.
+fn info(what: &str, nullable: bool, rows: Vec<Vec<Cell>>) -> SparkResult<Rows> {
+    let rows = Rows::new(&[("info_name", TEXT, false), ("info_value", TEXT, nullable)], rows)?;
+    Ok(rows.commented(&[&format!("name of the {what} info"), &format!("value of the {what} info")]))
+}
+
 fn column_row(f: &StructField) -> Vec<Cell> {
     vec![f.name.as_str().into(), f.data_type.to_string().into(), comment_of(f).into()]
 }
@@ -62,7 +74,7 @@ pub(super) fn database(session: &Session, name: &Name, extended: bool) -> SparkR
         let text = if all.is_empty() { String::new() } else { format!("({})", all.join(", ")) };
         rows.push(vec!["Properties".into(), text.into()]);
     }
-    Rows::new(&[("info_name", TEXT, false), ("info_value", TEXT, false)], rows)
+    info("namespace", true, rows)
 }
 
 /// The lines of `# Detailed Table Information`.
@@ -112,7 +124,7 @@ pub(super) fn details(t: &Table) -> Vec<(String, String)> {
     out
 }
 
-fn date_text(millis: i64) -> String {
+pub(super) fn date_text(millis: i64) -> String {
     chrono::DateTime::from_timestamp_millis(millis)
         .map(|t| t.format("%a %b %d %H:%M:%S UTC %Y").to_string())
         .unwrap_or_default()
@@ -132,9 +144,9 @@ pub(super) async fn table(
     let mut rows: Vec<Vec<Cell>> = schema.fields.iter().map(column_row).collect();
     let temporary = matches!(name.as_slice(), [single] if session.names.read().temp_view(single).is_some());
     if temporary {
-        return Rows::new(&COLUMNS, rows);
+        return columns(rows);
     }
-    let Ok(t) = find_table(session, name) else { return Rows::new(&COLUMNS, rows) };
+    let Ok(t) = find_table(session, name) else { return columns(rows) };
     if partition.is_some() && t.partition_columns.is_empty() {
         return Err(
             SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", t.name.quoted())
@@ -146,12 +158,21 @@ pub(super) async fn table(
         let is_key = |f: &&StructField| t.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
         rows.extend(schema.fields.iter().filter(is_key).map(column_row));
     }
+    let defaults: Vec<_> =
+        schema.fields.iter().filter_map(|f| metadata_text(f, "CURRENT_DEFAULT").map(|d| (f, d))).collect();
+    if !defaults.is_empty() {
+        rows.push(pair("", ""));
+        rows.push(pair("# Column Default Values", ""));
+        rows.extend(
+            defaults.into_iter().map(|(f, d)| vec![f.name.as_str().into(), f.data_type.to_string().into(), d.into()]),
+        );
+    }
     if extended {
         rows.push(pair("", ""));
         rows.push(pair("# Detailed Table Information", ""));
         rows.extend(details(&t).into_iter().map(|(k, v)| pair(&k, v)));
     }
-    Rows::new(&COLUMNS, rows)
+    columns(rows)
 }
 
 pub(super) async fn column(session: &Arc<Session>, name: &Name, column: &Name, extended: bool) -> SparkResult<Rows> {
@@ -178,11 +199,14 @@ pub(super) async fn column(session: &Arc<Session>, name: &Name, column: &Name, e
             let value = of_column.get(key).cloned().unwrap_or_else(|| "NULL".into());
             rows.push(vec![key.into(), value.into()]);
         }
+        if let Some(default) = metadata_text(f, "CURRENT_DEFAULT") {
+            rows.push(vec!["default".into(), default.into()]);
+        }
     }
-    Rows::new(&[("info_name", TEXT, false), ("info_value", TEXT, false)], rows)
+    info("column", false, rows)
 }
 
 pub(super) async fn query(session: &Arc<Session>, query: Relation) -> SparkResult<Rows> {
     let schema = session.analyze(query).await?.schema;
-    Rows::new(&COLUMNS, schema.fields.iter().map(column_row).collect())
+    columns(schema.fields.iter().map(column_row).collect())
 }

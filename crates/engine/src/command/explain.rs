@@ -11,19 +11,26 @@ use vonk_plan::types::DataType;
 use super::rows::Rows;
 use crate::session::Session;
 
+/// The first line in place of a plan.
+const FAILED: &str = "Error occurred during query planning: ";
+
 pub(super) async fn run(session: &Arc<Session>, mode: ExplainMode, statement: Statement) -> SparkResult<Rows> {
     let text = match statement {
         Statement::Query(query) => match session.explain(query, mode).await {
             Ok(text) => text,
             // Spark shows an error of analysis as the plan's text.
-            Err(e) => format!("Error occurred during query planning: \n{}", e.message()),
+            Err(e) => format!("{FAILED}\n{}", e.message()),
         },
         Statement::Command(command) => {
             let name = super::statement_name(&command);
             format!("== Physical Plan ==\nExecute {name}\n")
         }
     };
-    Rows::new(&[("plan", DataType::STRING, true)], vec![vec![text.into()]])
+    let lines = match text.starts_with(FAILED) {
+        true => text.lines().map(|l| vec![l.into()]).collect(),
+        false => vec![vec![text.into()]],
+    };
+    Rows::new(&[("plan", DataType::STRING, true)], lines)
 }
 
 impl Session {

@@ -56,28 +56,77 @@ fn builtin_name(name: &Name) -> Option<String> {
     }
 }
 
-/// A SQL function as DESCRIBE prints it.
-fn describe_sql(name: &str, f: &CreateFunction, extended: bool) -> Vec<String> {
-    let mut out = vec![
-        format!("Function:    {name}"),
-        format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" }),
-    ];
-    let inputs: Vec<_> = f.parameters.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
-    out.push(format!("Input:       {}", if inputs.is_empty() { "()".into() } else { inputs.join(", ") }));
-    if let Some(t) = &f.returns {
-        out.push(format!("Returns:     {}", t.sql()));
+/// What DESCRIBE prints of a SQL function.
+struct Described<'a> {
+    name: String,
+    parameters: StructType,
+    returns: Option<String>,
+    columns: Option<StructType>,
+    comment: Option<&'a str>,
+    deterministic: Option<bool>,
+    body: &'a str,
+    created: Option<i64>,
+}
+
+impl Described<'_> {
+    fn lines(&self, extended: bool) -> Vec<String> {
+        let width = if extended { "Deterministic: ".len() } else { "Function: ".len() };
+        let mut out = vec![];
+        let mut put = |key: &str, values: Vec<String>| {
+            for (i, v) in values.into_iter().enumerate() {
+                let key = if i == 0 { format!("{key}:") } else { String::new() };
+                out.push(format!("{key:width$}{v}"));
+            }
+        };
+        put("Function", vec![self.name.clone()]);
+        put("Type", vec![if self.columns.is_some() { "TABLE" } else { "SCALAR" }.into()]);
+        let column = |f: &vonk_plan::StructField| {
+            let mut line = format!("{} {}", f.name, f.data_type.sql());
+            if let (true, Some(d)) = (extended, super::default_text(f)) {
+                line.push_str(&format!(" DEFAULT {d}"));
+            }
+            if let (true, Some(c)) = (extended, super::describe::comment_of(f)) {
+                line.push_str(&format!(" '{c}'"));
+            }
+            line
+        };
+        let inputs: Vec<_> = self.parameters.fields.iter().map(column).collect();
+        put("Input", if inputs.is_empty() { vec!["()".into()] } else { inputs });
+        match &self.columns {
+            Some(columns) => put("Returns", columns.fields.iter().map(column).collect()),
+            None => put("Returns", self.returns.iter().cloned().collect()),
+        }
+        if extended {
+            put("Comment", self.comment.iter().map(|c| c.to_string()).collect());
+            put("Deterministic", vec![self.deterministic.unwrap_or(true).to_string()]);
+            let reads = if self.body.to_uppercase().contains("FROM") { "READS SQL DATA" } else { "CONTAINS SQL" };
+            put("Data Access", vec![reads.into()]);
+            put("Create Time", self.created.iter().map(|t| super::describe::date_text(*t)).collect());
+            put("Body", vec![self.body.to_string()]);
+        }
+        out
     }
-    if extended && let FunctionBody::Expr(_, text) | FunctionBody::Query(_, text) = &f.body {
-        out.push(format!("Body:        {text}"));
-    }
-    out
 }
 
 pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkResult<Rows> {
     let temporary = name.last().and_then(|n| session.names.read().temp_functions.get(&n.to_lowercase()).cloned());
     let mut lines = vec![];
     if let (Some(f), true) = (&temporary, name.len() == 1) {
-        lines = describe_sql(&name.join("."), &f.definition, extended);
+        let f = &f.definition;
+        let body = match &f.body {
+            FunctionBody::Expr(_, text) | FunctionBody::Query(_, text) | FunctionBody::Class(text) => text,
+        };
+        let described = Described {
+            name: name.join("."),
+            parameters: StructType::new(f.parameters.iter().map(field_of)),
+            returns: f.returns.as_ref().map(DataType::sql),
+            columns: f.returns_table.as_ref().map(|t| StructType::new(t.iter().map(field_of))),
+            comment: f.comment.as_deref(),
+            deterministic: f.deterministic,
+            body,
+            created: None,
+        };
+        lines = described.lines(extended);
     } else if let Some(spec) = builtin_name(name).and_then(|n| vonk_functions::lookup(&n)) {
         let own = builtin_name(name).unwrap_or_default();
         lines.push(format!("Function: {own}"));
@@ -91,17 +140,17 @@ pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkR
         let full = qualify(session, name)?;
         match session.catalog().function(&full.database, &full.table)? {
             Some(f) => {
-                lines.push(format!("Function:    {}.{}.{}", f.catalog, f.database, f.name));
-                lines.push(format!("Type:        {}", if f.returns_table.is_some() { "TABLE" } else { "SCALAR" }));
-                let inputs: Vec<_> =
-                    f.parameters.fields.iter().map(|p| format!("{} {}", p.name, p.data_type.sql())).collect();
-                lines.push(format!("Input:       {}", if inputs.is_empty() { "()".into() } else { inputs.join(", ") }));
-                if let Some(t) = &f.returns {
-                    lines.push(format!("Returns:     {}", t.to_uppercase()));
-                }
-                if extended {
-                    lines.push(format!("Body:        {}", f.body));
-                }
+                let described = Described {
+                    name: format!("{}.{}.{}", f.catalog, f.database, f.name),
+                    returns: f.returns.as_ref().map(|t| t.to_uppercase()),
+                    columns: f.returns_table,
+                    comment: f.comment.as_deref(),
+                    deterministic: f.deterministic,
+                    body: &f.body,
+                    created: Some(f.created),
+                    parameters: f.parameters,
+                };
+                lines = described.lines(extended);
             }
             None => {
                 return Err(SparkError::new("UNRESOLVED_ROUTINE").param("routineName", quote_id(name)).param(

@@ -3,14 +3,19 @@
 //! [`run`] takes a [`Command`] and gives its [`Rows`]: the result that `spark.sql` shows, with
 //! Spark's column names and types, empty for statements that only act. One file per family.
 
+mod analyze;
 mod cache;
 mod call;
 mod conf;
 mod database;
 mod describe;
+mod dml;
+mod execute_immediate;
 mod explain;
 mod function;
 mod rows;
+mod script;
+mod script_check;
 mod show;
 mod table;
 mod variable;
@@ -23,7 +28,7 @@ pub use rows::{Cell, Rows};
 use vonk_catalog::{Table, TableName};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::{Command, Name};
+use vonk_plan::command::{Command, Name, Statement};
 
 use crate::session::Session;
 
@@ -117,10 +122,33 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         }
         C::WriteTable(w) => write::write_to(session, *w).await,
         C::Explain { mode, statement } => explain::run(session, mode, *statement).await,
+        C::AnalyzeTable { name, partition, columns, no_scan } => {
+            analyze::table(session, &name, partition, columns, no_scan).await
+        }
+        C::AnalyzeTables { namespace, no_scan } => analyze::tables(session, namespace, no_scan).await,
+        C::Delete { table, alias, condition } => dml::delete(session, &table, alias, condition).await,
+        C::Update { table, alias, assignments, condition } => {
+            dml::update(session, &table, alias, assignments, condition).await
+        }
+        C::Merge(m) => dml::merge(session, *m).await,
+        C::Script(s) => script::run(session, *s).await,
+        C::ExecuteImmediate { query, into, using } => execute_immediate::run(session, query, into, using).await,
         C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
         C::ListResource { .. } => Ok(Rows::none()),
         C::Unsupported(what) => Err(SparkError::unsupported(what)),
         other => Err(SparkError::unsupported(statement_name(&other))),
+    }
+}
+
+/// Runs a query or a command, all rows at once.
+pub(crate) async fn run_statement(session: &Arc<Session>, statement: Statement) -> SparkResult<Rows> {
+    match statement {
+        Statement::Query(query) => {
+            let rows = session.execute(query).await?;
+            let schema = rows.schema.clone();
+            Ok(Rows { schema, batches: rows.collect().await? })
+        }
+        Statement::Command(command) => session.run_command(command).await,
     }
 }
 
@@ -134,6 +162,11 @@ fn statement_name(command: &Command) -> String {
 pub(crate) fn qualify(session: &Session, name: &Name) -> SparkResult<TableName> {
     let n = session.names.read().qualify(name)?;
     Ok(TableName::new(n.catalog, n.database.to_lowercase(), n.table.to_lowercase()))
+}
+
+/// The SQL text of a column's DEFAULT.
+pub(crate) fn default_text(f: &vonk_plan::StructField) -> Option<String> {
+    describe::metadata_text(f, "CURRENT_DEFAULT")
 }
 
 /// The catalog's table or view of that name. Error `TABLE_OR_VIEW_NOT_FOUND`.

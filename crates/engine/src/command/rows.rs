@@ -71,6 +71,16 @@ impl Rows {
         Ok(Rows { schema, batches: vec![batch] })
     }
 
+    /// The same with a comment on each column.
+    pub fn commented(mut self, comments: &[&str]) -> Self {
+        let fields = self.schema.fields.iter().zip(comments).map(|(f, c)| StructField {
+            metadata: Some(serde_json::json!({ "comment": c }).to_string().into()),
+            ..f.clone()
+        });
+        self.schema = StructType::new(fields.collect::<Vec<_>>());
+        self
+    }
+
     /// One column of strings that are never NULL.
     pub fn strings(name: &str, values: impl IntoIterator<Item = String>) -> SparkResult<Self> {
         Rows::new(&[(name, DataType::STRING, false)], values.into_iter().map(|v| vec![Cell::Text(v)]).collect())

@@ -204,11 +204,12 @@ pub(crate) fn create_statement(t: &Table) -> String {
                 None => format!("  {}", quote_if_needed(&f.name)),
             })
             .collect();
+        let full = [&t.name.database, &t.name.table].map(|p| quote_if_needed(p)).join(".");
         let mut out = format!("CREATE VIEW {full} (\n{})\n", columns.join(",\n"));
         if let Some(c) = &t.comment {
             out.push_str(&format!("COMMENT {}\n", literal(c)));
         }
-        out.push_str(&format!("AS {}\n", view.text));
+        out.push_str(&format!("WITH SCHEMA COMPENSATION\nAS {}\n", view.text));
         return out;
     }
     let columns: Vec<_> = t
@@ -216,7 +217,9 @@ pub(crate) fn create_statement(t: &Table) -> String {
         .fields
         .iter()
         .map(|f| {
-            let mut c = format!("  {} {}", quote_if_needed(&f.name), f.data_type.sql());
+            let plain = matches!(&f.data_type, DataType::Char(_) | DataType::VarChar(_)) || f.data_type == TEXT;
+            let collation = if plain { " COLLATE UTF8_BINARY" } else { "" };
+            let mut c = format!("  {} {}{collation}", quote_if_needed(&f.name), f.data_type.sql());
             if !f.nullable {
                 c.push_str(" NOT NULL");
             }

@@ -7,13 +7,14 @@ use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::text::literal_text;
 use vonk_expr::cast::zone::Zone;
+use vonk_expr::coercion::can_ansi_store_assign;
 use vonk_plan::command::{
     CreateTable, Insert, Name, PartitionSpec, SaveMode, Write, WriteTable, WriteTableMode, WriteTarget,
 };
 use vonk_plan::expr::ExprKind;
 use vonk_plan::relation::Options;
-use vonk_plan::types::StructType;
-use vonk_plan::{Expr, Literal, Relation};
+use vonk_plan::types::{DataType, StructType};
+use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
 use super::rows::Rows;
@@ -38,8 +39,14 @@ pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResul
         (false, false) => Matching::Listed(insert.columns),
         (false, true) => Matching::Position,
     };
+    if let Matching::Listed(names) = &matching {
+        check_duplicates(names.iter().map(String::as_str), session.conf().case_sensitive())?;
+    }
+    let mut query = insert.query;
+    let defaults = crate::insert::defaults(&session.conf(), &table, &matching, &partition)?;
+    crate::insert::put_defaults(&mut query, &defaults);
     let job = InsertJob { table, matching, overwrite: insert.overwrite, partition, options: Options::new() };
-    let input = Deep::new(session.analyze(insert.query).await?);
+    let input = Deep::new(session.analyze(query).await?);
     session.insert(input, job).await?;
     Ok(Rows::none())
 }
@@ -115,6 +122,7 @@ pub(super) async fn create(session: &Arc<Session>, create: CreateTable) -> Spark
             Err(vonk_catalog::errors::table_exists(&full.catalog, &full.database, &full.table))
         };
     }
+    refuse_definition(session, &full, &create).await?;
     let (table, query) = definition(session, full, create).await?;
     match query {
         Some(query) => {
@@ -131,6 +139,62 @@ pub(super) async fn create(session: &Arc<Session>, create: CreateTable) -> Spark
         }
     }
     Ok(Rows::none())
+}
+
+/// What a CREATE TABLE may ask for and tables of files do not have; defaults that do not fit.
+async fn refuse_definition(session: &Arc<Session>, full: &TableName, create: &CreateTable) -> SparkResult<()> {
+    if create.external && create.location.is_none() && !create.options.contains_key("path") {
+        return Err(SparkError::new("CREATE_EXTERNAL_TABLE_WITHOUT_LOCATION"));
+    }
+    let no = |operation| Err(unsupported_operation(&Table::new(full.clone(), now_millis()), operation));
+    if create.columns.iter().any(|c| c.generated.is_some()) {
+        return no("generated columns");
+    }
+    if create.columns.iter().any(|c| c.identity) {
+        return no("identity columns");
+    }
+    if !create.constraints.is_empty() {
+        return no("CONSTRAINT");
+    }
+    for c in &create.columns {
+        if let Some((value, text)) = &c.default {
+            check_default(session, "CREATE TABLE", &c.name, &c.data_type, value, text).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Errors `INVALID_DEFAULT_VALUE.*`.
+pub(super) async fn check_default(
+    session: &Arc<Session>,
+    statement: &str,
+    column: &str,
+    to: &DataType,
+    value: &Expr,
+    text: &str,
+) -> SparkResult<()> {
+    let error = |sub: &str| {
+        SparkError::new(format!("INVALID_DEFAULT_VALUE.{sub}"))
+            .param("statement", statement)
+            .param("colName", vonk_common::error::quote_id([column]))
+            .param("defaultValue", text)
+    };
+    if format!("{value:?}").contains("Subquery(") {
+        return Err(error("SUBQUERY_EXPRESSION"));
+    }
+    let analyzed = session.analyze(Relation::new(RelationKind::OneRow).project(vec![value.clone()])).await;
+    let schema = match analyzed {
+        Ok(a) => a.schema,
+        Err(e) if e.class().starts_with("UNRESOLVED_COLUMN") => return Err(error("NOT_CONSTANT")),
+        Err(_) => return Err(error("UNRESOLVED_EXPRESSION")),
+    };
+    let from = schema.fields.first().map(|f| f.data_type.clone()).unwrap_or(DataType::Null);
+    if !can_ansi_store_assign(&from.as_nullable(), &to.as_nullable()) {
+        return Err(error("DATA_TYPE")
+            .param("expectedType", vonk_common::error::quote_sql(to.sql()))
+            .param("actualType", vonk_common::error::quote_sql(from.sql())));
+    }
+    Ok(())
 }
 
 /// The table that a CREATE TABLE describes, and its query.
