@@ -78,3 +78,16 @@ pub fn split(batch: RecordBatch) -> Vec<RecordBatch> {
 fn slice_bytes(array: &ArrayRef) -> usize {
     array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
 }
+
+/// Batches as an Arrow IPC stream with the exact schema: how rows at hand become a local relation.
+pub fn to_ipc(schema: &StructType, batches: &[RecordBatch]) -> vonk_common::SparkResult<Vec<u8>> {
+    let arrow_schema = exact_schema(schema);
+    let write = || -> Result<Vec<u8>, arrow::error::ArrowError> {
+        let mut writer = arrow::ipc::writer::StreamWriter::try_new(vec![], &arrow_schema)?;
+        for batch in batches {
+            writer.write(&exact_batch(batch, schema, &arrow_schema)?)?;
+        }
+        writer.into_inner()
+    };
+    write().map_err(|e| vonk_common::SparkError::internal(format!("Arrow IPC: {e}")))
+}

@@ -87,6 +87,14 @@ impl Prepared {
         self.state.task_ctx()
     }
 
+    /// The rows of each partition by itself, as the engine has them inside.
+    pub fn run_partitions(&self) -> SparkResult<Vec<SendableRecordBatchStream>> {
+        self.progress.started(&self.plan);
+        let context = self.task_context();
+        let partitions = self.plan.properties().output_partitioning().partition_count();
+        (0..partitions).map(|p| self.plan.execute(p, Arc::clone(&context)).map_err(spark_error)).collect()
+    }
+
     /// The rows as the engine has them inside: no exact schema, no re-planning.
     pub fn run_raw(&self) -> SparkResult<SendableRecordBatchStream> {
         self.progress.started(&self.plan);

@@ -13,6 +13,7 @@ use vonk_connect::backend::{
 use vonk_engine::{Server, Session};
 
 use crate::execute;
+use crate::ml::Library;
 
 /// The engine's server as a Connect backend.
 pub struct Backend {
@@ -22,6 +23,15 @@ pub struct Backend {
 /// A session of the engine as the Connect service sees it.
 struct Connected {
     session: Arc<Session>,
+    ml: Arc<Library>,
+}
+
+impl Connected {
+    fn new(session: Arc<Session>) -> Arc<Self> {
+        let ml = Arc::new(Library::default());
+        session.set_ml(ml.clone());
+        Arc::new(Connected { session, ml })
+    }
 }
 
 impl Backend {
@@ -33,7 +43,7 @@ impl Backend {
 #[async_trait]
 impl Connect for Backend {
     async fn open_session(&self, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
-        Ok(Arc::new(Connected { session: self.server.session(&key.user, &key.id) }))
+        Ok(Connected::new(self.server.session(&key.user, &key.id)))
     }
 }
 
@@ -45,11 +55,11 @@ impl BackendSession for Connected {
 
     async fn clone_session(self: Arc<Self>, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
         let session = self.session.server.clone_session(&self.session, &key.user, &key.id);
-        Ok(Arc::new(Connected { session }))
+        Ok(Connected::new(session))
     }
 
     async fn execute(self: Arc<Self>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
-        execute::run(self.session.clone(), plan, op).await
+        execute::run(self.session.clone(), self.ml.clone(), plan, op).await
     }
 
     async fn analyze(self: Arc<Self>, question: Deep<Analyze>) -> SparkResult<Analyzed> {

@@ -15,15 +15,16 @@ use vonk_plan::command::Statement;
 use vonk_plan::{Command, Relation};
 
 use crate::ipc;
+use crate::ml::Library;
 
 /// How often a running query tells how far it has come.
 const REPORT_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 
-pub async fn run(session: Arc<Session>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
+pub async fn run(session: Arc<Session>, ml: Arc<Library>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
     let work = async {
         match plan.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))? {
             Execution::Relation(relation) => query(session, relation, op.clone()).await,
-            Execution::Command(command) => one_command(session, command).await,
+            Execution::Command(command) => one_command(session, ml, command).await,
             Execution::Sql(Statement::Query(relation)) => {
                 session.analyze(relation).await?;
                 Ok(items(vec![ResultItem::SqlQuery]))
@@ -155,11 +156,11 @@ fn metrics(progress: &vonk_engine::Progress) -> Vec<NodeMetrics> {
 }
 
 /// A command message: what it answers depends on the command.
-async fn one_command(session: Arc<Session>, command: Command) -> SparkResult<ResultStream> {
+async fn one_command(session: Arc<Session>, ml: Arc<Library>, command: Command) -> SparkResult<ResultStream> {
     match command {
-        Command::Ml(ml) => {
-            let _ = ml;
-            Err(SparkError::unsupported("pyspark.ml"))
+        Command::Ml(command) => {
+            let answer = ml.execute(&session, *command).await?;
+            Ok(items(answer.map(ResultItem::Ml).into_iter().collect()))
         }
         Command::Checkpoint { input, local, eager } => {
             let id = session.checkpoint(*input, local, eager).await?;

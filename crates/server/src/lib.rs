@@ -7,5 +7,6 @@
 mod backend;
 mod execute;
 mod ipc;
+mod ml;
 
 pub use backend::Backend;
