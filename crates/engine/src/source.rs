@@ -3,15 +3,10 @@
 //! [`listing`] finds the files, [`partitions`] reads columns out of folder names, the module of each
 //! format infers a schema, and [`table::FileTable`] is what queries scan.
 
-pub mod convert;
-pub mod csv;
 pub mod infer;
-pub mod json;
-pub mod json_text;
 pub mod lines;
 pub mod listing;
 pub mod load;
-pub mod options;
 pub mod parquet;
 pub mod partitions;
 pub mod scan;
@@ -19,6 +14,7 @@ pub mod table;
 
 pub use load::{Loaded, load};
 pub use table::FileTable;
+pub use vonk_functions_string::formats::{convert, csv, json, json_text, options};
 
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};

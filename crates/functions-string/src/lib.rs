@@ -12,10 +12,13 @@ pub mod chars;
 pub mod charset;
 pub mod collation;
 pub mod concat;
+pub mod csv;
 pub mod distance;
 pub mod format_number;
 pub mod format_string;
+pub mod formats;
 pub mod java_regex;
+pub mod json;
 pub mod length;
 pub mod like;
 pub mod mask;
@@ -42,6 +45,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         charset::SPECS,
         collation::SPECS,
         concat::SPECS,
+        csv::SPECS,
         distance::SPECS,
         format_number::SPECS,
         format_string::SPECS,
@@ -60,7 +64,9 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         trim::SPECS,
         url::SPECS,
         utf8::SPECS,
+        xml::from_xml::SPECS,
+        xml::to_xml::SPECS,
         xml::xpath::SPECS,
     ];
-    families.into_iter().flatten().collect()
+    families.into_iter().flatten().chain(json::specs()).collect()
 }

@@ -3,7 +3,9 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+pub mod from_xml;
 pub mod path;
+pub mod to_xml;
 pub mod xpath;
 
 /// Deepest nesting that is read.

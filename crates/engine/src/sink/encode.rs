@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
-use datafusion::common::{Column, DFSchema, DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use object_store::buffered::BufWriter;
 use parquet::arrow::AsyncArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -18,13 +14,11 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use vonk_common::{SessionConf, SparkError, SparkResult};
-use vonk_expr::arrow_types::to_arrow;
-use vonk_expr::context::QueryFacts;
-use vonk_expr::{Body, FnContext, TypedExpr, spark_error};
+use vonk_expr::spark_error;
+use vonk_functions_string::formats::write::{Kind, TextFormat};
 use vonk_plan::relation::Options;
-use vonk_plan::types::{DataType, StructType, json};
+use vonk_plan::types::{StructType, json};
 
-use super::text::TextFormat;
 use crate::exact::{exact_batch, exact_schema};
 use crate::fs::{Files, Place, store_error};
 use crate::source::Format;
@@ -58,7 +52,12 @@ impl Encoding {
             out.parquet = Some(parquet_properties(schema, compression));
             out.extension = format!("{prefix}.parquet");
         } else {
-            out.text = Some(TextFormat::new(format, schema.clone(), options, conf)?);
+            let kind = match format {
+                Format::Csv => Kind::Csv,
+                Format::Json => Kind::Json,
+                _ => Kind::Plain,
+            };
+            out.text = Some(TextFormat::new(kind, schema.clone(), options, conf)?);
             let (compression, suffix) = text_compression(options, format)?;
             out.compression = compression;
             let name = match format {
@@ -224,52 +223,4 @@ fn text_compression(options: &Options, format: Format) -> SparkResult<(FileCompr
                 .param("availableCodecs", "bzip2, deflate, uncompressed, snappy, none, lz4, gzip"));
         }
     })
-}
-
-/// Values as text by a pattern: `date_format` of the function registry.
-#[derive(Debug, Clone)]
-pub struct Formatted {
-    expr: Arc<dyn PhysicalExpr>,
-    schema: Arc<Schema>,
-}
-
-impl Formatted {
-    pub fn new(pattern: &str, of: DataType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
-        let Some(spec) = vonk_functions::lookup("date_format") else {
-            return Err(SparkError::unsupported("patterns of dates and times in writers"));
-        };
-        let mut conf = conf.clone();
-        if let Some(zone) = text(options, "timezone") {
-            conf.force("spark.sql.session.timeZone", zone);
-        }
-        let facts = Arc::new(QueryFacts {
-            conf: Arc::new(conf),
-            now: 0,
-            user: "".into(),
-            current_catalog: vonk_catalog::SPARK_CATALOG.into(),
-            current_database: vonk_catalog::DEFAULT_DATABASE.into(),
-            version: "4.3.0",
-        });
-        let schema = Arc::new(Schema::new(vec![Field::new("v", to_arrow(&of), true)]));
-        let column = TypedExpr::new(Expr::Column(Column::new_unqualified("v")), of, true, "v");
-        let context = FnContext { facts, name: "date_format".into(), origin: None };
-        let pattern = TypedExpr::literal(&vonk_plan::Literal::String(pattern.into()))?;
-        let typed = match spec.body {
-            Body::Scalar(build) => build(&context, vec![column, pattern])?,
-            _ => return Err(SparkError::internal("date_format is no scalar function")),
-        };
-        let physical = || {
-            let schema = DFSchema::try_from(Arc::clone(&schema))?;
-            create_physical_expr(&typed.expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
-        };
-        Ok(Formatted { expr: physical().map_err(spark_error)?, schema })
-    }
-
-    pub fn apply(&self, column: &ArrayRef) -> Result<StringArray> {
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::clone(column)])?;
-        let text = self.expr.evaluate(&batch)?.into_array(column.len())?;
-        text.as_string_opt::<i32>()
-            .cloned()
-            .ok_or_else(|| DataFusionError::Internal("date_format gives no strings".into()))
-    }
 }

@@ -115,8 +115,8 @@ fn expression(to: &DataType, options: &Options, conf: &SessionConf) -> SparkResu
         conf: Arc::new(lenient),
         now: chrono::Utc::now().timestamp_micros(),
         user: "".into(),
-        current_catalog: vonk_catalog::SPARK_CATALOG.into(),
-        current_database: vonk_catalog::DEFAULT_DATABASE.into(),
+        current_catalog: "spark_catalog".into(),
+        current_database: "default".into(),
         version: "4.3.0",
     });
     let column = TypedExpr::new(Expr::Column(Column::new_unqualified("v")), DataType::STRING, true, "v");
@@ -126,7 +126,7 @@ fn expression(to: &DataType, options: &Options, conf: &SessionConf) -> SparkResu
         DataType::TimestampNtz => ("to_timestamp_ntz", "timestampntzformat"),
         _ => ("", ""),
     };
-    let typed = match text(options, option).map(|pattern| (pattern, vonk_functions::lookup(function))) {
+    let typed = match text(options, option).map(|pattern| (pattern, reading(function))) {
         Some((pattern, Some(spec))) => {
             let context = FnContext { facts, name: function.into(), origin: None };
             let pattern = TypedExpr::literal(&vonk_plan::Literal::String(pattern.into()))?;
@@ -143,6 +143,11 @@ fn expression(to: &DataType, options: &Options, conf: &SessionConf) -> SparkResu
         create_physical_expr(&typed.expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
     };
     build().map_err(spark_error)
+}
+
+/// The function that reads by a pattern.
+fn reading(name: &str) -> Option<&'static vonk_expr::FunctionSpec> {
+    vonk_functions_datetime::specs().into_iter().find(|f| f.name == name)
 }
 
 /// `true` or `false` in any case.

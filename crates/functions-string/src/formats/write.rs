@@ -1,23 +1,34 @@
 //! Rows as CSV, JSON or plain text.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
-use vonk_common::{SessionConf, SparkResult};
-use vonk_expr::cast::text::datetime::civil;
+use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_expr::cast::text::datetime::{MICROS_PER_DAY, civil};
 use vonk_expr::cast::text::format_array;
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::exec_err;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructType};
 
-use crate::source::Format;
-use crate::source::json_text::write_string;
-use crate::source::options::{character, flag, text, unescape};
+use vonk_functions_datetime::pattern::print::Moment;
+use vonk_functions_datetime::pattern::{self, Purpose};
+
+use super::json_text::write_string;
+use super::options::{character, flag, text, unescape};
+
+/// What rows become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Csv,
+    Json,
+    /// The first column as it is.
+    Plain,
+}
 
 /// How rows become text.
 pub struct TextFormat {
-    format: Format,
+    format: Kind,
     schema: StructType,
     /// Its name: a `Zone` caches and cannot be shared.
     zone: String,
@@ -33,16 +44,52 @@ pub struct TextFormat {
     line: String,
     pub header: bool,
     ignore_nulls: bool,
+    sort_keys: bool,
     timestamp: Option<Pattern>,
     date: Option<Pattern>,
     timestamp_ntz: Option<Pattern>,
 }
 
-/// A pattern of `date_format`, by the expression that applies it.
-type Pattern = crate::sink::encode::Formatted;
+/// A pattern of dates or timestamps.
+struct Pattern {
+    pattern: pattern::Pattern,
+    of: DataType,
+    zone: String,
+}
+
+impl Pattern {
+    fn new(text: &str, of: DataType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
+        let zone = super::options::text(options, "timezone").unwrap_or(conf.time_zone()).to_string();
+        Ok(Pattern { pattern: pattern::Pattern::new(text, Purpose::Print)?, of, zone })
+    }
+
+    fn apply(&self, column: &ArrayRef) -> Result<StringArray> {
+        let zone = Zone::named(&self.zone).map_err(exec_err)?;
+        let micros: Vec<Option<i64>> = match self.of {
+            DataType::Date => {
+                let days = column.as_primitive::<Date32Type>();
+                days.iter().map(|d| d.map(|d| i64::from(d) * MICROS_PER_DAY)).collect()
+            }
+            _ => column.as_primitive::<TimestampMicrosecondType>().iter().collect(),
+        };
+        let one = |micros: i64| {
+            let moment = match self.of {
+                DataType::Timestamp => micros,
+                _ => zone.micros_to_utc(micros).unwrap_or(micros),
+            };
+            let offset = zone.offset_at(moment.div_euclid(1_000_000));
+            let local =
+                if self.of == DataType::Timestamp { zone.micros_to_local(moment).unwrap_or(moment) } else { micros };
+            let mut out = String::new();
+            let written = self.pattern.write(&Moment { local, offset, zone: &self.zone }, &mut out);
+            written.map(|()| out).map_err(|m| exec_err(SparkError::internal(m)))
+        };
+        micros.into_iter().map(|m| m.map(one).transpose()).collect()
+    }
+}
 
 impl TextFormat {
-    pub fn new(format: Format, schema: StructType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
+    pub fn new(format: Kind, schema: StructType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
         let named = |key: &str, default: &str| text(options, key).unwrap_or(default).to_string();
         let separator = text(options, "sep").or_else(|| text(options, "delimiter")).unwrap_or(",");
         let pattern =
@@ -65,8 +112,9 @@ impl TextFormat {
             null: named("nullvalue", ""),
             empty: named("emptyvalue", "\"\""),
             line: text(options, "linesep").map_or_else(|| "\n".into(), unescape),
-            header: format == Format::Csv && flag(options, "header", false)?,
+            header: format == Kind::Csv && flag(options, "header", false)?,
             ignore_nulls,
+            sort_keys: flag(options, "sortkeys", false)?,
             timestamp: pattern("timestampformat", DataType::Timestamp)?,
             date: pattern("dateformat", DataType::Date)?,
             timestamp_ntz: pattern("timestampntzformat", DataType::TimestampNtz)?,
@@ -90,8 +138,8 @@ impl TextFormat {
 
     pub fn write_batch(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
         match self.format {
-            Format::Json => self.json(batch, out),
-            Format::Text => {
+            Kind::Json => self.json(batch, out),
+            Kind::Plain => {
                 let column = batch.columns().first().and_then(|c| c.as_string_opt::<i32>());
                 for value in column.into_iter().flatten() {
                     out.push_str(value.unwrap_or_default());
@@ -103,16 +151,48 @@ impl TextFormat {
         }
     }
 
-    fn csv(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+    /// One JSON text per row of a column; NULL rows give none.
+    pub fn json_values(&self, column: &ArrayRef, of: &DataType) -> Result<Vec<Option<String>>> {
+        let node = self.node(column, of)?;
+        let one = |row: usize| {
+            (!column.is_null(row)).then(|| {
+                let mut out = String::new();
+                self.value(&node, row, &mut out);
+                out
+            })
+        };
+        Ok((0..column.len()).map(one).collect())
+    }
+
+    /// One CSV line, without its end, per row.
+    pub fn csv_lines(&self, batch: &RecordBatch) -> Result<Vec<String>> {
+        let columns = self.csv_columns(batch)?;
+        let one = |row: usize| {
+            let mut out = String::new();
+            self.csv_row(&columns, row, &mut out);
+            out
+        };
+        Ok((0..batch.num_rows()).map(one).collect())
+    }
+
+    fn csv_columns(&self, batch: &RecordBatch) -> Result<Vec<StringArray>> {
         let columns = batch.columns().iter().zip(self.schema.fields.iter());
-        let columns = columns.map(|(c, f)| self.plain(c, &f.data_type)).collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            for (i, column) in columns.iter().enumerate() {
-                if i > 0 {
-                    out.push_str(&self.separator);
-                }
-                self.csv_value(column.is_valid(row).then(|| column.value(row)), out);
+        columns.map(|(c, f)| self.plain(c, &f.data_type)).collect()
+    }
+
+    fn csv_row(&self, columns: &[StringArray], row: usize, out: &mut String) {
+        for (i, column) in columns.iter().enumerate() {
+            if i > 0 {
+                out.push_str(&self.separator);
             }
+            self.csv_value(column.is_valid(row).then(|| column.value(row)), out);
+        }
+    }
+
+    fn csv(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+        let columns = self.csv_columns(batch)?;
+        for row in 0..batch.num_rows() {
+            self.csv_row(&columns, row, out);
             out.push_str(&self.line);
         }
         Ok(())
@@ -151,7 +231,7 @@ impl TextFormat {
     }
 
     /// The column as text the way CSV and JSON files hold it.
-    fn plain(&self, column: &ArrayRef, of: &DataType) -> Result<StringArray> {
+    pub fn plain(&self, column: &ArrayRef, of: &DataType) -> Result<StringArray> {
         match (of, &self.timestamp, &self.date, &self.timestamp_ntz) {
             (DataType::Timestamp, Some(pattern), _, _)
             | (DataType::Date, _, Some(pattern), _)
@@ -249,7 +329,11 @@ impl TextFormat {
                 let parts = column.as_struct_opt().ok_or_else(bad)?;
                 let fields = s.fields.iter().zip(parts.columns());
                 let fields = fields.map(|(f, c)| Ok((f.name.clone(), self.node(c, &f.data_type)?)));
-                Node::Struct(std::sync::Arc::new(fields.collect::<Result<_>>()?), column.clone())
+                let mut fields: Vec<(String, Node)> = fields.collect::<Result<_>>()?;
+                if self.sort_keys {
+                    fields.sort_by(|a, b| a.0.cmp(&b.0));
+                }
+                Node::Struct(std::sync::Arc::new(fields), column.clone())
             }
             DataType::Array(element, _) => {
                 let list = column.as_list_opt::<i32>().ok_or_else(bad)?;
@@ -258,6 +342,12 @@ impl TextFormat {
             DataType::Map(key, value, _) => {
                 let map = column.as_map_opt().ok_or_else(bad)?;
                 let keys = format_array(map.keys(), key, &self.zone()?)?;
+                // Keys that are structs are written as rows: `[1]`.
+                let row = |k: &str| format!("[{}]", k.trim_start_matches('{').trim_end_matches('}'));
+                let keys = match key.as_ref() {
+                    DataType::Struct(_) => keys.iter().map(|k| k.map(row)).collect(),
+                    _ => keys,
+                };
                 Node::Map(column.clone(), keys, std::sync::Arc::new(self.node(map.values(), value)?))
             }
             DataType::Udt(u) => self.node(column, &u.sql_type)?,

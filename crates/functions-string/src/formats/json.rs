@@ -360,7 +360,8 @@ impl Inference {
         Ok(())
     }
 
-    fn type_of(&self, j: &Json<'_>) -> Result<DataType> {
+    /// The type of one value.
+    pub fn type_of(&self, j: &Json<'_>) -> Result<DataType> {
         Ok(match j {
             Json::Null => DataType::Null,
             Json::Boolean(_) | Json::Number(_) if self.primitives_as_string => DataType::STRING,
@@ -418,7 +419,7 @@ impl Inference {
 }
 
 /// Without NULL types (strings) and empty structs (gone).
-fn canonical(t: DataType, root: bool) -> Option<DataType> {
+pub fn canonical(t: DataType, root: bool) -> Option<DataType> {
     Some(match t {
         DataType::Null => DataType::STRING,
         DataType::Array(e, n) => DataType::array(canonical(*e, false)?, n),
