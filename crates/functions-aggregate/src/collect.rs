@@ -26,7 +26,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 pub static COLLECT_LIST: Aggregate = Aggregate {
     name: "spark_collect_list",
     state: state_types,
-    accumulator: |c| Ok(Gather::boxed(c, c.param(0) != "nulls", |c, v| first_as_list(c, v), empty)),
+    accumulator: |c| Ok(Gather::boxed(c, c.param(0) != "nulls", first_as_list, empty)),
     groups: None,
 };
 pub static COLLECT_SET: Aggregate = Aggregate {

@@ -6,9 +6,9 @@
 
 use vonk_expr::FunctionSpec;
 
-pub mod codec;
 pub mod avg;
 mod build;
+pub mod codec;
 pub mod collect;
 pub mod count;
 mod distinct;

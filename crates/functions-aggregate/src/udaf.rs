@@ -19,14 +19,16 @@ use vonk_plan::types::DataType;
 
 use crate::sliding::Sliding;
 
+type Make<T> = fn(&AggregateCallData) -> DfResult<Box<T>>;
+
 pub struct Aggregate {
     /// Unique among all aggregates.
     pub name: &'static str,
     /// Types of the intermediate state.
     pub state: fn(&AggregateCallData) -> Vec<Arrow>,
-    pub accumulator: fn(&AggregateCallData) -> DfResult<Box<dyn Accumulator>>,
+    pub accumulator: Make<dyn Accumulator>,
     /// Accumulates many groups at once, where that is worth it.
-    pub groups: Option<fn(&AggregateCallData) -> DfResult<Box<dyn GroupsAccumulator>>>,
+    pub groups: Option<Make<dyn GroupsAccumulator>>,
 }
 
 /// All that a call knows besides its arguments.

@@ -139,10 +139,7 @@ fn shift(ctx: &FnContext, call: AggregateCall, udwf: Arc<WindowUDF>) -> SparkRes
     }
     let nullable = input.nullable || default.nullable;
     let default = cast_to(ctx, default, &ty)?;
-    let default_value = match default.constant()? {
-        Some(v) => Some(v),
-        None => None,
-    };
+    let default_value = default.constant()?;
     let offset_arg = Expr::Literal(ScalarValue::Int64(Some(n)), None);
     let mut exprs = vec![input.expr.clone(), offset_arg];
     let expr = match default_value {

@@ -6,6 +6,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
+use super::logic::lazy_case;
 use super::promote;
 use crate::support::{cast_to, data_diff_types, unexpected};
 
@@ -66,12 +67,15 @@ pub fn choose(
         Some(e) => Some(cast_to(ctx, e, &ty)?),
         None => None,
     };
-    let values = parts.iter().skip(1).step_by(2).chain(otherwise.iter());
-    let nullable = otherwise.is_none() || values.fold(false, |any, v| any || v.nullable);
+    let mut values = parts.iter().skip(1).step_by(2).chain(otherwise.iter());
+    let nullable = otherwise.is_none() || values.any(|v| v.nullable);
     let else_expr = otherwise.as_ref().map(|e| Box::new(e.expr.clone()));
     parts.extend(otherwise);
     let nullable = nullable && (function == "if" || !always_decided(&parts));
-    let expr = Expr::Case(Case::new(None, branches, else_expr));
+    let expr = match ty {
+        DataType::Boolean => lazy_case(branches, else_expr),
+        _ => Expr::Case(Case::new(None, branches, else_expr)),
+    };
     Ok(TypedExpr::new(expr, ty, nullable, sql).derived_from(&parts).at(ctx.origin.clone()))
 }
 

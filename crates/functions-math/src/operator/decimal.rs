@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, Decimal128Array, Int64Array};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{Decimal128Type, Int64Type, i256};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
@@ -90,6 +91,12 @@ pub fn ring(call: &Call, args: &[ColumnarValue], rows: usize, op: RingOp) -> DfR
         RingOp::Multiply => s1 + s2,
         _ => s1.max(s2),
     };
+    if i32::from(to.1) == scale
+        && let Some(values) = plain_ring(&a, &b, op, ((scale - s1) as u32, (scale - s2) as u32), to.0)
+    {
+        let out = Decimal128Array::new(values.into(), NullBuffer::union(a.nulls(), b.nulls()));
+        return Ok(ColumnarValue::Array(Arc::new(out.with_precision_and_scale(to.0, to.1)?)));
+    }
     let wide = |x: i128, y: i128| -> i256 {
         let (x, y) = (i256::from_i128(x), i256::from_i128(y));
         match op {
@@ -110,6 +117,44 @@ pub fn ring(call: &Call, args: &[ColumnarValue], rows: usize, op: RingOp) -> DfR
         }
     })?;
     Ok(ColumnarValue::Array(Arc::new(out.with_precision_and_scale(to.0, to.1)?)))
+}
+
+/// All rows in 128 bits; `None` if one of them does not fit the precision.
+fn plain_ring(
+    a: &Decimal128Array,
+    b: &Decimal128Array,
+    op: RingOp,
+    shifts: (u32, u32),
+    precision: u8,
+) -> Option<Vec<i128>> {
+    let limit = 10u128.checked_pow(u32::from(precision))?;
+    let mut fits = true;
+    let mut check = |(v, over): (i128, bool)| {
+        fits &= !over && v.unsigned_abs() < limit;
+        v
+    };
+    let pairs = a.values().iter().zip(b.values());
+    let out = match op {
+        RingOp::Multiply => pairs
+            .map(|(x, y)| {
+                check(match (i64::try_from(*x), i64::try_from(*y)) {
+                    (Ok(x), Ok(y)) => (i128::from(x) * i128::from(y), false),
+                    _ => x.overflowing_mul(*y),
+                })
+            })
+            .collect(),
+        _ => {
+            let (m, n) = (10i128.checked_pow(shifts.0)?, 10i128.checked_pow(shifts.1)?);
+            pairs
+                .map(|(x, y)| {
+                    let ((x, over_x), (y, over_y)) = (x.overflowing_mul(m), y.overflowing_mul(n));
+                    let (v, over) = if op == RingOp::Add { x.overflowing_add(y) } else { x.overflowing_sub(y) };
+                    check((v, over || over_x || over_y))
+                })
+                .collect()
+        }
+    };
+    fits.then_some(out)
 }
 
 /// `/`, `%`, `pmod` and `div` of decimals.

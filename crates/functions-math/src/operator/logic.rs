@@ -3,16 +3,17 @@
 //! Spark does not look at the right side of a row when the left side decides. Native operators
 //! compute whole columns, so an operand that can raise is put under a CASE of those before it.
 
+use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, Operator, cast};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
 use vonk_expr::{FnContext, FunctionSpec, KernelUdf, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
-use crate::support::{balanced, cast_to, diff_types, one, unexpected, wrong_type};
+use crate::support::{balanced, cast_to, diff_types, native, one, unexpected, wrong_type};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("and", "predicate_funcs", |c, a| chain(c, a, Operator::And))
@@ -91,11 +92,23 @@ fn guarded(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
                     _ => (Expr::IsNotTrue(Box::new(condition)), true),
                 };
                 let decided = Expr::Literal(ScalarValue::Boolean(Some(decided)), None);
-                Expr::Case(Case::new(None, vec![(Box::new(open), Box::new(expr))], Some(Box::new(decided))))
+                lazy_case(vec![(Box::new(open), Box::new(expr))], Some(Box::new(decided)))
             }
         });
     }
     out
+}
+
+/// A CASE of conditions that stays one: the optimizer would turn a boolean CASE into AND and OR,
+/// which compute every operand for every row.
+pub fn lazy_case(branches: Vec<(Box<Expr>, Box<Expr>)>, otherwise: Option<Box<Expr>>) -> Expr {
+    if !branches.iter().map(|(_, v)| v).chain(&otherwise).any(|v| can_raise(v)) {
+        return Expr::Case(Case::new(None, branches, otherwise));
+    }
+    let number = |e: Box<Expr>| Box::new(cast(*e, Arrow::Int8));
+    let branches = branches.into_iter().map(|(c, v)| (c, number(v))).collect();
+    let case = Expr::Case(Case::new(None, branches, otherwise.map(number)));
+    native(case, Operator::Eq, Expr::Literal(ScalarValue::Int8(Some(1)), None))
 }
 
 /// The expression calls a kernel that raises on some input of its columns.

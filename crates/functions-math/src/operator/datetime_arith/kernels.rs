@@ -344,7 +344,7 @@ fn calendar_scaled(v: IntervalMonthDayNano, n: f64, divide: bool) -> Option<Inte
     };
     let extra = (days - days.trunc()) * MICROS_PER_DAY as f64;
     let micros = (micros + extra).round();
-    if !(micros.abs() < 9.2e15) {
+    if micros.is_nan() || micros.abs() >= 9.2e15 {
         return None;
     }
     Some(IntervalMonthDayNano::new(whole(months)?, whole(days)?, (micros as i64).checked_mul(1000)?))
