@@ -156,6 +156,9 @@ impl MlSession {
         methods: &[MlMethod],
         summary_dataset: Option<&Relation>,
     ) -> SparkResult<Answer> {
+        if object == HELPER {
+            return Err(not_allowed(HELPER_CLASS, &names(methods)));
+        }
         let (object, methods) = split(object, methods);
         let found = match (self.cache.get(object)?, methods) {
             (Object::Summary(summary), [method]) => ask(host, &summary, method).await?,
@@ -246,6 +249,7 @@ impl MlSession {
             ("stringIndexerModelFromLabelsArray", [Literal::String(uid), Literal::Array(_, columns)]) => {
                 self.indexer(host, uid, columns.iter().map(|c| strings(c).unwrap_or_default()).collect())
             }
+            ("stopWordsRemoverGetDefaultOrUS", []) => Ok(MlAnswer::Value(Literal::string("en_US"))),
             (name, _) => Err(not_allowed(HELPER_CLASS, name)),
         }
     }
