@@ -1,5 +1,5 @@
-//! A quantile sketch: values with weights. When there are too many, every second of the sorted
-//! values goes and the others count double.
+//! A quantile sketch: values with weights. When there are too many, fewer values stand for equal
+//! parts of the whole weight.
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Kll {
@@ -7,7 +7,6 @@ pub struct Kll {
     pub k: u32,
     /// Keys that sort as the values do, with weights.
     items: Vec<(i64, u64)>,
-    odd: bool,
 }
 
 const MAGIC: [u8; 4] = *b"VKKL";
@@ -26,7 +25,7 @@ pub fn value_of(key: i64) -> f64 {
 
 impl Kll {
     pub fn new(k: u32) -> Self {
-        Kll { k, items: vec![], odd: false }
+        Kll { k, items: vec![] }
     }
 
     pub fn add(&mut self, key: i64) {
@@ -39,20 +38,34 @@ impl Kll {
         self.shrink();
     }
 
+    /// Half as many values, each the middle one of an equal part of all weight.
     fn shrink(&mut self) {
-        while self.items.len() > self.k as usize * SPARE {
-            self.items.sort_unstable();
-            let total = self.n();
-            let skip = usize::from(self.odd);
-            self.odd = !self.odd;
-            let mut kept: Vec<_> = self.items.iter().skip(skip).step_by(2).map(|(v, w)| (*v, w * 2)).collect();
-            // The weights still add up to the number of values.
-            let now: u64 = kept.iter().map(|(_, w)| w).sum();
-            if let Some(last) = kept.last_mut() {
-                last.1 = (last.1 + total).saturating_sub(now).max(1);
-            }
-            self.items = kept;
+        let most = self.k as usize * SPARE;
+        if self.items.len() <= most {
+            return;
         }
+        self.items.sort_unstable();
+        let (total, parts) = (u128::from(self.n()), (most / 2) as u128);
+        let mut kept = Vec::with_capacity(most);
+        let mut sorted = self.items.iter();
+        let mut current = sorted.next();
+        let mut sum = current.map_or(0, |(_, w)| u128::from(*w));
+        for part in 0..parts {
+            let (from, to) = (part * total / parts, (part + 1) * total / parts);
+            while sum <= (from + to) / 2 {
+                match sorted.next() {
+                    Some(next) => {
+                        sum += u128::from(next.1);
+                        current = Some(next);
+                    }
+                    None => break,
+                }
+            }
+            if let Some((key, _)) = current {
+                kept.push((*key, (to - from) as u64));
+            }
+        }
+        self.items = kept;
     }
 
     pub fn n(&self) -> u64 {
