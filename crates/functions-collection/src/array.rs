@@ -3,10 +3,15 @@
 pub mod access;
 pub mod construct;
 pub mod edit;
+pub mod join;
+mod mersenne;
 pub mod order;
 pub mod search;
+pub mod sequence;
 pub mod sets;
 pub mod shape;
+pub mod shuffle;
+pub mod vector;
 
 use vonk_common::SparkResult;
 use vonk_expr::coercion::common_type;
@@ -25,13 +30,14 @@ pub static SPECS: &[&FunctionSpec] = &[
     &edit::ARRAY_REMOVE,
     &edit::ARRAY_COMPACT,
     &edit::SLICE,
-    &edit::REVERSE_ARRAY,
+    &join::ARRAY_JOIN,
     &order::SORT_ARRAY,
     &order::ARRAY_MAX,
     &order::ARRAY_MIN,
     &search::ARRAY_CONTAINS,
     &search::ARRAY_POSITION,
     &search::ARRAYS_OVERLAP,
+    &sequence::SEQUENCE,
     &sets::ARRAY_DISTINCT,
     &sets::ARRAY_UNION,
     &sets::ARRAY_INTERSECT,
@@ -40,7 +46,7 @@ pub static SPECS: &[&FunctionSpec] = &[
     &shape::ARRAY_SIZE,
     &shape::FLATTEN,
     &shape::ARRAYS_ZIP,
-    &shape::CONCAT_ARRAYS,
+    &shuffle::SHUFFLE,
 ];
 
 /// The element type and its nullability of argument `i`, which has to be an array.

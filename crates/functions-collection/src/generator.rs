@@ -126,6 +126,9 @@ fn inline(ctx: &FnContext, args: Vec<TypedExpr>, outer: bool) -> SparkResult<Gen
 
 fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
     ctx.arity(&args, 2..=usize::MAX)?;
+    if !matches!(args[0].data_type, DataType::Int | DataType::Null) {
+        return Err(ctx.unexpected_type(&args, 0, "\"INT\""));
+    }
     let Some(count) = args[0].foldable.then(|| args[0].constant_i64("stack", "n")).transpose()?.flatten() else {
         return Err(ctx
             .mismatch("NON_FOLDABLE_INPUT", &args)
@@ -159,9 +162,7 @@ fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
                         .param("rightType", vonk_common::error::quote_sql(v.data_type.sql()))
                 })?;
         }
-        let short = values.len() % width != 0 && c >= values.len() % width;
-        let nullable = short || values.iter().skip(c).step_by(width).any(|v| v.nullable);
-        columns.push(StructField::new(format!("col{c}"), ty, nullable));
+        columns.push(StructField::new(format!("col{c}"), ty, true));
     }
     for i in 0..count * width {
         let ty = &columns[i % width].data_type;

@@ -17,5 +17,6 @@ use vonk_expr::FunctionSpec;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [array::SPECS, map::SPECS, structs::SPECS, generator::SPECS, lambda::SPECS, variant::SPECS].concat()
+    [array::SPECS, array::vector::SPECS, map::SPECS, structs::SPECS, generator::SPECS, lambda::SPECS, variant::SPECS]
+        .concat()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, ListArray, MapArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayData, ArrayRef, ListArray, MapArray, UInt32Array};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{concat, take};
 use datafusion::arrow::datatypes::{DataType as Arrow, FieldRef};
@@ -120,10 +120,24 @@ pub fn retype(array: ArrayRef, to: &Arrow) -> ArrayRef {
     if array.data_type() == to {
         return array;
     }
-    match array.to_data().into_builder().data_type(to.clone()).build() {
-        Ok(data) => datafusion::arrow::array::make_array(data),
-        Err(_) => array,
+    match retyped(array.to_data(), to) {
+        Some(data) => datafusion::arrow::array::make_array(data),
+        None => array,
     }
+}
+
+fn retyped(data: ArrayData, to: &Arrow) -> Option<ArrayData> {
+    if data.data_type() == to {
+        return Some(data);
+    }
+    let parts: Vec<Arrow> = match to {
+        Arrow::List(f) | Arrow::Map(f, _) => vec![f.data_type().clone()],
+        Arrow::Struct(fields) => fields.iter().map(|f| f.data_type().clone()).collect(),
+        _ => vec![],
+    };
+    let children: Option<Vec<_>> =
+        data.child_data().iter().zip(&parts).map(|(child, part)| retyped(child.clone(), part)).collect();
+    data.into_builder().data_type(to.clone()).child_data(children?).build().ok()
 }
 
 pub fn too_long() -> datafusion::common::DataFusionError {

@@ -21,6 +21,7 @@ pub mod java_regex;
 pub mod json;
 pub mod length;
 pub mod like;
+pub mod like_many;
 pub mod mask;
 pub mod number_format;
 pub mod pad;
@@ -51,6 +52,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         format_string::SPECS,
         length::SPECS,
         like::SPECS,
+        like_many::SPECS,
         mask::SPECS,
         number_format::SPECS,
         pad::SPECS,

@@ -24,7 +24,7 @@ pub static SPECS: &[FunctionSpec] = &[
 static LIKE: Kernel = Kernel::new("like", |c, a, n| matches(c, a, n, false));
 static ILIKE: Kernel = Kernel::new("ilike", |c, a, n| matches(c, a, n, true));
 
-fn build(ctx: &FnContext, mut args: Vec<TypedExpr>, ignore_case: bool) -> SparkResult<TypedExpr> {
+pub(crate) fn build(ctx: &FnContext, mut args: Vec<TypedExpr>, ignore_case: bool) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;
     let escape = match args.get(2) {
         Some(e) => {

@@ -1,5 +1,4 @@
-//! `array_append`, `array_prepend`, `array_insert`, `array_remove`, `array_compact`, `slice`, and
-//! the array form of `reverse`.
+//! `array_append`, `array_prepend`, `array_insert`, `array_remove`, `array_compact`, `slice`.
 
 use datafusion::arrow::array::{Array, Int32Array};
 use datafusion::common::Result as DfResult;
@@ -19,7 +18,6 @@ static INSERT_KERNEL: Kernel = Kernel::new("array_insert", eval_insert);
 static REMOVE_KERNEL: Kernel = Kernel::new("array_remove", eval_remove);
 static COMPACT_KERNEL: Kernel = Kernel::new("array_compact", eval_compact);
 static SLICE_KERNEL: Kernel = Kernel::new("slice", eval_slice);
-static REVERSE_KERNEL: Kernel = Kernel::new("array_reverse", eval_reverse);
 
 pub static ARRAY_APPEND: FunctionSpec =
     FunctionSpec::scalar("array_append", "array_funcs", |c, a| build_add(c, a, "end"))
@@ -45,10 +43,6 @@ pub static ARRAY_COMPACT: FunctionSpec = FunctionSpec::scalar("array_compact", "
 pub static SLICE: FunctionSpec = FunctionSpec::scalar("slice", "array_funcs", build_slice)
     .usage("slice(array, start, length) - length elements from the 1-based start, counted from the end when negative")
     .kernels(&[&SLICE_KERNEL]);
-
-/// Not a Spark name of its own: `reverse` of the string functions calls it for arrays.
-pub static REVERSE_ARRAY: FunctionSpec =
-    FunctionSpec::scalar("$reverse_array", "internal", build_reverse).kernels(&[&REVERSE_KERNEL]);
 
 fn with_nulls(ty: DataType, contains_null: bool) -> DataType {
     DataType::array(ty, contains_null)
@@ -243,26 +237,6 @@ fn eval_slice(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
             let last = (first + n as i64).min(size);
             taker.extend(0, elements.start + first as usize..elements.start + last as usize);
         }
-        taker.end_row();
-    }
-    Ok(ColumnarValue::Array(taker.finish(item_field(&call.arrow_return_type())?)?))
-}
-
-fn build_reverse(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::AnyArray])?;
-    let ty = args[0].data_type.clone();
-    Ok(ctx.call(&REVERSE_KERNEL, args, ty, Nullability::Args))
-}
-
-fn eval_reverse(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
-    let list = list_arg(args, 0, rows)?;
-    let mut taker = ListTaker::new(vec![list.values().clone()], rows);
-    for row in 0..rows {
-        if list.is_null(row) {
-            taker.end_null();
-            continue;
-        }
-        range(&list, row).rev().for_each(|j| taker.push(0, j));
         taker.end_row();
     }
     Ok(ColumnarValue::Array(taker.finish(item_field(&call.arrow_return_type())?)?))

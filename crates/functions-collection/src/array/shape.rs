@@ -1,4 +1,4 @@
-//! `size`/`cardinality`, `array_size`, `flatten`, `arrays_zip`, and the array form of `concat`.
+//! `size`/`cardinality`, `array_size`, `flatten`, `arrays_zip`.
 
 use std::sync::Arc;
 
@@ -13,13 +13,12 @@ use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err};
 use vonk_plan::types::{DataType, StructField};
 
-use super::{element, same_arrays};
+use super::element;
 use crate::lists::{ListTaker, item_field, list_arg, list_of, range, retype};
 
 static SIZE_KERNEL: Kernel = Kernel::new("size", eval_size);
 static FLATTEN_KERNEL: Kernel = Kernel::new("flatten", eval_flatten);
 static ZIP_KERNEL: Kernel = Kernel::new("arrays_zip", eval_zip);
-static CONCAT_KERNEL: Kernel = Kernel::new("array_concat", eval_concat);
 
 pub static SIZE: FunctionSpec = FunctionSpec::scalar("size", "collection_funcs", build_size)
     .aliases(&["cardinality"])
@@ -36,10 +35,6 @@ pub static FLATTEN: FunctionSpec = FunctionSpec::scalar("flatten", "array_funcs"
 pub static ARRAYS_ZIP: FunctionSpec = FunctionSpec::scalar("arrays_zip", "array_funcs", build_zip)
     .usage("arrays_zip(a, b, ...) - an array of structs, the n-th of which holds the n-th elements")
     .kernels(&[&ZIP_KERNEL]);
-
-/// Not a Spark name of its own: `concat` of the string functions calls it for arrays.
-pub static CONCAT_ARRAYS: FunctionSpec =
-    FunctionSpec::scalar("$concat_arrays", "internal", build_concat).kernels(&[&CONCAT_KERNEL]);
 
 fn build_size(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::OneOf(vec![Want::AnyArray, Want::AnyMap])])?;
@@ -144,31 +139,4 @@ fn eval_zip(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
         false => Arc::new(StructArray::try_new(fields, columns, None)?),
     };
     Ok(ColumnarValue::Array(list_of(field, values, lengths, valid)?))
-}
-
-fn build_concat(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let sql = ctx.sql(&args);
-    let contains_null = args.iter().any(|a| matches!(a.data_type, DataType::Array(_, true) | DataType::Null));
-    let (args, ty) = same_arrays(ctx, args)?;
-    let ty = match ty {
-        DataType::Array(e, _) => DataType::Array(e, contains_null),
-        other => other,
-    };
-    let mut out = ctx.call(&CONCAT_KERNEL, args, ty, Nullability::Args);
-    out.sql = sql;
-    Ok(out)
-}
-
-fn eval_concat(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
-    let lists: Vec<ListArray> = (0..args.len()).map(|i| list_arg(args, i, rows)).collect::<DfResult<_>>()?;
-    let mut taker = ListTaker::new(lists.iter().map(|l| l.values().clone()).collect(), rows);
-    for row in 0..rows {
-        if lists.iter().any(|l| l.is_null(row)) {
-            taker.end_null();
-            continue;
-        }
-        lists.iter().enumerate().for_each(|(s, l)| taker.extend(s, range(l, row)));
-        taker.end_row();
-    }
-    Ok(ColumnarValue::Array(taker.finish(item_field(&call.arrow_return_type())?)?))
 }

@@ -13,7 +13,7 @@ use crate::support::{Mode, cast_to, infix};
 mod kernels;
 pub use kernels::{
     ADD_INTERVAL, ADD_MONTHS, DATE_ADD, DATES_BETWEEN, INTERVAL_OVER, INTERVAL_RATIO, INTERVAL_SUM, INTERVAL_TIMES,
-    TIMESTAMPS_BETWEEN, days_plus_months, negate,
+    TIMESTAMPS_BETWEEN, days_plus_months, moved, negate,
 };
 
 const DAY: DataType = DataType::DayTimeInterval(DayTimeField::Day, DayTimeField::Day);
