@@ -5,6 +5,7 @@
 
 use vonk_expr::FunctionSpec;
 
+pub mod aes;
 pub mod ascii;
 pub mod base;
 pub mod case;
@@ -40,6 +41,7 @@ pub mod xml;
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
     let families = [
+        aes::SPECS,
         ascii::SPECS,
         base::SPECS,
         case::SPECS,

@@ -258,8 +258,8 @@ fn infer(doc: &Document, at: usize, names: &Names, attributes: bool) -> DataType
                 let found = infer(doc, *child, names, attributes);
                 let merged = match fields.remove(name) {
                     None => found,
-                    Some(DataType::Array(e, _)) => DataType::array(common(*e, found), true),
-                    Some(before) => DataType::array(common(before, found), true),
+                    Some(DataType::Array(e, _)) => DataType::array(common(*e, found, &names.value), true),
+                    Some(before) => DataType::array(common(before, found, &names.value), true),
                 };
                 fields.insert(name.clone(), merged);
             }
@@ -290,24 +290,28 @@ fn leaf_type(text: &str) -> DataType {
     }
 }
 
-fn common(a: DataType, b: DataType) -> DataType {
+/// The type of two elements of one name. Text beside a struct becomes the struct's value field.
+fn common(a: DataType, b: DataType, value: &str) -> DataType {
     match (a, b) {
         (a, b) if a == b => a,
         (DataType::Null, t) | (t, DataType::Null) => t,
         (DataType::Long, DataType::Double) | (DataType::Double, DataType::Long) => DataType::Double,
         (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => DataType::Timestamp,
-        (DataType::Array(a, _), DataType::Array(b, _)) => DataType::array(common(*a, *b), true),
-        (DataType::Array(a, _), b) | (b, DataType::Array(a, _)) => DataType::array(common(*a, b), true),
+        (DataType::Array(a, _), DataType::Array(b, _)) => DataType::array(common(*a, *b, value), true),
+        (DataType::Array(a, _), b) | (b, DataType::Array(a, _)) => DataType::array(common(*a, b, value), true),
         (DataType::Struct(a), DataType::Struct(b)) => {
             let mut fields: BTreeMap<String, DataType> = BTreeMap::new();
             for f in a.fields.iter().chain(b.fields.iter()) {
                 let merged = match fields.remove(&f.name) {
-                    Some(before) => common(before, f.data_type.clone()),
+                    Some(before) => common(before, f.data_type.clone(), value),
                     None => f.data_type.clone(),
                 };
                 fields.insert(f.name.clone(), merged);
             }
             DataType::structure(fields.into_iter().map(|(n, t)| StructField::new(n, t, true)))
+        }
+        (s @ DataType::Struct(_), leaf) | (leaf, s @ DataType::Struct(_)) => {
+            common(s, DataType::structure([StructField::new(value, leaf, true)]), value)
         }
         _ => DataType::STRING,
     }
