@@ -21,6 +21,8 @@ pub struct Env {
     pub aliases: Option<Rc<RefCell<Vec<LateralAlias>>>>,
     /// Names that come before the scope's own: the output of a SELECT, in its HAVING and ORDER BY.
     pub first: Option<Rc<Vec<LateralAlias>>>,
+    /// Parameters of the SQL function whose body this is.
+    pub parameters: Option<Rc<Vec<LateralAlias>>>,
     /// Parameters of enclosing lambdas, innermost last.
     pub lambdas: Vec<Rc<(String, ScopeColumn)>>,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Expr;
 use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
@@ -69,6 +70,9 @@ impl Analyzer {
             && let Some(value) = self.lateral_alias(env, name)?
         {
             return self.fields_of(value, fields, at).map(Named::Value);
+        }
+        if let Some(value) = self.parameter(env, parts, at)? {
+            return Ok(Named::Value(value));
         }
         if let Some(value) = self.outer_name(env, parts, at)? {
             return Ok(Named::Value(value));
@@ -235,9 +239,22 @@ impl Analyzer {
             if let Some((column, fields)) = self.find(&around.scope, parts, at)? {
                 return self.fields_of(outer_column(column), fields, at).map(Some);
             }
+            if let Some(value) = self.parameter(around, parts, at)? {
+                return as_outer(value).map(Some);
+            }
             outer = around.outer.as_ref();
         }
         Ok(None)
+    }
+
+    /// A parameter of the SQL function around, which may be qualified by the function's name.
+    fn parameter(&self, env: &Env, parts: &[String], at: At) -> SparkResult<Option<TypedExpr>> {
+        let (Some(parameters), Some((name, fields))) = (&env.parameters, parts.split_first()) else { return Ok(None) };
+        let case = self.case_sensitive();
+        match parameters.iter().find(|p| same_name(&p.name, name, case)) {
+            Some(p) => self.fields_of(p.value.clone(), fields, at).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// `df["x"]`: the name in the scope of that DataFrame, which must still be within reach here.
@@ -323,6 +340,24 @@ pub fn outer_column(c: &ScopeColumn) -> TypedExpr {
     out.expr = Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(name));
     out.sql = format!("outer({})", c.name).into();
     out
+}
+
+/// The value with its columns as those of the query around.
+fn as_outer(mut value: TypedExpr) -> SparkResult<TypedExpr> {
+    let field = |name: &str, t: &vonk_plan::DataType| Arc::new(Field::new(name, to_arrow(t), true));
+    let data_type = value.data_type.clone();
+    let whole = matches!(value.expr, Expr::Column(_));
+    let changed = value.expr.transform(|e| {
+        Ok(match e {
+            Expr::Column(c) if whole => {
+                let field = field(&c.name, &data_type);
+                Transformed::yes(Expr::OuterReferenceColumn(field, c))
+            }
+            other => Transformed::no(other),
+        })
+    });
+    value.expr = changed.map_err(vonk_expr::spark_error)?.data;
+    Ok(value)
 }
 
 /// The column under the name that the user wrote: the case may differ.

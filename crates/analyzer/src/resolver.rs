@@ -104,6 +104,11 @@ pub trait Resolver: Send + Sync {
         Ok(None)
     }
 
+    /// The name that a call of a session's function prints.
+    fn function_name(&self, name: &[String]) -> String {
+        name.join(".")
+    }
+
     /// A call of user code that travels with the query.
     fn udf(&self, _ctx: &FnContext, call: &UdfCall, _args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         Err(SparkError::unsupported(format!("user-defined function {}", call.name)))
@@ -124,6 +129,20 @@ pub trait Resolver: Send + Sync {
     /// prints.
     fn collect(&self, _relation: &Relation) -> SparkResult<(StructType, Vec<RecordBatch>)> {
         Err(SparkError::unsupported("a query inside the analysis"))
+    }
+
+    /// Told of each `df.observe`: the query of its metrics, to be run beside.
+    fn observe(&self, _name: &str, _plan_id: Option<i64>, _totals: Relation) {}
+
+    /// Rows of text, read as a file of that format would be.
+    fn parse(
+        &self,
+        _format: &str,
+        _lines: Vec<RecordBatch>,
+        _schema: Option<&StructType>,
+        _options: &Options,
+    ) -> SparkResult<Source> {
+        Err(SparkError::unsupported("reading CSV, JSON or XML from a DataFrame of strings"))
     }
 
     /// The columns that a model or transformer adds to its input.

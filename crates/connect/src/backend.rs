@@ -96,7 +96,7 @@ pub enum ResultItem {
     /// The SQL text was a query and is well formed: the client gets it back to build upon.
     SqlQuery,
     /// All rows that a SQL command gave, as one Arrow IPC stream.
-    SqlRows { data: Bytes },
+    SqlRows { data: Bytes, schema: StructType },
     /// The id under which a checkpointed DataFrame is kept.
     Checkpoint { id: String },
     /// Resources by name, with their addresses.

@@ -15,7 +15,7 @@ use vonk_sql::ParseOptions;
 
 use crate::command::{self, Rows};
 use crate::query::{Prepared, ResultStream};
-use crate::resolver::SessionResolver;
+use crate::resolver::{Observation, SessionResolver};
 use crate::session::Session;
 
 /// The version of Spark that Vonk answers as.
@@ -52,14 +52,45 @@ impl Session {
         relation: impl Into<Deep<Relation>>,
         building: Vec<u64>,
     ) -> SparkResult<Analyzed> {
+        Ok(self.analyze_observing(relation, building).await?.0)
+    }
+
+    /// The same, with what `df.observe` wants to know.
+    async fn analyze_observing(
+        self: &Arc<Self>,
+        relation: impl Into<Deep<Relation>>,
+        building: Vec<u64>,
+    ) -> SparkResult<(Analyzed, Vec<Observation>)> {
         let relation = relation.into();
         let facts = self.facts();
         let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current(), building));
+        let observed = resolver.observations();
         let work = planner::run(move || {
             let relation = relation.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))?;
             Analyzer::new(resolver, facts).analyze(&relation)
         });
-        work.await?
+        let analyzed = work.await??;
+        let observed = std::mem::take(&mut *observed.lock());
+        Ok((analyzed, observed))
+    }
+
+    /// Analyses and plans a query that may have `df.observe` in it.
+    pub async fn query_observing(
+        self: &Arc<Self>,
+        relation: impl Into<Deep<Relation>>,
+    ) -> SparkResult<(Prepared, Vec<Observation>)> {
+        let (analyzed, observed) = self.analyze_observing(relation, vec![]).await?;
+        Ok((self.prepare(analyzed.plan, analyzed.schema).await?, observed))
+    }
+
+    /// The names and values of an observation's metrics.
+    pub async fn observe(self: &Arc<Self>, observation: &Observation) -> SparkResult<Vec<(String, Literal)>> {
+        let totals = observation.totals.get().cloned();
+        let totals = totals.ok_or_else(|| SparkError::internal("an observation is gone"))?;
+        let names: Vec<String> =
+            self.analyze(totals.clone()).await?.schema.fields.iter().map(|f| f.name.clone()).collect();
+        let values = self.single_row(totals, &[]).await?;
+        Ok(names.into_iter().zip(values).collect())
     }
 
     /// Runs `work` with an analyzer of this session on a planner thread.

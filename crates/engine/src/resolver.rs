@@ -5,12 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use vonk_analyzer::resolver::{MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter};
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempView};
 use vonk_common::error::quote_id;
+use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
@@ -27,6 +30,14 @@ use crate::source::{self, Format};
 /// Views inside views, at most.
 const MAX_VIEW_DEPTH: usize = 100;
 
+/// The metrics of a `df.observe`: a query of one row.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    pub name: String,
+    pub plan_id: Option<i64>,
+    pub totals: Arc<Deep<Relation>>,
+}
+
 pub struct SessionResolver {
     session: Arc<Session>,
     conf: Arc<SessionConf>,
@@ -34,6 +45,8 @@ pub struct SessionResolver {
     /// Catalog and database that unqualified names mean, where a view's text says so.
     namespace: Option<(String, String)>,
     depth: usize,
+    /// What `df.observe` wants to know, noted by the analysis.
+    observed: Arc<Mutex<Vec<Observation>>>,
     /// Persisted relations whose own rows are being computed.
     building: Vec<u64>,
 }
@@ -41,7 +54,12 @@ pub struct SessionResolver {
 impl SessionResolver {
     /// Call it where a tokio runtime is current.
     pub fn new(session: Arc<Session>, conf: Arc<SessionConf>, runtime: Handle, building: Vec<u64>) -> Self {
-        SessionResolver { session, conf, runtime, namespace: None, depth: 0, building }
+        SessionResolver { session, conf, runtime, namespace: None, depth: 0, observed: Arc::default(), building }
+    }
+
+    /// What the analysis noted so far.
+    pub fn observations(&self) -> Arc<Mutex<Vec<Observation>>> {
+        self.observed.clone()
     }
 
     fn inside_view(&self, namespace: (String, String), conf: Arc<SessionConf>) -> SparkResult<Arc<dyn Resolver>> {
@@ -56,6 +74,7 @@ impl SessionResolver {
             runtime: self.runtime.clone(),
             namespace: Some(namespace),
             depth: self.depth + 1,
+            observed: self.observed.clone(),
             building: self.building.clone(),
         }))
     }
@@ -247,6 +266,16 @@ impl Resolver for SessionResolver {
         Ok(Some(SessionFunction::Sql { parameters, return_type, body }))
     }
 
+    fn function_name(&self, name: &[String]) -> String {
+        let temporary = matches!(name, [f] if self.session.names.read().temp_functions.contains_key(&f.to_lowercase()));
+        let (catalog, current) = self.namespace();
+        match name {
+            [f] if !temporary => [&catalog, &current, f].map(String::as_str).join("."),
+            [d, f] => [&catalog, d, f].map(String::as_str).join("."),
+            _ => name.join("."),
+        }
+    }
+
     fn variable(&self, name: &[String]) -> SparkResult<Option<(Literal, String)>> {
         let names = self.session.names.read();
         Ok(names.find_variable(name).map(|(home, v)| (v.value.clone(), names.variable_path(home))))
@@ -259,10 +288,55 @@ impl Resolver for SessionResolver {
 
     fn collect(&self, relation: &Relation) -> SparkResult<(StructType, Vec<RecordBatch>)> {
         self.runtime.block_on(async {
-            let rows = self.session.execute(relation.clone()).await?;
+            let (query, observed) = self.session.query_observing(relation.clone()).await?;
+            self.observed.lock().extend(observed);
+            let rows = query.run()?;
             let schema = rows.schema.clone();
             Ok((schema, rows.collect().await?))
         })
+    }
+
+    fn observe(&self, name: &str, plan_id: Option<i64>, totals: Relation) {
+        let mut all = self.observed.lock();
+        if !all.iter().any(|o| o.name == name) {
+            all.push(Observation { name: name.into(), plan_id, totals: Arc::new(Deep::new(totals)) });
+        }
+    }
+
+    fn parse(
+        &self,
+        format: &str,
+        lines: Vec<RecordBatch>,
+        schema: Option<&StructType>,
+        options: &Options,
+    ) -> SparkResult<Source> {
+        let io = |e: std::io::Error| SparkError::internal(format!("rows of text: {e}"));
+        let mut text = vec![];
+        for batch in &lines {
+            let Some(column) = batch.columns().first() else { continue };
+            let column = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)
+                .map_err(|e| SparkError::internal(e.to_string()))?;
+            for line in column.as_string::<i32>().iter().flatten() {
+                text.extend_from_slice(line.as_bytes());
+                text.push(b'\n');
+            }
+        }
+        let path = std::env::temp_dir().join(format!("vonk-{}.{format}", uuid::Uuid::new_v4()));
+        std::fs::write(&path, text).map_err(io)?;
+        let source = DataSource {
+            format: Some(format.to_string()),
+            schema: schema.cloned(),
+            options: options.clone(),
+            paths: vec![path.to_string_lossy().into_owned()],
+            predicates: vec![],
+            streaming: false,
+        };
+        let rows = self.collect(&Relation::new(RelationKind::DataSource(source)));
+        std::fs::remove_file(&path).map_err(io)?;
+        let (schema, batches) = rows?;
+        let arrow = crate::exact::exact_schema(&schema);
+        let table = datafusion::datasource::MemTable::try_new(arrow, vec![batches]).map_err(vonk_expr::spark_error)?;
+        Ok(Source { provider: Arc::new(table), schema, qualifier: vec![], hidden: 0 })
     }
 
     fn ml_transform(

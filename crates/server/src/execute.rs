@@ -7,7 +7,8 @@ use futures::{StreamExt, stream};
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_connect::backend::{
-    Execution, MetricValue, NodeMetrics, OperationContext, Progress, ResultItem, ResultStream, StageProgress,
+    Execution, MetricValue, NodeMetrics, ObservedMetrics, OperationContext, Progress, ResultItem, ResultStream,
+    StageProgress,
 };
 use vonk_engine::command::Rows;
 use vonk_engine::{ProgressSnapshot, Session};
@@ -54,12 +55,13 @@ fn sql_rows(rows: &Rows) -> SparkResult<ResultItem> {
             vonk_engine::exact::exact_batch(b, &rows.schema, &schema).map_err(|e| vonk_expr::spark_error(e.into()))
         })
         .collect();
-    Ok(ResultItem::SqlRows { data: ipc::encode(&schema, &exact?)? })
+    Ok(ResultItem::SqlRows { data: ipc::encode(&schema, &exact?)?, schema: rows.schema.clone() })
 }
 
 /// A query: schema, batches (at least one), metrics.
 async fn query(session: Arc<Session>, relation: Relation, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
-    let rows = session.execute(relation).await?;
+    let (query, observations) = session.query_observing(relation).await?;
+    let rows = query.run()?;
     let schema = rows.schema.clone();
     let arrow_schema = rows.arrow_schema.clone();
     let progress = rows.progress.clone();
@@ -101,7 +103,15 @@ async fn query(session: Arc<Session>, relation: Relation, op: Arc<OperationConte
         stream::once(async move {
             drop(guard);
             op.report(stages(&progress.snapshot()));
-            let out = vec![Ok(ResultItem::Metrics(metrics(&progress)))];
+            let mut out = vec![Ok(ResultItem::Metrics(metrics(&progress)))];
+            for o in observations {
+                let values = session.observe(&o).await;
+                out.push(Ok(ResultItem::Observed(ObservedMetrics {
+                    name: o.name,
+                    plan_id: o.plan_id.unwrap_or_default(),
+                    values,
+                })));
+            }
             stream::iter(out)
         })
         .flatten()

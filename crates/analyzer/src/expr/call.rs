@@ -343,7 +343,14 @@ impl Analyzer {
         let name = call.name.last().map(String::as_str).unwrap_or_default();
         let ctx = self.fn_context(name, None);
         let required = parameters.iter().filter(|p| p.default.is_none()).count();
-        let args = self.exprs(env, &call.args)?;
+        let named = call.args.iter().any(|a| matches!(a.kind, ExprKind::NamedArgument { .. }));
+        let args = match named {
+            true => {
+                let names: Vec<_> = parameters.iter().map(|p| p.name.as_str()).collect();
+                self.exprs(env, &super::named_arguments::in_order_of(&names, call)?)?
+            }
+            false => self.exprs(env, &call.args)?,
+        };
         ctx.arity(&args, required..=parameters.len())?;
         let aliases: SparkResult<Vec<_>> = parameters
             .iter()
@@ -356,14 +363,15 @@ impl Analyzer {
                 };
                 let mut value = vonk_expr::cast::cast(self.facts(), value, &p.data_type)?;
                 value.name = Some(p.name.as_str().into());
+                // The body sees a value of the parameter's type, not a literal.
+                if matches!(value.expr, DfExpr::Literal(..)) {
+                    let to = vonk_expr::arrow_types::to_arrow(&p.data_type);
+                    value.expr = datafusion::logical_expr::cast(value.expr, to);
+                }
                 Ok(crate::env::LateralAlias { name: p.name.clone(), value })
             })
             .collect();
-        let inner = Env {
-            scope: Arc::new(Scope::default()),
-            aliases: Some(Rc::new(std::cell::RefCell::new(aliases?))),
-            ..Env::default()
-        };
+        let inner = Env { scope: Arc::new(Scope::default()), parameters: Some(Rc::new(aliases?)), ..Env::default() };
         let mut out = match body {
             SqlBody::Expr(e) => self.expr(&inner, e)?,
             SqlBody::Query(q) => self.scalar_subquery(&inner, q)?,
@@ -371,9 +379,9 @@ impl Analyzer {
         if let Some(t) = return_type {
             out = vonk_expr::cast::cast(self.facts(), out, &t)?;
         }
-        out.sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
+        let full = self.resolver().function_name(&call.name);
+        out.sql = SqlText::call(&full, args.iter().map(|a| a.sql.clone()));
         out.name = None;
-        out.nullable = true;
         Ok(out)
     }
 }

@@ -9,24 +9,26 @@ use vonk_plan::expr::{ExprKind, FunctionCall};
 /// The arguments in order. A parameter left out in the middle is an error, as Spark's built-ins
 /// have their optional parameters last.
 pub fn in_order(spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<Vec<Expr>> {
+    in_order_of(spec.parameters, call)
+}
+
+/// The same for any list of parameters.
+pub fn in_order_of<P: AsRef<str>>(parameters: &[P], call: &FunctionCall) -> SparkResult<Vec<Expr>> {
     let function = quote_id(&call.name);
-    if spec.parameters.is_empty() {
+    if parameters.is_empty() {
         return Err(SparkError::new("NAMED_PARAMETERS_NOT_SUPPORTED").param("functionName", function));
     }
-    let mut slots: Vec<Option<Expr>> = vec![None; spec.parameters.len()];
+    let mut slots: Vec<Option<Expr>> = vec![None; parameters.len()];
     let mut named = false;
     for (i, arg) in call.args.iter().enumerate() {
         match &arg.kind {
             ExprKind::NamedArgument { name, value } => {
                 named = true;
-                let Some(at) = spec.parameters.iter().position(|p| p.eq_ignore_ascii_case(name)) else {
+                let Some(at) = parameters.iter().position(|p| p.as_ref().eq_ignore_ascii_case(name)) else {
                     return Err(SparkError::new("UNRECOGNIZED_PARAMETER_NAME")
                         .param("routineName", function)
                         .param("argumentName", quote_id([name]))
-                        .param(
-                            "proposal",
-                            spec.parameters.iter().map(|p| quote_id([p])).collect::<Vec<_>>().join(" "),
-                        ));
+                        .param("proposal", parameters.iter().map(|p| quote_id([p])).collect::<Vec<_>>().join(" ")));
                 };
                 let slot = slots.get_mut(at).ok_or_else(|| SparkError::internal("parameter"))?;
                 if slot.is_some() {
@@ -58,7 +60,7 @@ pub fn in_order(spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<Vec<Exp
             slot.ok_or_else(|| {
                 SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
                     .param("routineName", function.clone())
-                    .param("parameterName", quote_id(spec.parameters.get(i)))
+                    .param("parameterName", quote_id(parameters.get(i)))
                     .param("index", i)
             })
         })

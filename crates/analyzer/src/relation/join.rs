@@ -238,7 +238,7 @@ pub fn beside(left: &Scope, right: &Scope) -> Scope {
 }
 
 /// What is seen after a join, with the nullability that the kind of join gives.
-fn after(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {
+pub fn after(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {
     let (l, r) = match kind {
         JoinKind::Left => (false, true),
         JoinKind::Right => (true, false),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use vonk_common::{SparkError, SparkResult};
+use vonk_plan::relation::{Aggregate, Grouping};
 use vonk_plan::{Relation, RelationKind};
 
 use crate::analyzer::Analyzer;
@@ -21,6 +22,7 @@ pub mod limit;
 pub mod local;
 pub mod ml;
 pub mod na;
+pub mod nearest;
 pub mod pipe;
 pub mod pivot;
 pub mod project;
@@ -36,6 +38,7 @@ pub mod source;
 pub mod statistics;
 pub mod table_function;
 pub mod to_schema;
+pub mod transpose;
 pub mod unpivot;
 pub mod values;
 pub mod with;
@@ -131,7 +134,22 @@ impl Analyzer {
                 let input = self.relation(input, outer)?;
                 self.lateral_view(input, generator, *keep, alias.as_deref(), columns, outer)
             }
-            RelationKind::CollectMetrics { input, .. } => self.relation(input, outer),
+            RelationKind::CollectMetrics { input, name, metrics } => {
+                let grouping = Grouping::By(vec![]);
+                let aggregates = metrics.clone();
+                let totals = Aggregate { input: (**input).clone(), grouping, aggregates, with_grouping_columns: false };
+                let totals = Relation::new(RelationKind::Aggregate(Box::new(totals)));
+                self.relation(&totals, outer)?;
+                self.resolver().observe(name, r.plan_id, totals);
+                self.relation(input, outer)
+            }
+            RelationKind::AsOfJoin(j) => self.as_of_join(j, outer),
+            RelationKind::NearestByJoin(j) => self.nearest_by_join(j, outer),
+            RelationKind::Transpose { input, index_columns } => self.transpose(input, index_columns, outer),
+            RelationKind::Parse { input, format, schema, options } => {
+                let (_, lines) = self.resolver().collect(input)?;
+                self.source(self.resolver().parse(format, lines, schema.as_ref(), options)?)
+            }
             RelationKind::WithWatermark { input, .. } => self.relation(input, outer),
 
             RelationKind::Join(j) => self.join(j, outer),

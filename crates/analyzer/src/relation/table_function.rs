@@ -67,7 +67,7 @@ impl Analyzer {
             let value = vonk_expr::cast::cast(self.facts(), value, &p.data_type)?;
             aliases.push(crate::env::LateralAlias { name: p.name.clone(), value });
         }
-        let around = Env { first: Some(std::rc::Rc::new(aliases)), ..Env::default() };
+        let around = Env { parameters: Some(std::rc::Rc::new(aliases)), ..Env::default() };
         Ok(self.relation(query, Some(&std::rc::Rc::new(around)))?.sealed())
     }
 

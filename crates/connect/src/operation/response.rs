@@ -93,8 +93,11 @@ impl Responder {
             }
             ResultItem::Batch { rows, data } => return self.batch(i64::try_from(rows).unwrap_or(i64::MAX), data),
             ResultItem::SqlQuery => Reply { message: self.blank.clone(), tail: self.sql.take().unwrap_or_default() },
-            ResultItem::SqlRows { data } => {
-                let local = proto::LocalRelation { data: Some(data), schema: None };
+            ResultItem::SqlRows { data, schema } => {
+                // Arrow does not carry the metadata of fields: the schema does.
+                let commented = schema.fields.iter().any(|f| f.metadata.is_some());
+                let schema = commented.then(|| vonk_plan::types::json::struct_to_json(&schema).to_string());
+                let local = proto::LocalRelation { data: Some(data), schema };
                 let rel_type = Some(proto::relation::RelType::LocalRelation(local));
                 let relation = Some(proto::Relation { common: None, rel_type });
                 self.typed(ResponseType::SqlCommandResult(p::SqlCommandResult { relation }))

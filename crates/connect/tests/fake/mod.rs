@@ -132,7 +132,9 @@ impl BackendSession for FakeSession {
                 Err(SparkError::unsupported("this command"))
             }
             Todo::Command(_) => match rows(7, 8)? {
-                ResultItem::Batch { data, .. } => items(vec![Ok(ResultItem::SqlRows { data })]),
+                ResultItem::Batch { data, .. } => {
+                    items(vec![Ok(ResultItem::SqlRows { data, schema: Default::default() })])
+                }
                 other => items(vec![Ok(other)]),
             },
         }

@@ -127,8 +127,7 @@ pub(super) async fn columns(session: &Arc<Session>, table: Name, namespace: Opti
 
 /// `a=1/b=x` of a partition.
 pub(crate) fn partition_path(p: &Partition) -> String {
-    let parts: Vec<_> =
-        p.values.iter().map(|(k, v)| format!("{k}={}", v.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__"))).collect();
+    let parts: Vec<_> = p.values.iter().map(|(k, v)| crate::source::partitions::folder_name(k, v.as_deref())).collect();
     parts.join("/")
 }
 
@@ -149,7 +148,9 @@ pub(super) async fn partitions(session: &Arc<Session>, name: &Name, spec: Option
     let kept = rows.iter().filter(|p| {
         spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk.eq_ignore_ascii_case(k) && (v.is_none() || pv == v)))
     });
-    Rows::strings("partition", kept.map(partition_path))
+    let mut names: Vec<_> = kept.map(partition_path).collect();
+    names.sort();
+    Rows::strings("partition", names)
 }
 
 pub(super) fn properties(session: &Session, name: &Name, key: Option<&str>) -> SparkResult<Rows> {

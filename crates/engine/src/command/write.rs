@@ -34,6 +34,10 @@ pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResul
         return Err(unsupported_operation(&table, "REPLACE WHERE"));
     }
     let partition = partition_values(session, &table, insert.partition).await?;
+    check_order(&table, &partition)?;
+    if insert.if_not_exists && exists(session, &table, &partition)? {
+        return Ok(Rows::none());
+    }
     let matching = match (insert.by_name, insert.columns.is_empty()) {
         (true, _) => Matching::Name,
         (false, false) => Matching::Listed(insert.columns),
@@ -49,6 +53,27 @@ pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResul
     let input = Deep::new(session.analyze(query).await?);
     session.insert(input, job).await?;
     Ok(Rows::none())
+}
+
+/// Is there a partition of these values?
+fn exists(session: &Session, table: &Table, values: &[(String, Option<Option<String>>)]) -> SparkResult<bool> {
+    let known = session.catalog().partitions(&table.name.database, &table.name.table)?;
+    Ok(known.iter().any(|p| {
+        values.iter().all(|(n, v)| p.values.iter().any(|(k, own)| k.eq_ignore_ascii_case(n) && Some(own) == v.as_ref()))
+    }))
+}
+
+/// Columns with a fixed value come before those without.
+fn check_order(table: &Table, values: &[(String, Option<Option<String>>)]) -> SparkResult<()> {
+    let fixed = |p: &&String| values.iter().any(|(n, v)| v.is_some() && n.eq_ignore_ascii_case(p));
+    let open = table.partition_columns.iter().position(|p| !fixed(&p));
+    match open {
+        Some(at) if table.partition_columns.iter().skip(at).any(|p| fixed(&p)) => {
+            Err(SparkError::new("_LEGACY_ERROR_TEMP_1147")
+                .param("partitionColumns", format!("[{}]", table.partition_columns.join(","))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The values of a PARTITION clause as text. Error `NON_PARTITION_COLUMN`.
