@@ -5,6 +5,9 @@ own expectations are proved on Apache Spark (`make oracle-validate`).
 """
 
 import os
+import pathlib
+import sys
+import tomllib
 import uuid
 
 import pytest
@@ -76,3 +79,29 @@ def database(spark):
     spark.sql(f"CREATE DATABASE {name}")
     yield name
     spark.sql(f"DROP DATABASE IF EXISTS {name} CASCADE")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests in known_failures.toml may fail; on Spark itself nothing may."""
+    if "SPARK_ORACLE" in os.environ:
+        return
+    known = tomllib.loads((pathlib.Path(__file__).parent / "known_failures.toml").read_text())
+    for item in items:
+        name = item.nodeid.rpartition("/")[2].replace("::", "/")
+        reason = known.get(name) or known.get(name.partition("[")[0])
+        if reason:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """PySpark's threads go on trying to reach servers that a test has ended, for ten minutes: they are not waited for."""
+    if (status := getattr(config, "final_status", None)) is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    session.config.final_status = int(exitstatus)

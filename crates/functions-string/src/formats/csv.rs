@@ -219,10 +219,13 @@ pub struct Inference {
 impl Inference {
     pub fn new(columns: usize, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
         let prefer_date = flag(options, "preferdate", true)?;
+        // A time of day is no date here, though a column that is said to be of dates takes it.
+        let mut dated = options.clone();
+        dated.entry("dateformat".into()).or_insert_with(|| "yyyy-MM-dd".into());
         let ntz = conf.get("spark.sql.timestampType").is_some_and(|t| t.eq_ignore_ascii_case("TIMESTAMP_NTZ"));
         Ok(Inference {
             types: vec![DataType::Null; columns],
-            date: if prefer_date { Some(Converter::new(&DataType::Date, options, conf)?) } else { None },
+            date: if prefer_date { Some(Converter::new(&DataType::Date, &dated, conf)?) } else { None },
             strict_dates: text(options, "dateformat").is_none(),
             timestamp: Converter::new(&DataType::Timestamp, options, conf)?,
             ntz: if ntz { Some(Converter::new(&DataType::TimestampNtz, options, conf)?) } else { None },
