@@ -87,7 +87,7 @@ impl Estimator for LinearSvc {
             l2,
             weight: found.weight,
         };
-        let start = vec![0.0; shape.len()];
+        let start = vec![0.0; shape.size()];
         let settings =
             Settings { max_iter: params.count("maxIter")?, tolerance: params.double("tol")?, l1: Some(start.clone()) };
         let solution = minimize(&mut objective, start, &settings).await?;

@@ -135,7 +135,7 @@ async fn train(
     let l1 = (reg * alpha != 0.0).then(|| {
         let one: Vec<f64> = inverse.iter().map(|i| alpha * reg * if standardize { 1.0 } else { *i }).collect();
         let mut all = one.repeat(k);
-        all.resize(shape.len(), 0.0);
+        all.resize(shape.size(), 0.0);
         all
     });
     let mut objective =

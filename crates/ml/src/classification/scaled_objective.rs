@@ -20,7 +20,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.k * self.d + if self.fit_intercept { self.k } else { 0 }
     }
 
