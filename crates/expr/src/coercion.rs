@@ -13,7 +13,7 @@ mod store;
 mod upcast;
 
 pub use arithmetic::{ArithmeticOp, BinaryKind, BinaryTypes, Mismatch, binary_arithmetic, binary_operands};
-pub use common::{common_type, common_type_of, tightest_common_type};
+pub use common::{common_type, common_type_of, tightest_common_type, wider_type_without_strings};
 pub use comparison::{comparison, comparison_operands, equality};
 pub use decimal::{bounded, decimal_arithmetic, decimal_for, literal_decimal, wider_decimal};
 pub use implicit::implicit_cast_target;

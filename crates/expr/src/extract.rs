@@ -64,10 +64,11 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
         (DataType::Map(key, value, _), _) => {
             let text = item_text(&child, &extraction);
             let fits = extraction.data_type.same_type(&key);
-            let wanted = match crate::coercion::common_type(&extraction.data_type, &key, facts.conf.ansi()) {
+            let want = crate::Want::Type((*key).clone());
+            let wanted = match crate::coercion::implicit_cast_target(&extraction.data_type, &want, facts.conf.ansi()) {
                 _ if fits => extraction,
-                Some(t) if t.same_type(&key) => cast(facts, extraction, &key)?,
-                _ => {
+                Some(t) => cast(facts, extraction, &t)?,
+                None => {
                     return Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
                         .param("sqlExpr", quote_sql(&text))
                         .param("paramIndex", "second")

@@ -14,7 +14,9 @@ pub mod shuffle;
 pub mod vector;
 
 use vonk_common::SparkResult;
-use vonk_expr::coercion::common_type;
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_expr::cast::cast;
+use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::{FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -57,68 +59,77 @@ pub(crate) fn element(ctx: &FnContext, args: &[TypedExpr], i: usize) -> SparkRes
     }
 }
 
-/// Arrays of one common element type: the arguments cast to it.
+/// Two arrays cast to one element type, without loss and without strings becoming something else.
 pub(crate) fn same_arrays(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<(Vec<TypedExpr>, DataType)> {
-    let mut ty = DataType::Null;
-    for (i, a) in args.iter().enumerate() {
-        if !matches!(a.data_type, DataType::Array(..) | DataType::Null) {
-            return Err(different_types(ctx, &args, i));
-        }
-        ty = common_type(&ty, &a.data_type, ctx.ansi()).ok_or_else(|| different_types(ctx, &args, i))?;
-    }
-    if matches!(ty, DataType::Null) {
-        return Err(ctx.unexpected_type(&args, 0, "\"ARRAY\""));
-    }
-    let args: SparkResult<Vec<_>> = args
-        .into_iter()
-        .map(|a| if a.data_type.same_type(&ty) { Ok(a) } else { vonk_expr::cast::cast(&ctx.facts, a, &ty) })
-        .collect();
+    ctx.arity(&args, 2..=2)?;
+    let arrays = args.iter().all(|a| matches!(a.data_type, DataType::Array(..)));
+    let common = tightest_common_type(&args[0].data_type, &args[1].data_type, ctx.ansi()).filter(|_| arrays);
+    let Some(ty) = common else {
+        return Err(ctx
+            .mismatch("BINARY_ARRAY_DIFF_TYPES", &args)
+            .param("functionName", quote_id([&*ctx.name]))
+            .param("arrayType", "\"ARRAY\"")
+            .param("leftType", quote_sql(args[0].data_type.sql()))
+            .param("rightType", quote_sql(args[1].data_type.sql())));
+    };
+    let args: SparkResult<Vec<_>> =
+        args.into_iter().map(|a| if a.data_type.same_type(&ty) { Ok(a) } else { cast(&ctx.facts, a, &ty) }).collect();
     Ok((args?, ty))
 }
 
-fn different_types(ctx: &FnContext, args: &[TypedExpr], i: usize) -> vonk_common::SparkError {
-    if matches!(args[0].data_type, DataType::Array(..))
-        && args.len() == 2
-        && matches!(args[1].data_type, DataType::Array(..))
-    {
-        let types: Vec<_> = args.iter().map(|a| vonk_common::error::quote_sql(a.data_type.sql())).collect();
-        return ctx
-            .mismatch("BINARY_ARRAY_DIFF_TYPES", args)
-            .param("functionName", vonk_common::error::quote_id([&*ctx.name]))
-            .param("arrayType", "\"ARRAY\"")
-            .param("leftType", &types[0])
-            .param("rightType", &types[1]);
-    }
-    ctx.unexpected_type(args, i, "\"ARRAY\"")
-}
+/// How the common type of two is found.
+type Common = fn(&DataType, &DataType, bool) -> Option<DataType>;
 
-/// An array and a value brought to a common element type, as `array_contains(array, value)` needs.
-pub(crate) fn array_and_value(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<(Vec<TypedExpr>, DataType)> {
-    let (elem, contains_null) = match (&args[0].data_type, &args[1].data_type) {
-        (DataType::Array(e, n), _) => ((**e).clone(), *n),
-        (DataType::Null, v) => (v.clone(), true),
-        _ => {
-            return Err(ctx
-                .mismatch("ARRAY_FUNCTION_DIFF_TYPES", &args)
-                .param("functionName", vonk_common::error::quote_id([&*ctx.name]))
-                .param("dataType", "\"ARRAY\"")
-                .param("leftType", vonk_common::error::quote_sql(args[0].data_type.sql()))
-                .param("rightType", vonk_common::error::quote_sql(args[1].data_type.sql())));
-        }
+/// An array and a value brought to a common element type, as `array_remove(array, value)` needs.
+pub(crate) fn array_and_value(
+    ctx: &FnContext,
+    mut args: Vec<TypedExpr>,
+    common: Common,
+) -> SparkResult<(Vec<TypedExpr>, DataType)> {
+    let found = match (&args[0].data_type, &args[1].data_type) {
+        (DataType::Array(e, n), v) => common(e, v, ctx.ansi()).map(|ty| (ty, *n)),
+        _ => None,
     };
-    let Some(ty) = common_type(&elem, &args[1].data_type, ctx.ansi()) else {
+    let Some((ty, contains_null)) = found else {
         return Err(ctx
             .mismatch("ARRAY_FUNCTION_DIFF_TYPES", &args)
-            .param("functionName", vonk_common::error::quote_id([&*ctx.name]))
+            .param("functionName", quote_id([&*ctx.name]))
             .param("dataType", "\"ARRAY\"")
-            .param("leftType", vonk_common::error::quote_sql(args[0].data_type.sql()))
-            .param("rightType", vonk_common::error::quote_sql(args[1].data_type.sql())));
+            .param("leftType", quote_sql(args[0].data_type.sql()))
+            .param("rightType", quote_sql(args[1].data_type.sql())));
     };
     let array = DataType::array(ty.clone(), contains_null);
     for (i, want) in [(0, &array), (1, &ty)] {
         if !args[i].data_type.same_type(want) {
-            args[i] = vonk_expr::cast::cast(&ctx.facts, args[i].clone(), want)?;
+            args[i] = cast(&ctx.facts, args[i].clone(), want)?;
         }
     }
     Ok((args, ty))
+}
+
+/// `NULL_TYPE` for an untyped NULL in one of the first `n` arguments.
+pub(crate) fn no_null_type(ctx: &FnContext, args: &[TypedExpr], n: usize) -> SparkResult<()> {
+    match args.iter().take(n).any(|a| a.data_type == DataType::Null) {
+        true => Err(ctx.mismatch("NULL_TYPE", args).param("functionName", quote_id([&*ctx.name]))),
+        false => Ok(()),
+    }
+}
+
+/// The elements (or what else `ty` is the type of) have to have an order.
+pub(crate) fn check_order(ctx: &FnContext, args: &[TypedExpr], ty: &DataType) -> SparkResult<()> {
+    if vonk_functions_math::operator::comparison::orderable(ty) {
+        return Ok(());
+    }
+    Err(ctx
+        .mismatch("INVALID_ORDERING_TYPE", args)
+        .param("functionName", quote_id([&*ctx.name]))
+        .param("dataType", quote_sql(ty.sql())))
+}
+
+/// A place in an array: INT or narrower, without a cast of other types.
+pub(crate) fn check_place(ctx: &FnContext, args: &[TypedExpr], i: usize) -> SparkResult<()> {
+    match args.get(i).map(|a| &a.data_type) {
+        Some(DataType::Int | DataType::Short | DataType::Byte) => Ok(()),
+        _ => Err(ctx.unexpected_type(args, i, "\"INT\"")),
+    }
 }

@@ -126,7 +126,7 @@ fn inline(ctx: &FnContext, args: Vec<TypedExpr>, outer: bool) -> SparkResult<Gen
 
 fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
     ctx.arity(&args, 2..=usize::MAX)?;
-    if !matches!(args[0].data_type, DataType::Int | DataType::Null) {
+    if args[0].data_type != DataType::Int {
         return Err(ctx.unexpected_type(&args, 0, "\"INT\""));
     }
     let Some(count) = args[0].foldable.then(|| args[0].constant_i64("stack", "n")).transpose()?.flatten() else {

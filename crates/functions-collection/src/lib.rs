@@ -5,7 +5,10 @@
 //! them in one kernel call.
 
 pub mod array;
+pub mod external;
 pub mod generator;
+pub mod geo;
+pub mod keywords;
 pub mod lambda;
 mod lists;
 pub mod map;
@@ -17,6 +20,17 @@ use vonk_expr::FunctionSpec;
 
 /// Every function of this crate.
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [array::SPECS, array::vector::SPECS, map::SPECS, structs::SPECS, generator::SPECS, lambda::SPECS, variant::SPECS]
-        .concat()
+    [
+        array::SPECS,
+        array::vector::SPECS,
+        map::SPECS,
+        structs::SPECS,
+        generator::SPECS,
+        lambda::SPECS,
+        variant::SPECS,
+        external::SPECS,
+        geo::SPECS,
+        &[&keywords::SQL_KEYWORDS],
+    ]
+    .concat()
 }

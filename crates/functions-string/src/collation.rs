@@ -10,11 +10,26 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("collation", "string_funcs", collation).usage("The full name of a string's collation."),
 ];
 
-/// Languages of ICU whose collations Spark names, and the modifiers.
-const LOCALES: &str = "af am ar as az be bg bn bo br bs ca ceb chr cs cy da de dsb dz ee el en eo es et fa fa_AF ff fi \
-    fil fo fr fr_CA fy ga gl gu ha haw he hi hr hsb hu hy id ig is it ja ka kk kl km kn ko kok ku ky lb lkt ln lo lt \
-    lv mk ml mn mr ms mt my nb ne nl nn no om or pa pl ps pt ro ru sa se si sk sl smn sq sr sv sw ta te th tk to tr \
-    ug uk und ur uz vi wae wo xh yi yo zh zu";
+/// Locale, language and country, a line each.
+const LOCALES: &str = include_str!("collation/locales.txt");
+
+/// A locale that collations are named for.
+pub struct Locale {
+    pub name: &'static str,
+    pub language: Option<&'static str>,
+    pub country: Option<&'static str>,
+}
+
+/// All locales in order, `UNICODE` (the root) first.
+pub fn locales() -> impl Iterator<Item = Locale> {
+    let root = Locale { name: "UNICODE", language: None, country: None };
+    std::iter::once(root).chain(LOCALES.lines().filter_map(|line| {
+        let mut parts = line.split('|');
+        let name = parts.next()?;
+        let mut part = || parts.next().filter(|p| !p.is_empty());
+        Some(Locale { name, language: part(), country: part() })
+    }))
+}
 
 /// The collation's name as Spark writes it; `None` if there is none of that name.
 pub fn canonical(name: &str) -> Option<String> {
@@ -40,10 +55,7 @@ pub fn canonical(name: &str) -> Option<String> {
             break;
         }
     }
-    let locale = match rest {
-        "UNICODE" => "UNICODE",
-        _ => LOCALES.split_whitespace().find(|l| l.eq_ignore_ascii_case(rest))?,
-    };
+    let locale = locales().find(|l| l.name.eq_ignore_ascii_case(rest))?.name;
     Some(format!("{locale}{case}{accent}{trim}"))
 }
 

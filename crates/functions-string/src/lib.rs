@@ -12,6 +12,7 @@ pub mod case;
 pub mod chars;
 pub mod charset;
 pub mod collation;
+pub mod collations;
 pub mod concat;
 pub mod csv;
 pub mod distance;
@@ -47,6 +48,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         case::SPECS,
         charset::SPECS,
         collation::SPECS,
+        collations::SPECS,
         concat::SPECS,
         csv::SPECS,
         distance::SPECS,

@@ -69,6 +69,14 @@ pub fn tightest_common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<Da
     }
 }
 
+/// The common type of numbers with some loss, strings never becoming anything else: what a search
+/// in a collection brings its value and the elements to.
+pub fn wider_type_without_strings(a: &DataType, b: &DataType, ansi: bool) -> Option<DataType> {
+    tightest_common_type(a, b, ansi)
+        .or_else(|| common_decimal(a, b))
+        .or_else(|| nested(a, b, ansi, |x, y| wider_type_without_strings(x, y, ansi)))
+}
+
 fn rank(t: &DataType) -> u8 {
     match t {
         DataType::Byte => 0,

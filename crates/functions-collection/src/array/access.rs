@@ -5,7 +5,7 @@ use datafusion::arrow::compute::take;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::coercion::common_type;
+use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
@@ -59,8 +59,8 @@ fn at(ctx: &FnContext, args: Vec<TypedExpr>, base: i32, strict: bool) -> SparkRe
     match args[0].data_type.clone() {
         DataType::Array(element, contains_null) => {
             let sql = ctx.sql(&args);
-            if !args[1].data_type.is_integral() && !matches!(args[1].data_type, DataType::Null | DataType::String(_)) {
-                return Err(ctx.unexpected_type(&args, 1, "\"INTEGRAL\""));
+            if base == 1 {
+                super::check_place(ctx, &args, 1)?;
             }
             let args = ctx.coerce(args, 2, &[Want::Any, Want::INT])?;
             let nullable = element_nullable(&args, base, strict, contains_null)?;
@@ -79,7 +79,7 @@ fn at(ctx: &FnContext, args: Vec<TypedExpr>, base: i32, strict: bool) -> SparkRe
                     .param("leftType", vonk_common::error::quote_sql(args[0].data_type.sql()))
                     .param("rightType", vonk_common::error::quote_sql(args[1].data_type.sql()))
             };
-            let common = common_type(&key, &args[1].data_type, ctx.ansi()).ok_or_else(mismatch)?;
+            let common = tightest_common_type(&key, &args[1].data_type, ctx.ansi()).ok_or_else(mismatch)?;
             let mut args = args;
             if !args[1].data_type.same_type(&common) {
                 args[1] = vonk_expr::cast::cast(&ctx.facts, args[1].clone(), &common)?;

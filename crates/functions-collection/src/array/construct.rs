@@ -65,6 +65,10 @@ fn eval_array(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
 }
 
 fn build_repeat(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 2..=2)?;
+    if !matches!(args[1].data_type, DataType::Int | DataType::Null) {
+        return Err(ctx.unexpected_type(&args, 1, "\"INT\""));
+    }
     let args = ctx.coerce(args, 2, &[Want::Any, Want::INT])?;
     let ty = DataType::array(args[0].data_type.clone(), args[0].nullable);
     let nullable = args[1].nullable;

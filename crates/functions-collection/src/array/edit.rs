@@ -4,12 +4,13 @@ use datafusion::arrow::array::{Array, Int32Array};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
-use super::{array_and_value, element};
+use super::{array_and_value, check_place, element};
 use crate::lists::{ListTaker, item_field, list_arg, range};
 use crate::rows::rows_of;
 
@@ -51,8 +52,8 @@ fn with_nulls(ty: DataType, contains_null: bool) -> DataType {
 fn build_add(ctx: &FnContext, args: Vec<TypedExpr>, end: &str) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
-    let (args, ty) = array_and_value(ctx, args)?;
     let (_, contains) = element(ctx, &args, 0)?;
+    let (args, ty) = array_and_value(ctx, args, tightest_common_type)?;
     let ty = with_nulls(ty, contains || args[1].nullable);
     let nullable = args[0].nullable;
     let mut out = ctx.call_with(&ADD_KERNEL, args, ty, Nullability::Always, vec![end.to_string()]);
@@ -86,11 +87,15 @@ fn eval_add(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
 fn build_insert(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=3)?;
     let sql = ctx.sql(&args);
+    let typed = matches!(args[0].data_type, DataType::Array(..));
+    if typed {
+        check_place(ctx, &args, 1)?;
+    }
     let Ok([array, position, value]) = <[TypedExpr; 3]>::try_from(args) else {
         return Err(SparkError::internal("array_insert"));
     };
     let mut pair = ctx.coerce(vec![position.clone()], 1, &[Want::INT])?;
-    let (both, ty) = array_and_value(ctx, vec![array, value])?;
+    let (both, ty) = array_and_value(ctx, vec![array, value], tightest_common_type)?;
     let Some(position) = pair.pop() else { return Err(SparkError::internal("array_insert")) };
     let nullable = both[0].nullable || position.nullable;
     let args = vec![both[0].clone(), position, both[1].clone()];
@@ -148,7 +153,7 @@ fn eval_insert(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
 fn build_remove(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
-    let (args, _) = array_and_value(ctx, args)?;
+    let (args, _) = array_and_value(ctx, args, tightest_common_type)?;
     let ty = args[0].data_type.clone();
     let mut out = ctx.call(&REMOVE_KERNEL, args, ty, Nullability::Args);
     out.sql = sql;

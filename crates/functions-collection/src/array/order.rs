@@ -9,7 +9,7 @@ use vonk_expr::context::Nullability;
 use vonk_expr::kernel::typed_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 
-use super::element;
+use super::{check_order, element};
 use crate::lists::{ListTaker, item_field, list_arg, range, retype};
 use crate::rows::rows_of;
 
@@ -34,8 +34,13 @@ fn build_sort(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
         args.push(TypedExpr::literal(&vonk_plan::Literal::Boolean(true))?);
     }
     let args = ctx.coerce(args, 1, &[Want::AnyArray, Want::BOOLEAN])?;
+    check_order(ctx, &args, &args[0].data_type)?;
     if !args[1].foldable {
-        return Err(ctx.unexpected_type(&args, 1, "\"BOOLEAN\""));
+        return Err(ctx
+            .mismatch("NON_FOLDABLE_INPUT", &args)
+            .param("inputName", "`ascendingOrder`")
+            .param("inputType", "\"BOOLEAN\"")
+            .param("inputExpr", args[1].quoted_sql()));
     }
     let ty = args[0].data_type.clone();
     let nullable = args[0].nullable;
@@ -68,6 +73,7 @@ fn eval_sort(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
 fn build_extreme(ctx: &FnContext, args: Vec<TypedExpr>, which: &str) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::AnyArray])?;
     let (ty, _) = element(ctx, &args, 0)?;
+    check_order(ctx, &args, &ty)?;
     Ok(ctx.call_with(&EXTREME_KERNEL, args, ty, Nullability::Always, vec![which.to_string()]))
 }
 

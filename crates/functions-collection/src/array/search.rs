@@ -7,12 +7,13 @@ use datafusion::arrow::array::{Array, BooleanArray, Int64Array};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::coercion::{tightest_common_type, wider_type_without_strings};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr};
 use vonk_plan::types::DataType;
 
-use super::{array_and_value, element, same_arrays};
+use super::{array_and_value, element, no_null_type, same_arrays};
 use crate::lists::{list_arg, range};
 use crate::rows::rows_of;
 
@@ -35,10 +36,9 @@ pub static ARRAYS_OVERLAP: FunctionSpec = FunctionSpec::scalar("arrays_overlap",
 fn build_contains(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
-    if matches!(args[1].data_type, DataType::Null) {
-        return Err(ctx.mismatch("NULL_TYPE", &args).param("functionName", vonk_common::error::quote_id([&*ctx.name])));
-    }
-    let (args, _) = array_and_value(ctx, args)?;
+    no_null_type(ctx, &args, 2)?;
+    element(ctx, &args, 0)?;
+    let (args, _) = array_and_value(ctx, args, wider_type_without_strings)?;
     let (_, contains_null) = element(ctx, &args, 0)?;
     let nullable = contains_null || args.iter().any(|a| a.nullable);
     let mut out = ctx.call(&CONTAINS_KERNEL, args, DataType::Boolean, Nullability::Always);
@@ -74,10 +74,9 @@ fn eval_contains(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
 fn build_position(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
-    if args.iter().any(|a| matches!(a.data_type, DataType::Null)) {
-        return Err(ctx.mismatch("NULL_TYPE", &args).param("functionName", vonk_common::error::quote_id([&*ctx.name])));
-    }
-    let (args, _) = array_and_value(ctx, args)?;
+    no_null_type(ctx, &args, 1)?;
+    element(ctx, &args, 0)?;
+    let (args, _) = array_and_value(ctx, args, tightest_common_type)?;
     let mut out = ctx.call(&POSITION_KERNEL, args, DataType::Long, Nullability::Args);
     out.sql = sql;
     Ok(out)

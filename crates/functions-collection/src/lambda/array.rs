@@ -33,15 +33,11 @@ pub static FORALL: FunctionSpec =
 pub static ZIP_WITH: FunctionSpec = FunctionSpec::new("zip_with", "lambda_funcs", Body::HigherOrder(build_zip))
     .usage("zip_with(a, b, f) - the array of f(a[i], b[i]), the shorter array filled up with NULLs");
 
-/// The array argument with its element type; an untyped NULL counts as an array of NULLs.
+/// The array argument with its element type.
 pub(super) fn array_value(ctx: &FnContext, arg: Option<HigherOrderArg>) -> SparkResult<(TypedExpr, DataType, bool)> {
     let v = value(ctx, arg)?;
     match v.data_type.clone() {
         DataType::Array(e, n) => Ok((v, *e, n)),
-        DataType::Null => {
-            let ty = DataType::array(DataType::Null, true);
-            Ok((vonk_expr::cast::cast(&ctx.facts, v, &ty)?, DataType::Null, true))
-        }
         _ => Err(ctx.unexpected_type(&[v], 0, "\"ARRAY\"")),
     }
 }

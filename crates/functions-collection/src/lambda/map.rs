@@ -13,7 +13,7 @@ use vonk_plan::types::DataType;
 
 use super::udf::{HigherOrder, Lambdas, build};
 use super::{arity, bind, boolean, parameter, value};
-use crate::map::construct::MapTaker;
+use crate::map::construct::{MapTaker, check_key};
 use crate::rows::rows_of;
 
 static MAP_FN: HigherOrder = HigherOrder { name: "map_lambda", eval: eval_map };
@@ -35,10 +35,6 @@ fn map_value(ctx: &FnContext, arg: Option<HigherOrderArg>) -> SparkResult<(Typed
     let v = value(ctx, arg)?;
     match v.data_type.clone() {
         DataType::Map(k, x, n) => Ok((v, *k, *x, n)),
-        DataType::Null => {
-            let ty = DataType::map(DataType::Null, DataType::Null, true);
-            Ok((vonk_expr::cast::cast(&ctx.facts, v, &ty)?, DataType::Null, DataType::Null, true))
-        }
         _ => Err(ctx.unexpected_type(&[v], 0, "\"MAP\"")),
     }
 }
@@ -62,7 +58,10 @@ fn build_map(ctx: &FnContext, args: Vec<HigherOrderArg>, which: &str) -> SparkRe
             boolean(ctx, &[&map], &lambda)?;
             map.data_type.clone()
         }
-        "keys" => DataType::map(body.0, v, n),
+        "keys" => {
+            check_key(ctx, &[map.clone(), lambda.body.clone()], &body.0)?;
+            DataType::map(body.0, v, n)
+        }
         _ => DataType::map(k, body.0, body.1),
     };
     let nullable = map.nullable;
@@ -109,7 +108,7 @@ fn build_zip(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedExp
     let mut args = args.into_iter();
     let (a, ka, va, _) = map_value(ctx, args.next())?;
     let (b, kb, vb, _) = map_value(ctx, args.next())?;
-    let Some(key) = vonk_expr::coercion::common_type(&ka, &kb, ctx.ansi()) else {
+    let Some(key) = vonk_expr::coercion::wider_type_without_strings(&ka, &kb, ctx.ansi()) else {
         return Err(ctx
             .mismatch("MAP_ZIP_WITH_DIFF_TYPES", &[a.clone(), b.clone()])
             .param("functionName", "`map_zip_with`")

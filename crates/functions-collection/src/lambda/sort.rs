@@ -43,6 +43,13 @@ fn build_sort(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedEx
         }
         lambdas.push(comparator);
     }
+    if !with_comparator && !vonk_functions_math::operator::comparison::orderable(&element) {
+        return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
+            .param("sqlExpr", "\"(namedlambdavariable() < namedlambdavariable())\"")
+            .param("functionName", "`<`")
+            .param("dataType", vonk_common::error::quote_sql(element.sql()))
+            .at(ctx.origin.clone()));
+    }
     let mut out = build(ctx, &SORT_FN, vec![array.clone()], lambdas, ty, nullable, vec![]);
     if !with_comparator {
         out.sql = vonk_expr::SqlText::call(&ctx.name, [array.sql.clone(), DEFAULT_COMPARATOR.into()]);

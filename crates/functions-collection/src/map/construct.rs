@@ -148,11 +148,7 @@ fn build_map(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
                 .param("dataType", format!("[{}]", types.join(", ")))
         })?;
     }
-    if matches!(key, DataType::Map(..) | DataType::Variant) {
-        return Err(ctx
-            .mismatch("INVALID_MAP_KEY_TYPE", &args)
-            .param("keyType", vonk_common::error::quote_sql(key.sql())));
-    }
+    check_key(ctx, &args, &key)?;
     let mut cast = Vec::with_capacity(args.len());
     let value_null = args.iter().skip(1).step_by(2).any(|a| a.nullable);
     for (i, a) in args.into_iter().enumerate() {
@@ -202,9 +198,26 @@ impl EmptyMap for MapArray {
     }
 }
 
+/// Maps cannot be keys, whatever they are in.
+pub(crate) fn check_key(ctx: &FnContext, args: &[TypedExpr], key: &DataType) -> SparkResult<()> {
+    fn fits(t: &DataType) -> bool {
+        match t {
+            DataType::Map(..) | DataType::Variant => false,
+            DataType::Array(e, _) => fits(e),
+            DataType::Struct(s) => s.fields.iter().all(|f| fits(&f.data_type)),
+            _ => true,
+        }
+    }
+    if fits(key) {
+        return Ok(());
+    }
+    Err(ctx.mismatch("INVALID_MAP_KEY_TYPE", args).param("keyType", vonk_common::error::quote_sql(key.sql())))
+}
+
 fn build_from_arrays(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 2, &[Want::AnyArray, Want::AnyArray])?;
     let (key, _) = crate::array::element(ctx, &args, 0)?;
+    check_key(ctx, &args, &key)?;
     let (value, null) = crate::array::element(ctx, &args, 1)?;
     Ok(ctx.call_with(&FROM_ARRAYS_KERNEL, args, DataType::map(key, value, null), Nullability::Args, vec![policy(ctx)]))
 }
@@ -239,6 +252,9 @@ fn build_from_entries(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Type
         },
         _ => return Err(wrong()),
     };
+    if let DataType::Map(key, ..) = &ty {
+        check_key(ctx, &args, key)?;
+    }
     let nullable = args[0].nullable || entries_null;
     let mut out = ctx.call_with(&FROM_ENTRIES_KERNEL, args, ty, Nullability::Always, vec![policy(ctx)]);
     out.nullable = nullable;
@@ -268,9 +284,13 @@ fn build_concat(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
         return build_map(ctx, args);
     }
     let mut ty = DataType::Null;
-    for (i, a) in args.iter().enumerate() {
+    for a in &args {
         if !matches!(a.data_type, DataType::Map(..) | DataType::Null) {
-            return Err(ctx.unexpected_type(&args, i, "\"MAP\""));
+            let types: Vec<_> = args.iter().map(|a| vonk_common::error::quote_sql(a.data_type.sql())).collect();
+            return Err(ctx
+                .mismatch("MAP_CONCAT_DIFF_TYPES", &args)
+                .param("functionName", "`map_concat`")
+                .param("dataType", format!("[{}]", types.join(", "))));
         }
         ty = common_type(&ty, &a.data_type, ctx.ansi()).ok_or_else(|| {
             let types: Vec<_> = args.iter().map(|a| vonk_common::error::quote_sql(a.data_type.sql())).collect();

@@ -6,7 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, ListArray};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
-use vonk_expr::coercion::common_type;
+use vonk_expr::coercion::wider_type_without_strings;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
@@ -88,7 +88,7 @@ fn build_contains(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<Type
     if matches!(args[1].data_type, DataType::Null) {
         return Err(ctx.mismatch("NULL_TYPE", &args).param("functionName", vonk_common::error::quote_id([&*ctx.name])));
     }
-    let common = common_type(&key, &args[1].data_type, ctx.ansi()).ok_or_else(|| mismatch(&args))?;
+    let common = wider_type_without_strings(&key, &args[1].data_type, ctx.ansi()).ok_or_else(|| mismatch(&args))?;
     if !args[1].data_type.same_type(&common) {
         args[1] = vonk_expr::cast::cast(&ctx.facts, args[1].clone(), &common)?;
     }
