@@ -122,6 +122,14 @@ pub fn plus_months(days: i64, months: i64) -> i64 {
     days_from_civil(year, month, day.min(month_length(year, month))).unwrap_or(days)
 }
 
+/// `ARITHMETIC_OVERFLOW`, as Java's exact arithmetic ends in Spark.
+pub fn arithmetic_overflow(message: &str) -> SparkError {
+    SparkError::new("ARITHMETIC_OVERFLOW")
+        .param("message", message)
+        .param("alternative", "")
+        .param("config", vonk_common::error::quote_sql("spark.sql.ansi.enabled"))
+}
+
 /// `DATETIME_OVERFLOW` of an operation in words.
 pub fn overflow(operation: impl std::fmt::Display) -> SparkError {
     SparkError::new("DATETIME_OVERFLOW").param("operation", operation)
@@ -134,7 +142,7 @@ fn add_months(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
         let (d, n) = not_null!(date.get(i), n.get(i));
         match i32::try_from(plus_months(i64::from(d), i64::from(n))) {
             Ok(day) => Ok(Some(day)),
-            Err(_) => Err(call.error(overflow(format!("add {n} months to a date")))),
+            Err(_) => Err(call.error(arithmetic_overflow("overflow"))),
         }
     })
 }

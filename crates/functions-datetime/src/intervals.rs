@@ -65,12 +65,8 @@ fn build_ym(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     Ok(ctx.call(&MAKE_YM, args, DataType::YEAR_MONTH, Nullability::Args))
 }
 
-fn overflow(tolerant: &str) -> SparkError {
-    match tolerant {
-        "" => SparkError::new("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION"),
-        f => SparkError::new("INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION")
-            .param("functionName", vonk_common::error::quote_id([f])),
-    }
+fn overflow() -> SparkError {
+    SparkError::new("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION")
 }
 
 fn ints(args: &[ColumnarValue], count: usize) -> DfResult<Vec<Col<Int32Array>>> {
@@ -94,7 +90,7 @@ fn make(call: &Call, args: &[ColumnarValue], rows: usize, tolerant: bool) -> DfR
         match (months, days, nanos) {
             (Some(m), Some(d), Some(n)) => Ok(Some(IntervalMonthDayNano::new(m, d, n))),
             _ if tolerant || !call.ansi => Ok(None),
-            _ => Err(call.error(overflow("try_make_interval"))),
+            _ => Err(call.error(crate::add::arithmetic_overflow("overflow"))),
         }
     })
 }
@@ -111,7 +107,7 @@ fn make_dt(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         let micros = days * i128::from(MICROS_PER_DAY) + (hours * 3600 + minutes * 60) * 1_000_000;
         match i64::try_from(micros + not_null!(seconds.get(i))) {
             Ok(us) => Ok(Some(us)),
-            Err(_) => Err(call.error(overflow(""))),
+            Err(_) => Err(call.error(overflow())),
         }
     })
 }
@@ -123,7 +119,7 @@ fn make_ym(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         let (y, m) = not_null!(years.get(i), months.get(i));
         match y.checked_mul(12).and_then(|y| y.checked_add(m)) {
             Some(total) => Ok(Some(total)),
-            None => Err(call.error(overflow(""))),
+            None => Err(call.error(overflow())),
         }
     })
 }

@@ -117,6 +117,8 @@ pub enum Purpose {
 enum Fault {
     WeekBased(char),
     Illegal(char),
+    /// Too many of one letter.
+    Length(String),
     /// Java's builder refuses it.
     Java,
 }
@@ -142,6 +144,9 @@ impl Pattern {
                     SparkError::new("INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER")
                         .param("c", c)
                         .param("pattern", pattern)
+                }
+                Fault::Length(letters) if purpose != Purpose::ReadLocal => {
+                    SparkError::new("INVALID_DATETIME_PATTERN.LENGTH").param("pattern", letters)
                 }
                 _ => SparkError::new("INVALID_DATETIME_PATTERN.WITH_SUGGESTION")
                     .param("pattern", quoted(pattern))
@@ -176,11 +181,11 @@ fn check_letters(pattern: &str, reading: bool) -> Result<(), Fault> {
         }
         for c in ['G', 'M', 'L', 'E', 'Q', 'q'] {
             if part.contains(&c.to_string().repeat(5)) {
-                return Err(Fault::Java);
+                return Err(Fault::Length(c.to_string().repeat(5)));
             }
         }
         if part.contains("yyyyyyy") {
-            return Err(Fault::Java);
+            return Err(Fault::Length("yyyyyyy".into()));
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Time windows: `time_bucket`, `window`, `session_window`, `window_time`.
 //!
-//! `window` here is the struct of one row's window. The rows of overlapping windows are made by the
-//! analyzer from [`sliding`], the merging of sessions is its work too.
+//! `window` here is the struct of one row's window. Of overlapping windows the analyzer makes rows
+//! with `window_rows`; the merging of sessions is its work too.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use vonk_expr::cast::parse::interval::calendar;
 use vonk_expr::columns::primitive_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err, not_null};
+use vonk_expr::{Body, Call, Col, FnContext, FunctionSpec, GeneratorCall, Kernel, TypedExpr, Want, exec_err, not_null};
 use vonk_plan::Literal;
 use vonk_plan::types::{DataType, StructField};
 
@@ -31,7 +31,10 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&BUCKET]),
     FunctionSpec::scalar("window", GROUP, tumbling)
         .usage("The time window that the timestamp falls in.")
-        .kernels(&[&WINDOW, &WINDOWS]),
+        .kernels(&[&WINDOW]),
+    FunctionSpec::new("window_rows", GROUP, Body::Generator(rows_of))
+        .usage("All time windows that the timestamp falls in, one a row.")
+        .kernels(&[&WINDOWS]),
     FunctionSpec::scalar("session_window", GROUP, session)
         .usage("A window from the timestamp to a gap later, to be merged with those it meets.")
         .kernels(&[&WINDOW]),
@@ -206,15 +209,14 @@ fn tumbling(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     Ok(out)
 }
 
-/// The array of all windows of a row, latest first: `None` when windows do not overlap.
-pub fn sliding(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Option<TypedExpr>> {
+/// All windows of a row, latest first, as rows: what the analyzer makes of windows that overlap.
+fn rows_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
     let (time, size, slide, start) = parts(ctx, args)?;
-    if slide == size {
-        return Ok(None);
-    }
-    let ty = DataType::array(window_type(&time.data_type), false);
+    let columns = vec![StructField::new("window", window_type(&time.data_type), true)];
+    let ty = DataType::array(DataType::structure(columns.clone()), false);
     let params = vec![size.to_string(), slide.to_string(), start.to_string()];
-    Ok(Some(ctx.call_with(&WINDOWS, vec![time], ty, Nullability::Never, params)))
+    let rows = ctx.call_with(&WINDOWS, vec![time], ty, Nullability::Never, params);
+    Ok(GeneratorCall { rows, columns, outer: false })
 }
 
 fn session(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -296,7 +298,12 @@ fn windows(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         return Err(exec_err(SparkError::internal("windows are a list")));
     };
     let ends = starts.iter().map(|s| s + size).collect();
-    let items = struct_of(field.data_type(), timestamps(&moment, starts), timestamps(&moment, ends))?;
+    let Arrow::Struct(outer) = field.data_type() else {
+        return Err(exec_err(SparkError::internal("windows are structs")));
+    };
+    let inner = outer.first().map(|f| f.data_type().clone()).unwrap_or(Arrow::Null);
+    let items: ArrayRef = Arc::new(struct_of(&inner, timestamps(&moment, starts), timestamps(&moment, ends))?);
+    let items = StructArray::try_new(outer.clone(), vec![items], None)?;
     let list = ListArray::try_new(field.clone(), OffsetBuffer::from_lengths(lengths), Arc::new(items), None)?;
     Ok(ColumnarValue::Array(Arc::new(list)))
 }

@@ -42,6 +42,10 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     }
     let args = coerced(ctx, args)?;
     let first = args.first().map_or(DataType::STRING, |a| a.data_type.clone());
+    let fits = |t: &DataType| matches!(t, DataType::String(_) | DataType::Binary | DataType::Array(..));
+    if let Some(i) = args.iter().position(|a| !fits(&a.data_type)) {
+        return Err(ctx.unexpected_type(&args, i, "(\"STRING\" or \"BINARY\" or \"ARRAY\")"));
+    }
     if args.iter().any(|a| !a.data_type.same_type(&first)) {
         let types: Vec<_> = args.iter().map(|a| quote_sql(a.data_type.sql())).collect();
         return Err(ctx

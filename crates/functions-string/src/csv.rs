@@ -12,7 +12,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::struct_fields;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, exec_err, spark_error};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, exec_err, spark_error};
 use vonk_plan::Literal;
 use vonk_plan::types::{DataType, StructType};
 
@@ -21,7 +21,7 @@ use crate::formats::csv::{Dialect, Fields, Inference, record};
 use crate::formats::options::{ParseMode, parse_mode};
 use crate::formats::write::{Kind, TextFormat};
 use crate::json::schema::{
-    corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, to_params,
+    corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, text_only, to_params,
 };
 
 pub static SPECS: &[FunctionSpec] = &[
@@ -42,7 +42,7 @@ fn build_from(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         None => DataType::Null,
     };
     let options = options_argument(ctx, args.get(2))?;
-    let args = ctx.coerce(args.into_iter().take(1).collect(), 1, &[Want::Str])?;
+    let args = text_only(ctx, args)?;
     if !matches!(schema, DataType::Struct(_)) {
         return Err(SparkError::new("INVALID_SCHEMA.NON_STRUCT_TYPE")
             .param("inputSchema", quote_sql(schema.sql()))

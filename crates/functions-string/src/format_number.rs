@@ -106,8 +106,7 @@ impl Pattern {
         }
         let whole = whole.trim_start_matches('0');
         let zeros = self.min_whole.saturating_sub(whole.len());
-        let zero = whole.is_empty() && fraction.bytes().all(|b| b == b'0');
-        match (&self.negative, negative && !zero) {
+        match (&self.negative, negative) {
             (Some((p, _)), true) => out.push_str(p),
             (None, true) => {
                 out.push('-');
@@ -126,7 +125,7 @@ impl Pattern {
             out.push('.');
             out.push_str(&fraction);
         }
-        match (&self.negative, negative && !zero) {
+        match (&self.negative, negative) {
             (Some((_, s)), true) => out.push_str(s),
             _ => out.push_str(&self.suffix),
         }

@@ -208,7 +208,7 @@ fn parse(call: &Call, args: &[ColumnarValue], rows: usize, tolerant: bool) -> Df
         }
         let uri = match Uri::parse(text) {
             Some(uri) => uri,
-            None if tolerant => return Ok(None),
+            None if tolerant || !call.ansi => return Ok(None),
             None => return Err(call.error(SparkError::new("INVALID_URL").param("url", text))),
         };
         let found = not_null!(uri.part(part));

@@ -22,6 +22,9 @@ const MAX_CUBE: usize = 16;
 
 impl Analyzer {
     pub fn aggregate(&self, a: &Aggregate, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
+        if let Some(a) = super::time_window::aggregate(a) {
+            return self.aggregate(&a, order, outer);
+        }
         let node = self.relation(&a.input, outer)?;
         if let Grouping::Pivot { by, column, values } = &a.grouping {
             let found;

@@ -37,6 +37,7 @@ pub mod sort;
 pub mod source;
 pub mod statistics;
 pub mod table_function;
+mod time_window;
 pub mod to_schema;
 pub mod transpose;
 pub mod unpivot;

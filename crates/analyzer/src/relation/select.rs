@@ -31,6 +31,9 @@ pub struct Clauses<'a> {
 
 impl Analyzer {
     pub fn select(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
+        if let Some(s) = super::time_window::select(s) {
+            return self.select(&s, order, outer);
+        }
         let mut node = self.relation(&s.from, outer)?;
         for (name, parameters) in &s.hints {
             self.hint(name, parameters)?;

@@ -6,6 +6,8 @@ use datafusion::common::{DataFusionError, Result};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::cast::text::datetime::{MICROS_PER_DAY, civil};
 use vonk_expr::cast::text::format_array;
+use vonk_expr::cast::variant::Variants;
+use vonk_expr::cast::variant::json::to_json;
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::exec_err;
 use vonk_plan::relation::Options;
@@ -351,6 +353,11 @@ impl TextFormat {
                 Node::Map(column.clone(), keys, std::sync::Arc::new(self.node(map.values(), value)?))
             }
             DataType::Udt(u) => self.node(column, &u.sql_type)?,
+            DataType::Variant => {
+                let (variants, zone) = (Variants::new(column)?, self.zone()?);
+                let text = (0..variants.len()).map(|i| variants.get(i).map(|v| to_json(&v, &zone)));
+                Node::Bare(text.collect())
+            }
             DataType::Binary => {
                 let bytes = column.as_binary_opt::<i32>().ok_or_else(bad)?;
                 Node::Quoted(bytes.iter().map(|b| b.map(base64)).collect())

@@ -10,11 +10,13 @@ use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::struct_fields;
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, exec_err};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, exec_err};
 use vonk_plan::Literal;
 use vonk_plan::types::{DataType, StructField, StructType};
 
-use super::schema::{corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, to_params};
+use super::schema::{
+    corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, text_only, to_params,
+};
 use crate::formats::json::{Builder, Inference, canonical};
 use crate::formats::json_text::{Json, Liberties, Reader};
 use crate::formats::options::{ParseMode, parse_mode};
@@ -35,7 +37,7 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         None => DataType::Null,
     };
     let options = options_argument(ctx, args.get(2))?;
-    let args = ctx.coerce(args.into_iter().take(1).collect(), 1, &[Want::Str])?;
+    let args = text_only(ctx, args)?;
     if !matches!(schema, DataType::Struct(_) | DataType::Array(..) | DataType::Map(..) | DataType::Variant) {
         return Err(ctx.mismatch("INVALID_JSON_SCHEMA", &args).param("schema", quote_sql(schema.sql())));
     }

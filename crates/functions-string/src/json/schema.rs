@@ -4,7 +4,7 @@ use datafusion::arrow::array::{Array, AsArray};
 use datafusion::common::ScalarValue;
 use vonk_common::error::quote_sql;
 use vonk_common::{SessionConf, SparkError, SparkResult};
-use vonk_expr::{Call, FnContext, TypedExpr};
+use vonk_expr::{Call, FnContext, TypedExpr, Want};
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, json};
 use vonk_sql::{ParseOptions, parse_data_type, parse_table_schema};
@@ -95,6 +95,15 @@ pub fn failed_fast() -> SparkError {
     SparkError::new("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION")
         .param("badRecord", "[null]")
         .param("failFastMode", "FAILFAST")
+}
+
+/// The first argument, a string: these functions cast nothing else to one.
+pub fn text_only(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<TypedExpr>> {
+    let args: Vec<_> = args.into_iter().take(1).collect();
+    match args.first().map(|a| &a.data_type) {
+        Some(t) if !t.is_string() && *t != DataType::Null => Err(ctx.unexpected_type(&args, 0, "\"STRING\"")),
+        _ => ctx.coerce(args, 1, &[Want::Str]),
+    }
 }
 
 /// A constant text for the inference of a schema.

@@ -44,14 +44,6 @@ fn to_json(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
     if ty == DataType::Null {
         return Ok(ColumnarValue::Array(Arc::new(StringArray::new_null(rows))));
     }
-    if ty == DataType::Variant {
-        let text = vonk_expr::cast::text::format_array(
-            &values,
-            &ty,
-            &vonk_expr::cast::zone::Zone::named(&call.time_zone).map_err(|e| call.error(e))?,
-        )?;
-        return Ok(ColumnarValue::Array(Arc::new(text)));
-    }
     let format = TextFormat::new(Kind::Json, StructType::default(), &options, &conf).map_err(|e| call.error(e))?;
     let mut texts = format.json_values(&values, &ty)?;
     if flag(&options, "pretty", false).map_err(|e| call.error(e))? {

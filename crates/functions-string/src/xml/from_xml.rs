@@ -12,7 +12,7 @@ use vonk_common::error::quote_sql;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::arrow_types::{element_field, entries_field, struct_fields};
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, exec_err};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, exec_err};
 use vonk_plan::Literal;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField};
@@ -21,7 +21,7 @@ use super::{Document, Kind};
 use crate::formats::convert::Converter;
 use crate::formats::options::{ParseMode, flag, parse_mode, text};
 use crate::json::schema::{
-    corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, to_params,
+    corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, text_only, to_params,
 };
 
 pub static SPECS: &[FunctionSpec] = &[
@@ -53,7 +53,7 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         None => DataType::Null,
     };
     let options = options_argument(ctx, args.get(2))?;
-    let args = ctx.coerce(args.into_iter().take(1).collect(), 1, &[Want::Str])?;
+    let args = text_only(ctx, args)?;
     if !matches!(schema, DataType::Struct(_)) {
         return Err(ctx.mismatch("INVALID_XML_SCHEMA", &args).param("schema", quote_sql(schema.sql())));
     }
