@@ -53,7 +53,13 @@ pub struct View {
 /// A function that is no built-in.
 pub enum SessionFunction {
     /// A SQL function: the body is an expression over the parameters, or a query.
-    Sql { parameters: Vec<SqlParameter>, return_type: Option<DataType>, body: SqlBody },
+    Sql {
+        parameters: Vec<SqlParameter>,
+        return_type: Option<DataType>,
+        /// Of a table function; empty where the query names the columns.
+        columns: Option<StructType>,
+        body: SqlBody,
+    },
     /// Gives the typed call of user code.
     Code(Box<dyn Fn(&FnContext, Vec<TypedExpr>) -> SparkResult<TypedExpr>>),
     /// A Python table function.

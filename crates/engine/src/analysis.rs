@@ -15,7 +15,7 @@ use vonk_sql::ParseOptions;
 
 use crate::command::{self, Rows};
 use crate::query::{Prepared, ResultStream};
-use crate::resolver::{Observation, SessionResolver};
+use crate::resolver::{NamedView, Observation, SessionResolver};
 use crate::session::Session;
 
 /// The version of Spark that Vonk answers as.
@@ -72,6 +72,21 @@ impl Session {
         let analyzed = work.await??;
         let observed = std::mem::take(&mut *observed.lock());
         Ok((analyzed, observed))
+    }
+
+    /// Analyses a query and tells the views that it is made of.
+    pub(crate) async fn views_of(self: &Arc<Self>, relation: Relation) -> SparkResult<Vec<NamedView>> {
+        let relation = Deep::new(relation);
+        let facts = self.facts();
+        let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current(), vec![]));
+        let views = resolver.views();
+        let work = planner::run(move || {
+            let relation = relation.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))?;
+            Analyzer::new(resolver, facts).analyze(&relation).map(|_| ())
+        });
+        work.await??;
+        let views = std::mem::take(&mut *views.lock());
+        Ok(views)
     }
 
     /// Analyses and plans a query that may have `df.observe` in it.
@@ -206,14 +221,34 @@ impl Session {
 
     /// Whether two relations are the same query.
     pub fn same_semantics(&self, a: &Relation, b: &Relation) -> bool {
-        a.kind == b.kind
+        meaning(a) == meaning(b)
     }
 
     /// A hash that is equal for relations of the same semantics.
     pub fn semantic_hash(&self, relation: &Relation) -> i32 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        format!("{:?}", relation.kind).hash(&mut hasher);
+        meaning(relation).hash(&mut hasher);
         hasher.finish() as i32
     }
+}
+
+/// The relation as text, without the client's ids and the names it gives to columns.
+fn meaning(relation: &Relation) -> String {
+    let text = format!("{:?}", relation.kind);
+    let text = without(&text, "plan_id: Some(", ')');
+    without(&text, "names: [", ']')
+}
+
+/// The text with what stands between `start` and the next `end` left out.
+fn without(text: &str, start: &str, end: char) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(start) {
+        let (before, after) = rest.split_at(at + start.len());
+        out.push_str(before);
+        rest = after.find(end).and_then(|e| after.get(e..)).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
 }

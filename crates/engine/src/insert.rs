@@ -16,7 +16,7 @@ use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::coercion::{StorePolicy, store_assignment_cast};
 use vonk_expr::spark_error;
 use vonk_plan::expr::ExprKind;
-use vonk_plan::types::{StructField, StructType};
+use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Relation, RelationKind};
 
 use crate::fs::Place;
@@ -85,7 +85,8 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
                 Some(e) => {
                     let policy = StorePolicy::of(&analyzer.facts().conf);
                     let column = [field.name.clone()];
-                    store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?
+                    let e = store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?;
+                    fixed_length(analyzer, e, &field.data_type)?
                 }
                 None => {
                     let value = analyzer.constant(&default_of(&analyzer.facts().conf, field)?)?;
@@ -158,6 +159,17 @@ fn matched(
             Ok(open.iter().map(of).collect())
         }
     }
+}
+
+/// The value as a column of limited length keeps it.
+fn fixed_length(analyzer: &Analyzer, e: TypedExpr, to: &DataType) -> SparkResult<TypedExpr> {
+    let (name, limit) = match to {
+        DataType::Char(n) => ("$char", *n),
+        DataType::VarChar(n) => ("$varchar", *n),
+        _ => return Ok(e),
+    };
+    let limit = TypedExpr::literal(&vonk_plan::Literal::Int(i32::try_from(limit).unwrap_or(i32::MAX)))?;
+    analyzer.call_builtin(&Default::default(), name, vec![e, limit], None)
 }
 
 /// The expression of a column's DEFAULT, or NULL.

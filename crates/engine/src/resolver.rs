@@ -38,6 +38,14 @@ pub struct Observation {
     pub totals: Arc<Deep<Relation>>,
 }
 
+/// A view that a query refers to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NamedView {
+    Temporary(String),
+    /// Itself, or by way of another view.
+    Permanent(vonk_catalog::TableName),
+}
+
 pub struct SessionResolver {
     session: Arc<Session>,
     conf: Arc<SessionConf>,
@@ -45,6 +53,8 @@ pub struct SessionResolver {
     /// Catalog and database that unqualified names mean, where a view's text says so.
     namespace: Option<(String, String)>,
     depth: usize,
+    /// Views that the query names, noted by the analysis.
+    views: Arc<Mutex<Vec<NamedView>>>,
     /// What `df.observe` wants to know, noted by the analysis.
     observed: Arc<Mutex<Vec<Observation>>>,
     /// Persisted relations whose own rows are being computed.
@@ -54,7 +64,21 @@ pub struct SessionResolver {
 impl SessionResolver {
     /// Call it where a tokio runtime is current.
     pub fn new(session: Arc<Session>, conf: Arc<SessionConf>, runtime: Handle, building: Vec<u64>) -> Self {
-        SessionResolver { session, conf, runtime, namespace: None, depth: 0, observed: Arc::default(), building }
+        SessionResolver {
+            session,
+            conf,
+            runtime,
+            namespace: None,
+            depth: 0,
+            views: Arc::default(),
+            observed: Arc::default(),
+            building,
+        }
+    }
+
+    /// The views that the analysis met so far.
+    pub fn views(&self) -> Arc<Mutex<Vec<NamedView>>> {
+        self.views.clone()
     }
 
     /// What the analysis noted so far.
@@ -74,6 +98,7 @@ impl SessionResolver {
             runtime: self.runtime.clone(),
             namespace: Some(namespace),
             depth: self.depth + 1,
+            views: self.views.clone(),
             observed: self.observed.clone(),
             building: self.building.clone(),
         }))
@@ -94,6 +119,9 @@ impl SessionResolver {
     }
 
     fn temp_view(&self, view: &TempView, qualifier: Vec<String>) -> SparkResult<ResolvedTable> {
+        if self.depth == 0 {
+            self.views.lock().push(NamedView::Temporary(view.name.clone()));
+        }
         let Some(relation) = view.query.get() else { return Err(SparkError::internal("a view's query is gone")) };
         let mut relation = relation.clone();
         if !view.columns.is_empty() {
@@ -112,6 +140,7 @@ impl SessionResolver {
     fn catalog_table(&self, table: Table, options: &Options) -> SparkResult<ResolvedTable> {
         let qualifier: Vec<String> = table.name.parts().map(str::to_string).to_vec();
         if let Some(view) = &table.view {
+            self.views.lock().push(NamedView::Permanent(table.name.clone()));
             let mut conf = (*self.conf).clone();
             for (k, v) in &view.conf {
                 conf.force(k.as_str(), v.as_str());
@@ -195,6 +224,11 @@ impl Resolver for SessionResolver {
                     .param("sessionCatalog", SPARK_CATALOG)
                     .param("identifier", quote_id(name)));
             }
+            [_, _, _, _, ..] => {
+                return Err(SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
+                    .param("sessionCatalog", SPARK_CATALOG)
+                    .param("identifier", quote_id(name)));
+            }
             _ => return Err(self.not_found(name)),
         };
         if self.session.catalog().database(full[1])?.is_some()
@@ -250,6 +284,11 @@ impl Resolver for SessionResolver {
             [f] => (current, f),
             [d, f] => (d.clone(), f),
             [c, d, f] if c.eq_ignore_ascii_case(SPARK_CATALOG) => (d.clone(), f),
+            [_, _, _, ..] => {
+                return Err(SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
+                    .param("sessionCatalog", SPARK_CATALOG)
+                    .param("identifier", quote_id(name)));
+            }
             _ => return Ok(None),
         };
         if self.session.catalog().database(&database)?.is_none() {
@@ -263,7 +302,7 @@ impl Resolver for SessionResolver {
             true => SqlBody::Query(vonk_sql::parse_query(&f.body, &opts)?),
             false => SqlBody::Expr(vonk_sql::parse_expression(&f.body, &opts)?),
         };
-        Ok(Some(SessionFunction::Sql { parameters, return_type, body }))
+        Ok(Some(SessionFunction::Sql { parameters, return_type, columns: f.returns_table, body }))
     }
 
     fn function_name(&self, name: &[String]) -> String {
@@ -368,7 +407,7 @@ fn parameter(p: &StructField, opts: &ParseOptions<'_>) -> SparkResult<SqlParamet
 }
 
 /// A temporary SQL function, as parsed.
-fn sql_function(f: &CreateFunction) -> SparkResult<SessionFunction> {
+pub(crate) fn sql_function(f: &CreateFunction) -> SparkResult<SessionFunction> {
     let parameters = f
         .parameters
         .iter()
@@ -383,5 +422,6 @@ fn sql_function(f: &CreateFunction) -> SparkResult<SessionFunction> {
         FunctionBody::Query(q, _) => SqlBody::Query(q.clone()),
         FunctionBody::Class(c) => return Err(SparkError::unsupported(format!("the JVM function class {c}"))),
     };
-    Ok(SessionFunction::Sql { parameters, return_type: f.returns.clone(), body })
+    let columns = f.returns_table.as_ref().map(|t| StructType::new(t.iter().map(crate::command::field_of)));
+    Ok(SessionFunction::Sql { parameters, return_type: f.returns.clone(), columns, body })
 }

@@ -16,6 +16,7 @@ pub mod collations;
 pub mod concat;
 pub mod csv;
 pub mod distance;
+pub mod fixed;
 pub mod format_number;
 pub mod format_string;
 pub mod formats;
@@ -52,6 +53,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         concat::SPECS,
         csv::SPECS,
         distance::SPECS,
+        fixed::SPECS,
         format_number::SPECS,
         format_string::SPECS,
         length::SPECS,

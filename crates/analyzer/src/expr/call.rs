@@ -65,6 +65,9 @@ impl Analyzer {
     }
 
     pub fn call(&self, env: &Env, call: &FunctionCall, at: At) -> SparkResult<TypedExpr> {
+        if let Some(number) = self.row_number_call(env, call)? {
+            return Ok(number);
+        }
         if let Some(marker) = self.grouping_call(env, call)? {
             return Ok(marker);
         }
@@ -115,6 +118,24 @@ impl Analyzer {
             Body::Generator(_) => Err(SparkError::new("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS")
                 .param("expression", vonk_common::error::quote_sql(name))),
         }
+    }
+
+    /// `distributed_sequence_id()` of the client's own code: rows numbered from 0.
+    fn row_number_call(&self, env: &Env, call: &FunctionCall) -> SparkResult<Option<TypedExpr>> {
+        if !matches!(call.name.as_slice(), [f] if call.args.is_empty() && f == "distributed_sequence_id") {
+            return Ok(None);
+        }
+        let order = Expr::call("monotonically_increasing_id", vec![]);
+        let number = Expr::new(ExprKind::Window(Box::new(vonk_plan::expr::WindowExpr {
+            function: Expr::call("row_number", vec![]),
+            partition_by: vec![],
+            order_by: vec![vonk_plan::expr::SortOrder::asc(order)],
+            frame: None,
+            name: None,
+        })));
+        let one = Expr::literal(vonk_plan::Literal::Long(1));
+        let number = number.cast(vonk_plan::types::DataType::Long);
+        self.expr(env, &Expr::call("-", vec![number, one])).map(Some)
     }
 
     /// The arguments of a call in the order of its parameters, stars expanded.
@@ -325,9 +346,31 @@ impl Analyzer {
                 let name = call.name.last().map(String::as_str).unwrap_or_default();
                 build(&self.fn_context(name, at), self.exprs(env, &call.args)?)
             }
-            Some(SessionFunction::Sql { parameters, return_type, body }) => {
+            Some(SessionFunction::Sql { columns: Some(_), .. }) => Err(SparkError::new("NOT_A_SCALAR_FUNCTION")
+                .param("functionName", quote_id(self.resolver().function_name(&call.name).split('.')))
+                .at(at.cloned())),
+            Some(SessionFunction::Sql { parameters, return_type, body, .. }) => {
                 self.sql_function(env, call, &parameters, return_type, &body)
             }
+        }
+    }
+
+    /// Analyses the body of a SQL function that is about to be made: the schema of what it gives.
+    pub fn check_function(
+        &self,
+        parameters: &[SqlParameter],
+        body: &SqlBody,
+    ) -> SparkResult<vonk_plan::types::StructType> {
+        let columns =
+            parameters.iter().map(|p| ScopeColumn::new(self.fresh(), p.name.as_str(), p.data_type.clone(), true));
+        let env = Env::new(Arc::new(Scope::new(columns.collect())), None);
+        match body {
+            SqlBody::Expr(e) => {
+                let e = self.expr(&env, e)?;
+                let field = vonk_plan::types::StructField::new(e.output_name(), e.data_type.clone(), e.nullable);
+                Ok(vonk_plan::types::StructType::new(vec![field]))
+            }
+            SqlBody::Query(q) => Ok(self.relation(q, Some(&Rc::new(env)))?.scope.struct_type()),
         }
     }
 

@@ -32,7 +32,13 @@ pub fn in_order_of<P: AsRef<str>>(parameters: &[P], call: &FunctionCall) -> Spar
                 };
                 let slot = slots.get_mut(at).ok_or_else(|| SparkError::internal("parameter"))?;
                 if slot.is_some() {
-                    let both = if at < i { "BOTH_POSITIONAL_AND_NAMED" } else { "DOUBLE_NAMED_ARGUMENT_REFERENCE" };
+                    let positional =
+                        call.args.get(at).is_some_and(|a| !matches!(a.kind, ExprKind::NamedArgument { .. }));
+                    let both = if positional && at < i {
+                        "BOTH_POSITIONAL_AND_NAMED"
+                    } else {
+                        "DOUBLE_NAMED_ARGUMENT_REFERENCE"
+                    };
                     return Err(SparkError::new(format!("DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.{both}"))
                         .param("routineName", function)
                         .param("parameterName", quote_id([name])));

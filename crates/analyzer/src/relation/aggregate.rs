@@ -229,7 +229,9 @@ impl Analyzer {
 fn grouping_exprs(g: &Grouping) -> Vec<Expr> {
     match g {
         Grouping::By(e) | Grouping::Rollup(e) | Grouping::Cube(e) => e.clone(),
-        Grouping::Sets { exprs, sets } => exprs.iter().chain(sets.iter().flatten()).cloned().collect(),
+        // The DataFrame API names the columns apart from the sets.
+        Grouping::Sets { exprs, .. } if !exprs.is_empty() => exprs.clone(),
+        Grouping::Sets { sets, .. } => sets.iter().flatten().cloned().collect(),
         Grouping::Mixed(all) => all.iter().flat_map(grouping_exprs).collect(),
         Grouping::All => vec![],
         Grouping::Pivot { by, .. } => by.clone(),

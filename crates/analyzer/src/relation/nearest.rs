@@ -18,7 +18,7 @@ use super::join::{after, beside};
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
-use crate::scope::{ColumnId, column_expr, column_name};
+use crate::scope::{ColumnId, Scope, column_expr, column_name};
 
 impl Analyzer {
     pub fn as_of_join(&self, j: &AsOfJoin, outer: Outer) -> SparkResult<Node> {
@@ -75,7 +75,11 @@ impl Analyzer {
         let both = Env::new(Arc::new(beside(&left.scope, &right.scope)), outer);
         let ranking = self.expr(&both, &j.ranking)?;
         let near_first = !j.direction.eq_ignore_ascii_case("similarity");
-        self.nearest(left, right, j.kind, None, ranking.expr, near_first, i64::from(j.num_results))
+        let count = i64::from(j.num_results);
+        let node = self.nearest(left, right, j.kind, None, ranking.expr, near_first, count)?;
+        let mut columns = node.scope.columns.clone();
+        columns.iter_mut().for_each(|c| c.nullable = true);
+        Ok(node.with_scope(Scope::new(columns)))
     }
 
     /// The first `count` rows of the right by `rank` for each row of the left.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::Expr;
 use vonk_plan::expr::{ExprKind, FunctionCall};
+use vonk_plan::{Relation, RelationKind};
 
 use super::Outer;
 use super::project::Item;
@@ -12,7 +13,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
 use crate::resolver::{SessionFunction, SqlBody};
-use crate::scope::Scope;
+use crate::scope::{Scope, ScopeColumn};
 
 impl Analyzer {
     pub fn table_function(&self, call: &FunctionCall, at: Option<&Arc<Origin>>, outer: Outer) -> SparkResult<Node> {
@@ -30,11 +31,28 @@ impl Analyzer {
             self.generate(&mut node, rows, &columns, outer)?;
             return Ok(node.with_scope(Scope::new(columns)));
         }
-        if let Some(SessionFunction::Sql { body: SqlBody::Query(query), parameters, .. }) =
-            self.resolver().function(&call.name)?
-        {
-            let args = self.exprs(&env, &call.args)?;
-            return self.sql_table_function(&query, &parameters, args);
+        if name == "unnest" && call.name.len() == 1 {
+            return self.relation(&unnest(call), outer);
+        }
+        let full = || vonk_common::error::quote_id(self.resolver().function_name(&call.name).split('.'));
+        match self.resolver().function(&call.name)? {
+            Some(SessionFunction::Sql { body: SqlBody::Query(query), parameters, columns: Some(columns), .. }) => {
+                let args = self.exprs(&env, &call.args)?;
+                let mut node = self.sql_table_function(&query, &parameters, args)?;
+                if columns.len() == node.scope.columns.len() {
+                    let types: Vec<_> = columns.fields.iter().map(|f| f.data_type.clone()).collect();
+                    self.cast_columns(&mut node, &types)?;
+                    let named = node.scope.columns.iter().zip(columns.fields.iter());
+                    let named = named.map(|(c, f)| ScopeColumn { name: f.name.as_str().into(), ..c.clone() });
+                    let scope = Scope::new(named.collect());
+                    node = node.with_scope(scope);
+                }
+                return Ok(node);
+            }
+            Some(SessionFunction::Sql { .. }) => {
+                return Err(SparkError::new("NOT_A_TABLE_FUNCTION").param("functionName", full()).at(at.cloned()));
+            }
+            _ => {}
         }
         if self.builtin(&call.name).is_some() {
             return Err(SparkError::new("NOT_A_TABLE_FUNCTION")
@@ -102,6 +120,37 @@ impl Analyzer {
             [start, end, step] => self.range(*start, *end, *step, None),
             [start, end, step, parts] => self.range(*start, *end, *step, i32::try_from(*parts).ok()),
             _ => Err(SparkError::internal("range")),
+        }
+    }
+}
+
+/// `UNNEST(arrays…) [WITH ORDINALITY]` by the generators: arrays side by side, and the position.
+fn unnest(call: &FunctionCall) -> Relation {
+    let arrays = call.args.iter().filter(|a| !matches!(a.kind, ExprKind::NamedArgument { .. }));
+    let arrays: Vec<Expr> = arrays.cloned().collect();
+    let ordinality = arrays.len() < call.args.len();
+    let several = arrays.len() > 1;
+    let width = arrays.len();
+    let source = match arrays.as_slice() {
+        [one] => one.clone(),
+        _ => Expr::call("arrays_zip", arrays),
+    };
+    let table = |name: &str, arg: Expr| {
+        Relation::new(RelationKind::TableFunction(FunctionCall::new(vec![name.to_string()], vec![arg])))
+    };
+    match (ordinality, several) {
+        (false, false) => table("explode", source),
+        (false, true) => table("inline", source),
+        (true, _) => {
+            let field = |i: usize| Expr::attribute(vec!["col".into(), i.to_string()]);
+            let mut columns: Vec<Expr> = match several {
+                true => (0..width).map(field).collect(),
+                false => vec![Expr::column("col")],
+            };
+            let one = Expr::literal(vonk_plan::Literal::Int(1));
+            let position = Expr::column("pos").cast(vonk_plan::types::DataType::Long);
+            columns.push(Expr::call("+", vec![position, one]).alias("ordinality"));
+            table("posexplode", source).project(columns)
         }
     }
 }

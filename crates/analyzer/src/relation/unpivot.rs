@@ -92,7 +92,9 @@ impl Analyzer {
             let (mut t, mut null) = (first.data_type.clone(), first.nullable);
             for c in of_column {
                 null |= c.nullable;
-                t = common_type(&t, &c.data_type, self.ansi()).ok_or_else(|| {
+                let both =
+                    t.is_string() == c.data_type.is_string() || t == DataType::Null || c.data_type == DataType::Null;
+                t = common_type(&t, &c.data_type, self.ansi()).filter(|_| both).ok_or_else(|| {
                     let all: Vec<_> = groups
                         .iter()
                         .filter_map(|(g, _)| g.get(i))

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::Relation;
 use vonk_plan::relation::Cte;
+use vonk_plan::{Relation, RelationKind};
 
 use super::Outer;
 use super::recursion::WorkingTable;
@@ -60,11 +60,21 @@ impl Analyzer {
     }
 
     pub fn with_relations(&self, root: &Relation, references: &[Relation], outer: Outer) -> SparkResult<Node> {
+        let depth = self.ctes().borrow().len();
         for r in references {
             if let Some(id) = r.plan_id {
                 self.add_reference(id, r.clone());
             }
+            // DataFrames that SQL text refers to by name.
+            if let RelationKind::Alias { input, alias, columns, .. } = &r.kind {
+                let (name, columns) = (alias.clone(), columns.clone());
+                let cte = Cte { name, columns, query: (**input).clone(), max_recursion: None };
+                let visible = Visible { cte, before: depth, recursive: false, working: None };
+                self.ctes().borrow_mut().push(Rc::new(visible));
+            }
         }
-        self.relation(root, outer)
+        let out = self.relation(root, outer);
+        self.ctes().borrow_mut().truncate(depth);
+        out
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use vonk_analyzer::resolver::SessionFunction;
 use vonk_catalog::pattern::matches;
 use vonk_catalog::{Function, TempFunction};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::{CreateFunction, FunctionBody, FunctionScope, Name};
+use vonk_plan::command::{ColumnDef, CreateFunction, FunctionBody, FunctionScope, Name};
 use vonk_plan::types::{DataType, StructType};
 
 use super::rows::Rows;
@@ -80,8 +81,8 @@ impl Described<'_> {
         };
         put("Function", vec![self.name.clone()]);
         put("Type", vec![if self.columns.is_some() { "TABLE" } else { "SCALAR" }.into()]);
-        let column = |f: &vonk_plan::StructField| {
-            let mut line = format!("{} {}", f.name, f.data_type.sql());
+        let column = |f: &vonk_plan::StructField, names: usize, types: usize| {
+            let mut line = format!("{:names$} {:types$}", f.name, f.data_type.sql());
             if let (true, Some(d)) = (extended, super::default_text(f)) {
                 line.push_str(&format!(" DEFAULT {d}"));
             }
@@ -90,10 +91,16 @@ impl Described<'_> {
             }
             line
         };
-        let inputs: Vec<_> = self.parameters.fields.iter().map(column).collect();
+        // Names and types stand below each other.
+        let list = |columns: &StructType| -> Vec<String> {
+            let names = columns.fields.iter().map(|f| f.name.chars().count()).max().unwrap_or_default();
+            let types = columns.fields.iter().map(|f| f.data_type.sql().chars().count()).max().unwrap_or_default();
+            columns.fields.iter().map(|f| column(f, names, types)).collect()
+        };
+        let inputs = list(&self.parameters);
         put("Input", if inputs.is_empty() { vec!["()".into()] } else { inputs });
         match &self.columns {
-            Some(columns) => put("Returns", columns.fields.iter().map(column).collect()),
+            Some(columns) => put("Returns", list(columns)),
             None => put("Returns", self.returns.iter().cloned().collect()),
         }
         if extended {
@@ -163,11 +170,44 @@ pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkR
     Rows::strings("function_desc", lines)
 }
 
+/// Analyses the body; gives the result its type or columns where the statement leaves them out.
+async fn checked(session: &Arc<Session>, mut f: CreateFunction) -> SparkResult<CreateFunction> {
+    for (i, p) in f.parameters.iter().enumerate() {
+        if f.parameters.iter().take(i).any(|q| q.name.eq_ignore_ascii_case(&p.name)) {
+            return Err(SparkError::new("DUPLICATE_ROUTINE_PARAMETER_NAMES")
+                .param("routineName", f.name.join("."))
+                .param("names", quote_id([&p.name])));
+        }
+    }
+    let SessionFunction::Sql { parameters, body, .. } = crate::resolver::sql_function(&f)? else { return Ok(f) };
+    let schema = session.with_analyzer(move |a| a.check_function(&parameters, &body)).await?;
+    match &mut f.returns_table {
+        Some(columns) if columns.is_empty() => {
+            columns.extend(schema.fields.iter().map(|c| ColumnDef {
+                name: c.name.clone(),
+                data_type: c.data_type.clone(),
+                nullable: true,
+                comment: None,
+                default: None,
+                generated: None,
+                identity: false,
+            }));
+        }
+        Some(_) => {}
+        None if f.returns.is_none() => f.returns = schema.fields.first().map(|c| c.data_type.clone()),
+        None => {}
+    }
+    Ok(f)
+}
+
 pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkResult<Rows> {
     let Some(last) = f.name.last().cloned() else { return Err(SparkError::internal("a function without a name")) };
     if let FunctionBody::Class(class) = &f.body {
-        return Err(SparkError::unsupported(format!("the JVM function class {class}")));
+        return Err(SparkError::new("CANNOT_LOAD_FUNCTION_CLASS")
+            .param("className", class)
+            .param("functionName", quote_id(&f.name)));
     }
+    let f = checked(session, f).await?;
     if f.temporary {
         let key = last.to_lowercase();
         if f.name.len() > 1 {

@@ -164,6 +164,8 @@ pub(crate) fn qualify(session: &Session, name: &Name) -> SparkResult<TableName> 
     Ok(TableName::new(n.catalog, n.database.to_lowercase(), n.table.to_lowercase()))
 }
 
+pub(crate) use table::field_of;
+
 /// The SQL text of a column's DEFAULT.
 pub(crate) fn default_text(f: &vonk_plan::StructField) -> Option<String> {
     describe::metadata_text(f, "CURRENT_DEFAULT")

@@ -43,12 +43,14 @@ struct Runner {
     session: Arc<Session>,
     last: Option<Rows>,
     cursors: HashMap<String, Cursor>,
+    /// For each open block, whether it handles the end of a cursor.
+    end_handled: Vec<bool>,
 }
 
 pub(super) async fn run(session: &Arc<Session>, script: Script) -> SparkResult<Rows> {
     script_check::block(&script.body, &mut vec![])?;
     let depth = session.names.read().scopes.len();
-    let mut runner = Runner { session: session.clone(), last: None, cursors: HashMap::new() };
+    let mut runner = Runner { session: session.clone(), last: None, cursors: HashMap::new(), end_handled: vec![] };
     let out = runner.block(&script.body).await;
     session.names.write().scopes.truncate(depth);
     out?;
@@ -100,7 +102,9 @@ impl Runner {
         Box::pin(async move {
             let depth = self.session.names.read().scopes.len();
             self.open_scope(block.label.clone(), vec![]);
+            self.end_handled.push(handler(block, &no_more_rows("")).is_some());
             let mut out = self.statements(&block.statements).await;
+            self.end_handled.pop();
             if let Err(e) = &out
                 && let Some(h) = handler(block, e)
             {
@@ -284,11 +288,16 @@ impl Runner {
             return Err(SparkError::new("CURSOR_NOT_OPEN").param("cursorName", quote_id([name])));
         };
         let Some(row) = rows.get(*next).cloned() else {
-            return Err(SparkError::new("CURSOR_NO_MORE_ROWS").param("cursorName", quote_id([name])));
+            // A completion condition: it ends nothing where nobody waits for it.
+            return if self.end_handled.contains(&true) { Err(no_more_rows(name)) } else { Ok(()) };
         };
         *next += 1;
         variable::assign(&self.session, into, row).await
     }
+}
+
+fn no_more_rows(cursor: &str) -> SparkError {
+    SparkError::new("CURSOR_NO_MORE_ROWS").param("cursorName", quote_id([cursor]))
 }
 
 fn shown(condition: &Expr) -> String {

@@ -257,6 +257,9 @@ fn add_columns(session: &Session, mut t: Table, columns: Vec<(Name, ColumnDef, C
         if fields.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name)) {
             return Err(SparkError::new("COLUMN_ALREADY_EXISTS").param("columnName", quote_id([c.name.to_lowercase()])));
         }
+        if !c.nullable {
+            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1052"));
+        }
         fields.insert(at + i, field_of(&c));
     }
     t.schema = StructType::new(fields);

@@ -15,6 +15,7 @@ use vonk_plan::types::{StructField, StructType};
 
 use super::rows::Rows;
 use super::{find_table, now_millis, qualify};
+use crate::resolver::NamedView;
 use crate::session::Session;
 
 /// Settings that change what a view's text means: kept with it.
@@ -70,6 +71,9 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
     };
     let schema = session.analyze(v.query.clone()).await?.schema;
     let columns = view_schema(&quoted, &schema, &v.columns)?;
+    if v.kind == ViewKind::Permanent {
+        check_views(session, &v, &quoted).await?;
+    }
     match v.kind {
         ViewKind::Permanent => create_permanent(session, v, &schema, columns),
         kind => {
@@ -90,6 +94,29 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
             store(session, view, kind == ViewKind::GlobalTemporary, v.replace)
         }
     }
+}
+
+/// A permanent view rests on permanent ones only, and not on itself.
+async fn check_views(session: &Arc<Session>, v: &CreateView, quoted: &str) -> SparkResult<()> {
+    let own = qualify(session, &v.name)?;
+    for view in session.views_of(v.query.clone()).await? {
+        match view {
+            NamedView::Temporary(name) => {
+                return Err(SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
+                    .param("obj", "VIEW")
+                    .param("objName", quoted)
+                    .param("tempObj", "VIEW")
+                    .param("tempObjName", quote_id([name])));
+            }
+            NamedView::Permanent(name) if name == own && v.replace => {
+                return Err(SparkError::new("RECURSIVE_VIEW")
+                    .param("viewIdent", quoted)
+                    .param("newPath", format!("{quoted} -> {quoted}")));
+            }
+            NamedView::Permanent(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn store(session: &Session, view: TempView, global: bool, replace: bool) -> SparkResult<Rows> {
@@ -151,7 +178,7 @@ pub(super) async fn alter_query(
     }
     let mut table = find_table(session, name)?;
     if !table.is_view() {
-        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.USE_ALTER_TABLE")
+        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE")
             .param("tableName", table.name.quoted())
             .param("operation", "ALTER VIEW ... AS"));
     }

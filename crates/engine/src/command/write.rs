@@ -319,7 +319,8 @@ pub(super) async fn truncate(
             files.make_folder(&folder).await?;
         }
         Some(spec) => {
-            let values = partition_values(session, &table, spec).await?;
+            let values = super::table::partition_values(session, &table, spec).await?;
+            let values: Vec<_> = values.into_iter().map(|(n, v)| (n, Some(v))).collect();
             for p in session.catalog().partitions(&table.name.database, &table.name.table)? {
                 let fits = values.iter().all(|(n, v)| {
                     let own = p.values.iter().find(|(k, _)| k.eq_ignore_ascii_case(n)).map(|(_, v)| v);

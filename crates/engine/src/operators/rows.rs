@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -111,7 +111,7 @@ impl ExecutionPlan for ChooseExec {
                             let mean = upper - lower;
                             let rows = (0..batch.num_rows() as u32)
                                 .flat_map(|row| std::iter::repeat_n(row, random.poisson(mean)));
-                            take_record_batch(&batch, &rows.collect::<UInt32Array>())?
+                            take_rows(&batch, &rows.collect::<UInt32Array>())?
                         } else {
                             let keep = (0..batch.num_rows()).map(|_| {
                                 let x = random.next_double();
@@ -129,6 +129,15 @@ impl ExecutionPlan for ChooseExec {
     fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
         Ok(Arc::new(Statistics::new_unknown(&self.schema())))
     }
+}
+
+/// The rows of these numbers, also of a batch without columns.
+fn take_rows(batch: &RecordBatch, rows: &UInt32Array) -> Result<RecordBatch> {
+    if batch.num_columns() > 0 {
+        return Ok(take_record_batch(batch, rows)?);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), vec![], &options)?)
 }
 
 /// The last rows of a stream, holding no more batches than they are in.

@@ -1,0 +1,51 @@
+//! What a column of type CHAR(n) or VARCHAR(n) keeps of a string: CHAR fills up with spaces, both cut
+//! spaces at the end that are too many, and refuse what is too long. Internal: inserts call them.
+
+use std::borrow::Cow;
+
+use datafusion::arrow::array::{Int32Array, StringArray};
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::ColumnarValue;
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::context::Nullability;
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, exec_err};
+use vonk_plan::types::DataType;
+
+pub static SPECS: &[FunctionSpec] = &[
+    FunctionSpec::scalar("$char", "string_funcs", |c, a| build(c, a, &CHAR)).kernels(&[&CHAR]),
+    FunctionSpec::scalar("$varchar", "string_funcs", |c, a| build(c, a, &VARCHAR)).kernels(&[&VARCHAR]),
+];
+
+static CHAR: Kernel = Kernel::new("$char", |_: &Call, a, n| fit(a, n, true));
+static VARCHAR: Kernel = Kernel::new("$varchar", |_: &Call, a, n| fit(a, n, false));
+
+fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 2..=2)?;
+    Ok(ctx.call(kernel, args, DataType::STRING, Nullability::Args))
+}
+
+fn fit(args: &[ColumnarValue], rows: usize, fill: bool) -> DfResult<ColumnarValue> {
+    let (text, limit) = (Col::<StringArray>::new(args, 0)?, Col::<Int32Array>::new(args, 1)?);
+    let out = (0..rows).map(|i| match (text.get(i), limit.get(i)) {
+        (Some(s), Some(n)) => one(s, usize::try_from(n).unwrap_or_default(), fill).map(Some),
+        _ => Ok(None),
+    });
+    let out = out.collect::<DfResult<StringArray>>()?;
+    Ok(ColumnarValue::Array(std::sync::Arc::new(out)))
+}
+
+fn one(s: &str, limit: usize, fill: bool) -> DfResult<Cow<'_, str>> {
+    let length = s.chars().count();
+    if length <= limit {
+        return Ok(match fill && length < limit {
+            true => Cow::Owned(format!("{s}{}", " ".repeat(limit - length))),
+            false => Cow::Borrowed(s),
+        });
+    }
+    let end = s.char_indices().nth(limit).map_or(s.len(), |(at, _)| at);
+    let (kept, rest) = s.split_at(end);
+    match rest.bytes().all(|b| b == b' ') {
+        true => Ok(Cow::Borrowed(kept)),
+        false => Err(exec_err(SparkError::new("EXCEED_LIMIT_LENGTH").param("limit", limit))),
+    }
+}
