@@ -7,6 +7,8 @@ use crate::operator::{Class, Estimator, Evaluator, Role, Transformer};
 use crate::{classification, clustering, evaluation, feature, regression};
 
 static CLASSES: &[&Class] = &[
+    &classification::linear_svc::CLASS,
+    &classification::linear_svc::MODEL,
     &classification::logistic_regression::CLASS,
     &classification::logistic_regression::MODEL,
     &clustering::kmeans::CLASS,

@@ -303,3 +303,16 @@ async fn evaluators() -> SparkResult<()> {
     assert!(failures.is_empty(), "{} differences\n{}", failures.len(), failures.join("\n"));
     Ok(())
 }
+
+#[tokio::test]
+async fn linear_svc() -> SparkResult<()> {
+    let summaries = ["objectiveHistory", "totalIterations", "accuracy", "areaUnderROC"];
+    compare(
+        &training_data(&cases())?,
+        "org.apache.spark.ml.classification.LinearSVC",
+        "svc",
+        &[("coefficients", "coefficients"), ("intercept", "intercept")],
+        &summaries.map(|n| (n, n)),
+    )
+    .await
+}

@@ -1,4 +1,4 @@
-//! Loss and gradient of a linear model at given coefficients: logistic, multinomial or squared loss.
+//! Loss and gradient of a linear model at given coefficients: logistic, multinomial, squared or hinge loss.
 //!
 //! Input: features, label, weight. Features are neither scaled nor centred here: the caller folds
 //! scale and centre into the coefficients and unfolds them from the gradient. The state is one list:
@@ -23,6 +23,8 @@ pub enum Loss {
     /// Labels 0 to K-1, one set of coefficients each.
     Multinomial,
     Squares,
+    /// Labels 0 and 1: nothing beyond the margin, then linear.
+    Hinge,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +41,8 @@ pub fn decode(bytes: &[u8]) -> SparkResult<Arc<dyn Pass>> {
     let loss = match r.u64()? {
         0 => Loss::Logistic,
         1 => Loss::Multinomial,
-        _ => Loss::Squares,
+        2 => Loss::Squares,
+        _ => Loss::Hinge,
     };
     let features = r.usize()?;
     Ok(Arc::new(LinearLoss { loss, features, coefficients: r.f64s()?.into(), intercepts: r.f64s()?.into() }))
@@ -110,16 +113,18 @@ impl State {
             Some(block) => block.chunks_exact(d).map(|row| dot(row, w) + intercept).collect(),
             None => features.iter().map(|row| row.map_or(0.0, |r| r.dot(w)) + intercept).collect(),
         };
-        let logistic = self.pass.loss == Loss::Logistic;
         for ((m, y), weight) in margins.iter_mut().zip(labels).zip(weights) {
-            if logistic {
-                *loss += weight * (log1p_exp(-*m) + if *y > 0.0 { 0.0 } else { *m });
-                *m = weight * (1.0 / (1.0 + (-*m).exp()) - y);
-            } else {
-                let off = *m - y;
-                *loss += 0.5 * weight * off * off;
-                *m = weight * off;
-            }
+            let (value, slope) = match self.pass.loss {
+                Loss::Squares => (0.5 * (*m - y) * (*m - y), *m - y),
+                Loss::Hinge => {
+                    let sign = 2.0 * y - 1.0;
+                    let short = 1.0 - sign * *m;
+                    if short > 0.0 { (short, -sign) } else { (0.0, 0.0) }
+                }
+                _ => (log1p_exp(-*m) + if *y > 0.0 { 0.0 } else { *m }, 1.0 / (1.0 + (-*m).exp()) - y),
+            };
+            *loss += weight * value;
+            *m = weight * slope;
         }
         match block {
             Some(block) => block.chunks_exact(d).zip(&margins).for_each(|(row, m)| axpy(*m, row, gradient)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Literal;
 use vonk_plan::relation::MlArg;
@@ -12,11 +13,12 @@ use crate::attributes::{Attribute, Group};
 use crate::error::illegal_argument;
 use crate::frame::Columns;
 use crate::function::{call, fields};
+use crate::host::MlHost;
 use crate::linalg::udt::number;
 use crate::linalg::{Matrix, Vector};
 use crate::operator::{Class, Model, Stored, TransformOutput};
 use crate::params::Params;
-use crate::summary::Summarize;
+use crate::summary::{Answer, Summarize, Summary};
 
 pub const MODEL_NAME: &str = "org.apache.spark.ml.classification.LogisticRegressionModel";
 
@@ -151,5 +153,19 @@ impl Model for LogisticModel {
 
     fn summarize(&self) -> Option<&dyn Summarize> {
         Some(self)
+    }
+}
+
+#[async_trait]
+impl Summarize for LogisticModel {
+    async fn summarize(
+        &self,
+        host: &dyn MlHost,
+        summary: &Summary,
+        name: &str,
+        args: &[MlArg],
+    ) -> SparkResult<Option<Answer>> {
+        let score = (self.classes <= 2).then_some("probabilityCol");
+        super::summary::summarize(host, summary, score, name, args).await
     }
 }

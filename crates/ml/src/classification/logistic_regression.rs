@@ -1,8 +1,6 @@
 //! LogisticRegression: two classes or many, with L1 and L2 penalties.
 //!
-//! Coefficients are sought for scaled and centred features, as Spark does: the data stay as they are,
-//! scale and centre go into the coefficients of each pass and come out of its gradient. Bounds on
-//! coefficients are not done here.
+//! Bounds on coefficients are not done here.
 
 use std::sync::Arc;
 
@@ -10,17 +8,17 @@ use async_trait::async_trait;
 use vonk_common::{SparkError, SparkResult};
 
 use super::logistic_model::{LogisticModel, MODEL_NAME, load};
-use crate::aggregate::logistic::{LinearLoss, Loss};
+use super::scaled_objective::{ScaledObjective, Shape};
+use crate::aggregate::logistic::Loss;
 use crate::aggregate::moments::{Found, Labels, Moments};
 use crate::attributes::Attribute;
 use crate::error::illegal_argument;
 use crate::frame::Kept;
 use crate::host::{Frame, MlHost};
-use crate::linalg::{Matrix, Vector, dot};
+use crate::linalg::{Matrix, Vector};
 use crate::operator::{Class, Estimator, Fit, Role, Training};
-use crate::optimize::{Objective, Settings, minimize};
+use crate::optimize::{Settings, minimize};
 use crate::params::{Kind, Param, Params, Valid};
-use crate::wire::Reader;
 
 pub const NAME: &str = "org.apache.spark.ml.classification.LogisticRegression";
 
@@ -120,7 +118,8 @@ async fn train(
     };
     let (d, k) = (found.features(), if multinomial { classes } else { 1 });
     let fit_intercept = params.bool("fitIntercept")?;
-    let shape = Shape { d, k, multinomial, fit_intercept };
+    let loss = if multinomial { Loss::Multinomial } else { Loss::Logistic };
+    let shape = Shape { d, k, loss, fit_intercept };
     let mut weights = found.classes.clone();
     weights.resize(classes.max(if multinomial { classes } else { 2 }), 0.0);
     let only = weights.iter().filter(|w| **w != 0.0).count() == 1;
@@ -136,14 +135,14 @@ async fn train(
     let l1 = (reg * alpha != 0.0).then(|| {
         let one: Vec<f64> = inverse.iter().map(|i| alpha * reg * if standardize { 1.0 } else { *i }).collect();
         let mut all = one.repeat(k);
-        all.resize(shape.len(), 0.0);
+        all.resize(shape.size(), 0.0);
         all
     });
     let mut objective =
-        LogisticObjective { host, kept, shape: &shape, mean: found.means(), inverse, l2, weight: found.weight };
+        ScaledObjective { host, kept, shape: &shape, mean: found.means(), inverse, l2, weight: found.weight };
     let settings = Settings { max_iter: params.count("maxIter")?, tolerance: params.double("tol")?, l1 };
-    let solution = minimize(&mut objective, shape.start(&weights), &settings).await?;
-    let (coefficients, intercepts) = shape.unscale(&solution.x, &objective, reg == 0.0);
+    let solution = minimize(&mut objective, start(&shape, &weights), &settings).await?;
+    let (coefficients, intercepts) = unscale(&shape, &solution.x, &objective, reg == 0.0);
     let model = LogisticModel {
         classes: if multinomial { classes } else { 2 },
         coefficients: Matrix::from_rows(k, d, coefficients),
@@ -158,129 +157,50 @@ async fn train(
 /// All labels are the same: nothing to learn but the intercept.
 fn constant(shape: &Shape, classes: usize, weights: &[f64]) -> Fit {
     let label = weights.iter().position(|w| *w != 0.0).unwrap_or(0);
-    let intercepts = if shape.multinomial {
+    let intercepts = if shape.loss == Loss::Multinomial {
         Vector::Sparse { size: classes, indices: vec![label as i32], values: vec![f64::INFINITY] }
     } else {
         Vector::Dense(vec![if label == 1 { f64::INFINITY } else { f64::NEG_INFINITY }])
     };
     let coefficients = Matrix::from_rows(shape.k, shape.d, vec![0.0; shape.k * shape.d]);
     let model = LogisticModel {
-        classes: if shape.multinomial { classes } else { 2 },
+        classes: if shape.loss == Loss::Multinomial { classes } else { 2 },
         coefficients,
         intercepts,
-        multinomial: shape.multinomial,
+        multinomial: (shape.loss == Loss::Multinomial),
     };
     let training = Training { objective_history: vec![0.0], ..Training::default() };
     Fit { model: Arc::new(model), training: Some(training) }
 }
 
-/// How coefficients lie in the optimiser's vector: class after class, then the intercepts.
-struct Shape {
-    d: usize,
-    k: usize,
-    multinomial: bool,
-    fit_intercept: bool,
+/// Zero, and the intercepts that the classes' weights alone suggest.
+fn start(shape: &Shape, weights: &[f64]) -> Vec<f64> {
+    let mut x = vec![0.0; shape.k * shape.d];
+    if shape.fit_intercept && shape.loss == Loss::Multinomial {
+        let raw: Vec<f64> = weights.iter().map(|w| w.ln_1p()).collect();
+        let mean = raw.iter().sum::<f64>() / raw.len() as f64;
+        x.extend(raw.iter().map(|r| r - mean));
+    } else if shape.fit_intercept {
+        let weight = |i: usize| weights.get(i).copied().unwrap_or(0.0);
+        x.push((weight(1) / weight(0)).ln());
+    }
+    x
 }
 
-impl Shape {
-    fn len(&self) -> usize {
-        self.k * self.d + if self.fit_intercept { self.k } else { 0 }
-    }
-
-    /// Zero, and the intercepts that the classes' weights alone suggest.
-    fn start(&self, weights: &[f64]) -> Vec<f64> {
-        let mut x = vec![0.0; self.k * self.d];
-        if self.fit_intercept && self.multinomial {
-            let raw: Vec<f64> = weights.iter().map(|w| w.ln_1p()).collect();
-            let mean = raw.iter().sum::<f64>() / raw.len() as f64;
-            x.extend(raw.iter().map(|r| r - mean));
-        } else if self.fit_intercept {
-            let weight = |i: usize| weights.get(i).copied().unwrap_or(0.0);
-            x.push((weight(1) / weight(0)).ln());
+/// Coefficients and intercepts for the features as they are.
+fn unscale(shape: &Shape, x: &[f64], objective: &ScaledObjective<'_>, free: bool) -> (Vec<f64>, Vec<f64>) {
+    let (mut coefficients, mut intercepts) = objective.fold(x);
+    let multinomial = shape.loss == Loss::Multinomial;
+    if multinomial && free {
+        // Without a penalty only differences between classes are determined: their mean is zero.
+        for j in 0..shape.d {
+            let mean = coefficients.iter().skip(j).step_by(shape.d).sum::<f64>() / shape.k as f64;
+            coefficients.iter_mut().skip(j).step_by(shape.d).for_each(|c| *c -= mean);
         }
-        x
     }
-
-    fn split<'a>(&self, x: &'a [f64]) -> (&'a [f64], &'a [f64]) {
-        x.split_at_checked(self.k * self.d).unwrap_or((x, &[]))
+    if multinomial && shape.fit_intercept {
+        let mean = intercepts.iter().sum::<f64>() / shape.k as f64;
+        intercepts.iter_mut().for_each(|b| *b -= mean);
     }
-
-    /// Coefficients and intercepts for the features as they are.
-    fn unscale(&self, x: &[f64], objective: &LogisticObjective<'_>, free: bool) -> (Vec<f64>, Vec<f64>) {
-        let (mut coefficients, mut intercepts) = objective.fold(x);
-        if self.multinomial && free {
-            // Without a penalty only differences between classes are determined: their mean is zero.
-            for j in 0..self.d {
-                let mean = coefficients.iter().skip(j).step_by(self.d).sum::<f64>() / self.k as f64;
-                coefficients.iter_mut().skip(j).step_by(self.d).for_each(|c| *c -= mean);
-            }
-        }
-        if self.multinomial && self.fit_intercept {
-            let mean = intercepts.iter().sum::<f64>() / self.k as f64;
-            intercepts.iter_mut().for_each(|b| *b -= mean);
-        }
-        (coefficients, intercepts)
-    }
-}
-
-struct LogisticObjective<'a> {
-    host: &'a dyn MlHost,
-    kept: &'a Kept,
-    shape: &'a Shape,
-    mean: Vec<f64>,
-    inverse: Vec<f64>,
-    /// Per feature.
-    l2: Vec<f64>,
-    weight: f64,
-}
-
-impl LogisticObjective<'_> {
-    /// Coefficients and intercepts for features that are neither scaled nor centred.
-    fn fold(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (scaled, intercepts) = self.shape.split(x);
-        let d = self.shape.d.max(1);
-        let coefficients: Vec<f64> =
-            scaled.chunks_exact(d).flat_map(|c| c.iter().zip(&self.inverse).map(|(c, i)| c * i)).collect();
-        let intercepts = if self.shape.fit_intercept {
-            let classes = coefficients.chunks_exact(d).map(|c| dot(c, &self.mean));
-            let shifts: Vec<f64> = if self.shape.d == 0 { vec![0.0; self.shape.k] } else { classes.collect() };
-            intercepts.iter().zip(shifts).map(|(b, s)| b - s).collect()
-        } else {
-            vec![0.0; self.shape.k]
-        };
-        (coefficients, intercepts)
-    }
-}
-
-#[async_trait]
-impl Objective for LogisticObjective<'_> {
-    async fn evaluate(&mut self, x: &mut [f64]) -> SparkResult<(f64, Vec<f64>)> {
-        let (coefficients, intercepts) = self.fold(x);
-        let pass = LinearLoss {
-            loss: if self.shape.multinomial { Loss::Multinomial } else { Loss::Logistic },
-            features: self.shape.d,
-            coefficients: coefficients.into(),
-            intercepts: intercepts.into(),
-        };
-        let sums = Reader::new(&self.kept.pass(self.host, &[0, 1, 2], pass).await?).f64s()?;
-        let (d, k) = (self.shape.d, self.shape.k);
-        let (Some((loss, rest)), (scaled, _)) = (sums.split_first(), self.shape.split(x)) else {
-            return Err(SparkError::internal("the state of a pass is empty"));
-        };
-        let (raw, multipliers) = rest.split_at_checked(k * d).unwrap_or((rest, &[]));
-        let mut value = loss / self.weight;
-        let mut gradient = Vec::with_capacity(x.len());
-        for ((raw, m), x) in raw.chunks_exact(d.max(1)).zip(multipliers).zip(scaled.chunks_exact(d.max(1))) {
-            let per_feature = raw.iter().zip(&self.mean).zip(&self.inverse).zip(&self.l2).zip(x);
-            for ((((g, mean), inverse), l2), x) in per_feature {
-                let centred = if self.shape.fit_intercept { g - mean * m } else { *g };
-                gradient.push(centred * inverse / self.weight + l2 * x);
-                value += 0.5 * l2 * x * x;
-            }
-        }
-        if self.shape.fit_intercept {
-            gradient.extend(multipliers.iter().map(|m| m / self.weight));
-        }
-        Ok((value, gradient))
-    }
+    (coefficients, intercepts)
 }

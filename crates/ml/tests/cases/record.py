@@ -87,4 +87,12 @@ out["evaluators"]=E
 out["evalInput"]={"binaryRaw":[r[0].toArray().tolist() for r in pr.select("rawPrediction").collect()],
  "multi":[[r[0].toArray().tolist(),r[1]] for r in pm.select("probability","prediction").collect()],
  "regression":[r[0] for r in pl.select("prediction").collect()],"cluster":[r[0] for r in pk.select("prediction").collect()]}
+
+
+def svc(model):
+    s = model.summary()
+    return {"coefficients": model.coefficients.toArray().tolist(), "intercept": model.intercept, "objectiveHistory": s.objectiveHistory, "totalIterations": s.totalIterations, "accuracy": s.accuracy, "areaUnderROC": s.areaUnderROC}
+
+
+out["svc"] = [run(cl.LinearSVC, "svc", p, svc) for p in [dict(labelCol="y"), dict(labelCol="y", regParam=0.1), dict(labelCol="y", regParam=0.05, standardization=False, weightCol="w"), dict(labelCol="y", fitIntercept=False, regParam=0.01, maxIter=10)]]
 json.dump(out, open(sys.argv[2], "w"))
