@@ -119,7 +119,7 @@ fn eval_from(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
             None => GLOBE,
         };
         out.extend(srid.to_le_bytes());
-        wkb::rewrite(bytes, true, globe, out).map_err(|e| call.error(e.into()))?;
+        wkb::rewrite(bytes, true, globe, out).map_err(|e| call.error(e.error()))?;
         Ok(Some(()))
     })
 }
@@ -142,7 +142,7 @@ fn eval_to(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
             o if o.eq_ignore_ascii_case("XDR") => false,
             o => return Err(call.error(SparkError::new("ST_INVALID_ENDIANNESS_VALUE").param("endianness", o))),
         };
-        wkb::rewrite(parts(value)?.1, little, false, out).map_err(|e| call.error(e.into()))?;
+        wkb::rewrite(parts(value)?.1, little, false, out).map_err(|e| call.error(e.error()))?;
         Ok(Some(()))
     })
 }

@@ -14,9 +14,9 @@ pub struct Fault {
     pub at: usize,
 }
 
-impl From<Fault> for SparkError {
-    fn from(fault: Fault) -> SparkError {
-        SparkError::new("WKB_PARSE_ERROR").param("parseError", fault.what).param("pos", fault.at)
+impl Fault {
+    pub fn error(self) -> SparkError {
+        SparkError::new("WKB_PARSE_ERROR").param("parseError", self.what).param("pos", self.at)
     }
 }
 
