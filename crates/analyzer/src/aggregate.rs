@@ -227,7 +227,7 @@ impl Analyzer {
         let out = std::mem::take(&mut e.expr).transform_down(|x| {
             let DfExpr::AggregateFunction(mut f) = x else { return Ok(Transformed::no(x)) };
             let params = &mut f.params;
-            for arg in params.args.iter_mut().chain(params.filter.as_mut().map(|f| &mut **f)) {
+            for arg in params.args.iter_mut().chain(params.filter.as_deref_mut()) {
                 match self.take_subqueries_of(node, std::mem::take(arg)) {
                     Ok(taken) => *arg = taken,
                     Err(err) => failure = Some(err),

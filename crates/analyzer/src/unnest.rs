@@ -224,7 +224,7 @@ impl Analyzer {
         let inner = j.join_type == JoinType::Inner;
         // The side whose rows are kept carries the domain.
         let left =
-            (in_left || !right_first && !(inner && in_right)).then(|| self.unnest(&j.left, domain)).transpose()?;
+            (in_left || !(right_first || inner && in_right)).then(|| self.unnest(&j.left, domain)).transpose()?;
         let right = (in_right || right_first).then(|| self.unnest(&j.right, domain)).transpose()?;
         let (left, left_carried) = match left {
             Some((p, c)) => (p, Some(c)),

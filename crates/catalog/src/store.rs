@@ -183,7 +183,7 @@ impl Catalog for Embedded {
             }
             let tables: Vec<Table> = many(db, "SELECT body FROM tables WHERE database = ?1 ORDER BY name", &key)?;
             let functions: Vec<Function> = many(db, "SELECT body FROM functions WHERE database = ?1", &key)?;
-            if !cascade && !(tables.is_empty() && functions.is_empty()) {
+            if !(cascade || tables.is_empty() && functions.is_empty()) {
                 return Err(errors::schema_not_empty(name));
             }
             run(db, "DELETE FROM partitions WHERE database = ?1", &key)?;

@@ -192,7 +192,8 @@ mod tests {
     fn a_deep_tree_is_built_and_dropped_and_a_panic_is_an_error() {
         let deep = run(|| Deep::new((0..1_000_000).fold(None, |tail, _| Some(Box::new(Node(tail))))));
         drop(futures::executor::block_on(deep));
-        let panicked: SparkResult<()> = futures::executor::block_on(run(|| std::panic::resume_unwind(Box::new("boom"))));
+        let panicked: SparkResult<()> =
+            futures::executor::block_on(run(|| std::panic::resume_unwind(Box::new("boom"))));
         assert!(panicked.is_err_and(|e| e.message().contains("boom")));
     }
 }

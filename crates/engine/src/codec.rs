@@ -90,11 +90,11 @@ impl PhysicalExtensionCodec for Codec {
                 let context = PhysicalPlanDecodeContext::new(context, self);
                 let rows = converter.proto_to_physical_expr(&message, &input.schema(), &context)?;
                 let mut fields: Vec<Field> = input.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
-                if let Arrow::List(element) = rows.data_type(&input.schema())? {
-                    if let Arrow::Struct(parts) = element.data_type() {
-                        let named = parts.iter().zip(&columns);
-                        fields.extend(named.map(|(p, name)| Field::new(name, p.data_type().clone(), true)));
-                    }
+                if let Arrow::List(element) = rows.data_type(&input.schema())?
+                    && let Arrow::Struct(parts) = element.data_type()
+                {
+                    let named = parts.iter().zip(&columns);
+                    fields.extend(named.map(|(p, name)| Field::new(name, p.data_type().clone(), true)));
                 }
                 Arc::new(GenerateExec::new(input, rows, outer, Arc::new(Schema::new(fields))))
             }

@@ -65,7 +65,7 @@ pub fn retype(array: &ArrayRef, to: &Arrow) -> Result<ArrayRef, ArrowError> {
 
 /// Pieces of at most about [`ARROW_BATCH_BYTES`], at least a row each.
 pub fn split(batch: RecordBatch) -> Vec<RecordBatch> {
-    let bytes: usize = batch.columns().iter().map(|c| slice_bytes(c)).sum();
+    let bytes: usize = batch.columns().iter().map(slice_bytes).sum();
     if bytes <= ARROW_BATCH_BYTES || batch.num_rows() <= 1 {
         return vec![batch];
     }

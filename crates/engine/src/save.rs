@@ -27,12 +27,11 @@ pub fn reads_below(plan: &LogicalPlan, target: &Place) -> bool {
     let mut found = false;
     // The visitor never fails.
     let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            if let Ok(provider) = source_as_provider(&scan.source) {
-                if let Some(table) = provider.downcast_ref::<FileTable>() {
-                    found |= table.roots.iter().any(|r| r.is_within(target) || target.is_within(r));
-                }
-            }
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && let Some(table) = provider.downcast_ref::<FileTable>()
+        {
+            found |= table.roots.iter().any(|r| r.is_within(target) || target.is_within(r));
         }
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
@@ -237,10 +236,10 @@ impl Session {
         if table.tracks_partitions {
             self.note_partitions(&table, &stats, false)?;
         }
-        if let Some(old) = existing.filter(|old| old.kind == TableKind::Managed && old.location != table.location) {
-            if let Some(location) = old.location {
-                files.remove(&Place::parse(&location)?).await?;
-            }
+        if let Some(old) = existing.filter(|old| old.kind == TableKind::Managed && old.location != table.location)
+            && let Some(location) = old.location
+        {
+            files.remove(&Place::parse(&location)?).await?;
         }
         Ok(())
     }

@@ -194,7 +194,7 @@ fn check_letters(pattern: &str, reading: bool) -> Result<(), Fault> {
 /// Whether `java.text.SimpleDateFormat` takes the pattern.
 fn simple_date_format_takes(pattern: &str) -> bool {
     let known = |c: char| !c.is_ascii_alphabetic() || "GyYMLwWDdFEuaHkKhmsSzZX".contains(c);
-    pattern.matches('\'').count() % 2 == 0
+    pattern.matches('\'').count().is_multiple_of(2)
         && pattern.split('\'').step_by(2).all(|part| part.chars().all(known) && !part.contains("XXXX"))
 }
 

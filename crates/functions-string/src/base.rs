@@ -80,10 +80,8 @@ pub fn decode_base64(s: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
     }
     match (bits, padded) {
         (0, true) | (6, true) => return Err("Input byte array has wrong 4-byte ending unit"),
-        (12, true) => {
-            if bytes.by_ref().find(|b| *b == b'=' || is_base64(*b)) != Some(b'=') {
-                return Err("Input byte array has wrong 4-byte ending unit");
-            }
+        (12, true) if bytes.by_ref().find(|b| *b == b'=' || is_base64(*b)) != Some(b'=') => {
+            return Err("Input byte array has wrong 4-byte ending unit");
         }
         (6, false) => return Err("Last unit does not have enough valid bits"),
         _ => {}

@@ -189,7 +189,7 @@ fn encode(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
 
 /// Text of UTF-16 code units, `None` if they are not whole.
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let units = bytes.chunks_exact(2).filter_map(|c| c.try_into().ok().map(unit));
@@ -208,7 +208,7 @@ fn decoded(bytes: &[u8], charset: &str) -> Option<Option<String>> {
             [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
             all => utf16(all, u16::from_be_bytes),
         },
-        "UTF-32" if bytes.len() % 4 == 0 => {
+        "UTF-32" if bytes.len().is_multiple_of(4) => {
             bytes.chunks_exact(4).map(|c| char::from_u32(u32::from_be_bytes(c.try_into().ok()?))).collect()
         }
         "UTF-32" => None,

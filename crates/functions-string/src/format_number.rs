@@ -116,7 +116,7 @@ impl Pattern {
         }
         let all: String = std::iter::repeat_n('0', zeros).chain(whole.chars()).collect();
         for (i, c) in all.chars().enumerate() {
-            if i > 0 && self.group > 0 && (all.len() - i) % self.group == 0 {
+            if i > 0 && self.group > 0 && (all.len() - i).is_multiple_of(self.group) {
                 out.push(',');
             }
             out.push(c);

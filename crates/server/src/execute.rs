@@ -21,7 +21,12 @@ use crate::ml::Library;
 /// How often a running query tells how far it has come.
 const REPORT_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 
-pub async fn run(session: Arc<Session>, ml: Arc<Library>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
+pub async fn run(
+    session: Arc<Session>,
+    ml: Arc<Library>,
+    plan: Deep<Execution>,
+    op: Arc<OperationContext>,
+) -> SparkResult<ResultStream> {
     let work = async {
         match plan.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))? {
             Execution::Relation(relation) => query(session, relation, op.clone()).await,

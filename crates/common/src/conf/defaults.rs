@@ -65,13 +65,13 @@ pub(super) fn is_modifiable(key: &str) -> bool {
 /// Whether `key` may be set to `value`. Keys nobody knows take anything.
 pub(super) fn check(key: &str, value: &str) -> SparkResult<()> {
     check_not_fixed(key)?;
-    if let Some((_, version, last, advice)) = table::REMOVED.iter().find(|(k, ..)| *k == key) {
-        if value != *last {
-            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1226")
-                .param("configName", key)
-                .param("version", version)
-                .param("comment", advice));
-        }
+    if let Some((_, version, last, advice)) = table::REMOVED.iter().find(|(k, ..)| *k == key)
+        && value != *last
+    {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1226")
+            .param("configName", key)
+            .param("version", version)
+            .param("comment", advice));
     }
     check_type(key, value)
 }

@@ -20,7 +20,7 @@ use crate::session::Session;
 async fn text(session: &Arc<Session>, query: Expr) -> SparkResult<Arc<str>> {
     match session.constant(query).await? {
         Literal::String(text) => Ok(text),
-        Literal::Null(t) if matches!(t, DataType::String(_)) => {
+        Literal::Null(DataType::String(_)) => {
             Err(SparkError::new("NULL_QUERY_STRING_EXECUTE_IMMEDIATE").param("varName", "`NULL`"))
         }
         other => Err(SparkError::new("INVALID_EXPR_TYPE_FOR_QUERY_EXECUTE_IMMEDIATE")

@@ -171,9 +171,8 @@ pub(super) async fn alter(
         AlterAction::Rename(to) => return rename(session, table, &to).await,
         AlterAction::SetProperties(p) => {
             let mut t = table;
-            match p.get("comment") {
-                Some(c) => t.comment = Some(c.clone()),
-                None => {}
+            if let Some(c) = p.get("comment") {
+                t.comment = Some(c.clone())
             }
             t.properties.extend(p.into_iter().filter(|(k, _)| k != "comment"));
             session.catalog().alter_table(t)?;

@@ -259,14 +259,15 @@ async fn definition(
     partitions.extend(create.partition_columns.iter().map(|c| c.name.clone()));
     check_duplicates(fields.iter().map(|f| f.name.as_str()), conf.case_sensitive())?;
     let mut schema = StructType::new(fields);
-    if schema.is_empty() && create.query.is_none() {
-        if let Some(location) = table.location.as_ref().filter(|_| table.kind == TableKind::External) {
-            let conf = Arc::new(conf.clone());
-            let paths = [location.clone()];
-            let loaded = source::load(&session.files(), format, &paths, None, &table.options, &conf).await?;
-            partitions = loaded.table.partition_schema.fields.iter().map(|f| f.name.clone()).collect();
-            schema = loaded.schema;
-        }
+    if schema.is_empty()
+        && create.query.is_none()
+        && let Some(location) = table.location.as_ref().filter(|_| table.kind == TableKind::External)
+    {
+        let conf = Arc::new(conf.clone());
+        let paths = [location.clone()];
+        let loaded = source::load(&session.files(), format, &paths, None, &table.options, &conf).await?;
+        partitions = loaded.table.partition_schema.fields.iter().map(|f| f.name.clone()).collect();
+        schema = loaded.schema;
     }
     if create.query.is_none() {
         let find = |p: &String| schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p));

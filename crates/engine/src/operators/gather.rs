@@ -162,11 +162,11 @@ async fn run_ahead(mut input: SendableRecordBatchStream, send: mpsc::UnboundedSe
 /// The error of a task that panicked.
 fn failed(tasks: &mut JoinSet<()>) -> Option<DataFusionError> {
     while let Some(ended) = tasks.try_join_next() {
-        if let Err(e) = ended {
-            if let Ok(panic) = e.try_into_panic() {
-                let text = vonk_common::planner::panic_message(panic.as_ref());
-                return Some(vonk_expr::exec_err(vonk_common::SparkError::internal(text)));
-            }
+        if let Err(e) = ended
+            && let Ok(panic) = e.try_into_panic()
+        {
+            let text = vonk_common::planner::panic_message(panic.as_ref());
+            return Some(vonk_expr::exec_err(vonk_common::SparkError::internal(text)));
         }
     }
     None

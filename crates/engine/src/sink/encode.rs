@@ -86,10 +86,10 @@ impl Encoding {
             None => Writer::Text(self.compression.convert_async_writer(sink).map_err(spark_error)?, String::new()),
         };
         let mut file = OpenFile { encoding: Arc::clone(self), writer, rows: 0 };
-        if let (Some(format), Writer::Text(_, buffer)) = (&self.text, &mut file.writer) {
-            if format.header {
-                format.write_header(buffer);
-            }
+        if let (Some(format), Writer::Text(_, buffer)) = (&self.text, &mut file.writer)
+            && format.header
+        {
+            format.write_header(buffer);
         }
         Ok(file)
     }

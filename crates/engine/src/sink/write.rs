@@ -264,10 +264,8 @@ impl Task {
                 let (mut at, end) = (at, at + length);
                 while at < end {
                     let full = open.as_ref().is_some_and(|(of, f)| *of != below || f.rows >= self.max_rows);
-                    if full {
-                        if let Some((_, file)) = open.take() {
-                            file.close().await?;
-                        }
+                    if full && let Some((_, file)) = open.take() {
+                        file.close().await?;
                     }
                     let file = match &mut open {
                         Some((_, file)) => file,

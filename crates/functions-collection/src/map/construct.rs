@@ -125,7 +125,7 @@ impl<'a> MapTaker<'a> {
 }
 
 fn build_map(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(SparkError::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
             .param("functionName", "`map`")
             .param("expectedNum", "2n (n > 0)")

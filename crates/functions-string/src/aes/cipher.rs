@@ -114,7 +114,7 @@ impl Cipher {
         while w.len() < total {
             let i = w.len();
             let mut t = *w.last()?;
-            if i % words == 0 {
+            if i.is_multiple_of(words) {
                 t.rotate_left(1);
                 t = t.map(|b| SBOX[usize::from(b)]);
                 t[0] ^= constant;
@@ -177,7 +177,7 @@ impl Cipher {
         if text.is_empty() {
             return Ok(());
         }
-        if text.len() % 16 != 0 {
+        if !text.len().is_multiple_of(16) {
             return Err("Input length must be multiple of 16 when decrypting with padded cipher");
         }
         let mut before = vector;
@@ -228,7 +228,7 @@ impl Cipher {
                 sum = carryless(sum ^ u128::from_be_bytes(block), h);
             }
         }
-        let lengths = (extra.len() as u128 * 8) << 64 | cipher.len() as u128 * 8;
+        let lengths = ((extra.len() as u128 * 8) << 64) | (cipher.len() as u128 * 8);
         sum = carryless(sum ^ lengths, h);
         let mut first = Cipher::counter(vector, 1);
         self.encrypt(&mut first);

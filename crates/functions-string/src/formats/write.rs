@@ -218,7 +218,7 @@ impl TextFormat {
         let value = if self.trim_end { value.trim_end_matches(blank) } else { value };
         let has_quote = value.contains(self.quote) && self.quote != '\0';
         let special = value.contains(&self.separator) || value.contains(['\n', '\r']);
-        if !self.quote_all && !special && !(has_quote && self.escape_quotes) {
+        if !(self.quote_all || special || has_quote && self.escape_quotes) {
             out.push_str(value);
             return;
         }

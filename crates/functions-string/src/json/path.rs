@@ -177,10 +177,7 @@ fn walk(value: &Json<'_>, steps: &[Step], style: Style, w: &mut Writer) -> bool 
             let next = if style == Style::Flat { Style::Flat } else { Style::Quoted };
             let mut inner = Writer::new(true);
             let found = items.iter().filter(|item| walk(item, rest, next, &mut inner)).count();
-            if style == Style::Quoted {
-                w.separate();
-                w.out.push_str(&format!("[{}]", inner.out));
-            } else if found > 1 {
+            if style == Style::Quoted || found > 1 {
                 w.separate();
                 w.out.push_str(&format!("[{}]", inner.out));
             } else if found == 1 {
