@@ -119,7 +119,7 @@ impl Prepared {
                 for piece in &pieces {
                     counters.put_out(piece.num_rows(), piece.get_array_memory_size());
                 }
-                Ok(futures::stream::iter(pieces.into_iter().map(Ok)))
+                Ok::<_, SparkError>(futures::stream::iter(pieces.into_iter().map(Ok)))
             })
             .try_flatten();
         let counters = Arc::clone(&progress);
