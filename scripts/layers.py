@@ -9,9 +9,9 @@ import sys
 import tomllib
 
 ORDER = [
-    "common", "plan", "sql", "expr",
+    "common", "plan", "sql", "expr", "ml",
     "functions-math", "functions-datetime", "functions-string", "functions-collection", "functions-aggregate",
-    "functions", "catalog", "analyzer", "engine", "ml", "connect", "server", "cli",
+    "functions", "catalog", "analyzer", "engine", "connect", "server", "cli",
 ]
 PROTOCOL = ["tonic", "prost", "apache-spark-connect-proto"]
 ENGINE = ["arrow", "arrow-schema", "datafusion", "datafusion-proto", "datafusion-spark", "parquet", "object_store"]
