@@ -18,6 +18,7 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("localtimestamp", "datetime_funcs", localtimestamp)
         .usage("The wall clock of the session's time zone when the query began."),
     FunctionSpec::scalar("current_time", "datetime_funcs", current_time)
+        .aliases(&["localtime"])
         .usage("The time of day in the session's time zone when the query began."),
     FunctionSpec::scalar("current_timezone", "datetime_funcs", current_timezone).usage("The session's time zone."),
 ];

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, ListArray, StructArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{Array, ArrayRef, ListArray, StringArray, StructArray, TimestampMicrosecondArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType as Arrow, TimestampMicrosecondType};
 use datafusion::common::{Result as DfResult, ScalarValue};
@@ -37,7 +37,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&WINDOWS]),
     FunctionSpec::scalar("session_window", GROUP, session)
         .usage("A window from the timestamp to a gap later, to be merged with those it meets.")
-        .kernels(&[&WINDOW]),
+        .kernels(&[&WINDOW, &GAP_WINDOW]),
     FunctionSpec::scalar("window_time", GROUP, window_time)
         .usage("The last moment inside a window.")
         .kernels(&[&WINDOW_TIME]),
@@ -46,6 +46,7 @@ pub static SPECS: &[FunctionSpec] = &[
 static BUCKET: Kernel = Kernel::new("time_bucket", bucket);
 static WINDOW: Kernel = Kernel::new("window", window);
 static WINDOWS: Kernel = Kernel::new("windows", windows);
+static GAP_WINDOW: Kernel = Kernel::new("gap_window", gap_window);
 static WINDOW_TIME: Kernel = Kernel::new("window_time", last_moment);
 
 fn build_bucket(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -221,11 +222,18 @@ fn rows_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> 
 
 fn session(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
-    let gap = args.get(1).map_or(Ok(0), |a| duration(ctx, a, "gapDuration"))?;
-    let args = ctx.coerce(args.into_iter().take(1).collect(), 1, &[Want::AnyTimestamp])?;
+    let constant = args.get(1).is_some_and(|a| a.foldable);
+    let gap = match args.get(1) {
+        Some(a) if constant => duration(ctx, a, "gapDuration")?,
+        _ => 0,
+    };
+    let wants = [Want::AnyTimestamp, Want::Str];
+    let count = if constant { 1 } else { 2 };
+    let args = ctx.coerce(args.into_iter().take(count).collect(), count, &wants[..count])?;
     let ty = window_type(&args.first().map_or(DataType::Timestamp, |a| a.data_type.clone()));
     let params = vec![gap.to_string(), "1".into(), "0".into()];
-    let mut out = ctx.call_with(&WINDOW, args, ty, Nullability::Never, params);
+    let kernel = if constant { &WINDOW } else { &GAP_WINDOW };
+    let mut out = ctx.call_with(kernel, args, ty, Nullability::Never, params);
     out.name = Some("session_window".into());
     out.metadata = Some("{\"spark.sessionWindow\":true}".into());
     Ok(out)
@@ -275,6 +283,21 @@ fn window(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
     let ends: TimestampMicrosecondArray = starts.unary(|t| t.saturating_add(size));
     let ends = ends.with_data_type(moment.data_type().clone());
     let out = struct_of(&call.arrow_return_type(), Arc::new(starts), Arc::new(ends))?;
+    Ok(ColumnarValue::Array(Arc::new(out)))
+}
+
+/// Windows whose length is a text of the row's own; no length gives no end.
+fn gap_window(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let moment: TimestampMicrosecondArray = typed_arg(args, 0, rows)?;
+    let gap = Col::<StringArray>::new(args, 1)?;
+    let end = |i: usize| -> Option<i64> {
+        let (months, days, us) = calendar(gap.get(i)?)?;
+        let length = (months == 0).then(|| i64::from(days) * MICROS_PER_DAY + us)?;
+        moment.is_valid(i).then(|| moment.value(i).saturating_add(length))
+    };
+    let ends: TimestampMicrosecondArray = (0..rows).map(end).collect();
+    let ends = ends.with_data_type(moment.data_type().clone());
+    let out = struct_of(&call.arrow_return_type(), Arc::new(moment), Arc::new(ends))?;
     Ok(ColumnarValue::Array(Arc::new(out)))
 }
 

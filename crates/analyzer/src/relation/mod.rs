@@ -81,7 +81,10 @@ impl Analyzer {
             RelationKind::Command(command) => self.command_rows(command),
             RelationKind::Sql { .. } => Err(SparkError::internal("SQL text was not parsed")),
 
-            RelationKind::Project { input, exprs } => self.project(self.relation(input, outer)?, exprs, outer),
+            RelationKind::Project { input, exprs } => match time_window::project(input, exprs) {
+                Some((input, exprs)) => self.project(self.relation(&input, outer)?, &exprs, outer),
+                None => self.project(self.relation(input, outer)?, exprs, outer),
+            },
             RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
             RelationKind::Aggregate(a) => self.aggregate(a, &[], outer),
             RelationKind::Select(s) => self.select(s, &[], outer),

@@ -40,7 +40,10 @@ fn unaliased(e: &Expr) -> &Expr {
 
 /// A SELECT whose GROUP BY has a time window, with the window as a column.
 pub fn select(s: &Select) -> Option<Select> {
-    let (key, others) = window_key(s.group_by.as_ref()?)?;
+    let (key, others) = match &s.group_by {
+        Some(grouping) => window_key(grouping)?,
+        None => (overlapping(&s.projection)?, vec![]),
+    };
     let mut from = s.from.clone();
     if let Some(condition) = &s.filter {
         from = from.filter(condition.clone());
@@ -53,6 +56,22 @@ pub fn select(s: &Select) -> Option<Select> {
     out.group_by = s.group_by.as_ref().map(|g| keys(g, unaliased(key)));
     out.having = s.having.as_ref().map(replace);
     Some(out)
+}
+
+/// A list without grouping that has a window which overlaps others: its rows multiply.
+pub fn project(input: &Relation, exprs: &[Expr]) -> Option<(Relation, Vec<Expr>)> {
+    let call = unaliased(overlapping(exprs)?);
+    let input = windowed(input.clone(), call, &[])?;
+    Some((input, exprs.iter().map(|e| replaced(e, call)).collect()))
+}
+
+fn overlapping(exprs: &[Expr]) -> Option<&Expr> {
+    let star = exprs.iter().any(|e| matches!(e.kind, ExprKind::Star { .. }));
+    let overlaps = |e: &&Expr| match &unaliased(e).kind {
+        ExprKind::Function(f) => name_of(e) == Some("window") && f.args.len() > 2,
+        _ => false,
+    };
+    exprs.iter().find(overlaps).filter(|_| !star)
 }
 
 /// `groupBy(window(…))` of a DataFrame, likewise.
@@ -121,6 +140,7 @@ fn windowed(input: Relation, call: &Expr, others: &[Expr]) -> Option<Relation> {
     }
     let part = |name: &str| Expr::attribute(vec![SESSION.to_string(), name.to_string()]);
     let input = input.project(vec![Expr::star(), call.clone().alias(SESSION)]);
+    let input = input.filter(Expr::call(">", vec![part("end"), part("start")]));
     // A session begins where the time is past the end of all sessions before.
     let end_before = over(Expr::call("max", vec![part("end")]), others, true, Some(-1));
     let goes_on = Expr::call("<=", vec![part("start"), end_before]);
