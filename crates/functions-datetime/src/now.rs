@@ -1,6 +1,6 @@
 //! The current date and time, one moment for the whole query.
 
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::SparkResult;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -72,14 +72,6 @@ fn current_time(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedE
     let step = 10i64.pow(9 - u32::from(precision));
     let nanos = local_now(ctx)?.rem_euclid(MICROS_PER_DAY) * 1000;
     let mut out = TypedExpr::literal(&Literal::Time(nanos / step * step, precision))?.at(ctx.origin.clone());
-    out.sql = ctx.sql(&args);
+    out.sql = SqlText::call("current_time", args.iter().map(|a| a.sql.clone()));
     Ok(out)
-}
-
-/// The cast target of functions of the time type: its precision.
-pub fn time_precision(ty: &DataType) -> SparkResult<u8> {
-    match ty {
-        DataType::Time(p) => Ok(*p),
-        other => Err(SparkError::internal(format!("{other} is not a time"))),
-    }
 }
