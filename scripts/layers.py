@@ -23,7 +23,7 @@ FORBIDDEN = {
     "expr": PROTOCOL + ["object_store"],
     "functions": PROTOCOL + ["object_store"],
     "analyzer": PROTOCOL + ["object_store"],
-    "engine": PROTOCOL,
+    "engine": ["tonic", "apache-spark-connect-proto"],  # prost: DataFusion's own plan messages, in the codec
     "ml": PROTOCOL + ["object_store"],
     "connect": ENGINE,
     "server": ["tonic", "apache-spark-connect-proto"],
