@@ -173,7 +173,7 @@ fn last_day(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
     primitive_rows::<Date32Type>(call, rows, |i| {
         let d = not_null!(date.get(i));
         let (y, m, day) = civil(i64::from(d));
-        Ok(Some(d + (month_length(y, m) - day) as i32))
+        Ok(Some(d.saturating_add((month_length(y, m) - day) as i32)))
     })
 }
 

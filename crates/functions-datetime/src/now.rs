@@ -3,7 +3,6 @@
 use vonk_common::SparkResult;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::Literal;
-use vonk_plan::types::DataType;
 
 use crate::args::MICROS_PER_DAY;
 use vonk_expr::cast::zone::Zone;

@@ -14,7 +14,8 @@ use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
 
-use super::path::{self, Expr, Value};
+use super::path::evaluate::Value;
+use super::path::{self, Expr};
 use super::{Document, Kind};
 
 const GROUP: &str = "xml_funcs";
