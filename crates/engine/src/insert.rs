@@ -69,7 +69,8 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
         })
         .collect();
     let case = analyzer.case_sensitive();
-    let matched = matched(&columns, &open, &job.matching, table, case)?;
+    let names: Vec<&str> = fixed.iter().map(|(n, _)| *n).collect();
+    let matched = matched(&columns, &open, &job.matching, table, case, &names)?;
     let name = table.name.parts().map(String::from);
     let mut matched = matched.into_iter();
     let (mut exprs, mut fields) = (vec![], vec![]);
@@ -111,9 +112,21 @@ fn matched(
     matching: &Matching,
     table: &Table,
     case: bool,
+    fixed: &[&str],
 ) -> SparkResult<Vec<Option<TypedExpr>>> {
     let same = |a: &str, b: &str| a == b || !case && a.to_lowercase() == b.to_lowercase();
     let arity = |sub: &str, wanted: Vec<&str>| {
+        if !fixed.is_empty() {
+            return SparkError::new("INSERT_PARTITION_COLUMN_ARITY_MISMATCH")
+                .param("tableName", table.name.quoted())
+                .param(
+                    "reason",
+                    if sub == "NOT_ENOUGH_DATA_COLUMNS" { "not enough data columns" } else { "too many data columns" },
+                )
+                .param("tableColumns", list(table.schema.fields.iter().map(|f| f.name.as_str())))
+                .param("staticPartCols", list(fixed.iter().copied()))
+                .param("dataColumns", list(columns.iter().map(|c| c.name.as_deref().unwrap_or_default())));
+        }
         SparkError::new(format!("INSERT_COLUMN_ARITY_MISMATCH.{sub}"))
             .param("tableName", table.name.quoted())
             .param("tableColumns", list(wanted))

@@ -18,7 +18,7 @@ use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
 use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, TimeTravel};
-use vonk_plan::types::{StructField, StructType};
+use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
@@ -175,7 +175,8 @@ impl SessionResolver {
             })
         })?;
         let loaded = source::load::load_table(format, listing, table, &all, &self.conf)?;
-        Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
+        let schema = StructType::new(loaded.schema.fields.iter().map(unlimited).collect::<Vec<_>>());
+        Ok(Source { provider: loaded.table, schema, qualifier: vec![], hidden: 0 })
     }
 
     fn files(
@@ -396,6 +397,21 @@ impl Resolver for SessionResolver {
         let (catalog, database) = self.namespace();
         vec!["`system`.`builtin`".into(), "`system`.`session`".into(), quote_id([catalog, database])]
     }
+}
+
+/// The column as queries see it: CHAR and VARCHAR are strings.
+fn unlimited(f: &StructField) -> StructField {
+    fn plain(t: &DataType) -> DataType {
+        match t {
+            DataType::Char(_) | DataType::VarChar(_) => DataType::STRING,
+            DataType::Array(e, n) => DataType::array(plain(e), *n),
+            DataType::Struct(s) => {
+                DataType::Struct(StructType::new(s.fields.iter().map(unlimited).collect::<Vec<_>>()))
+            }
+            other => other.clone(),
+        }
+    }
+    StructField { data_type: plain(&f.data_type), ..f.clone() }
 }
 
 fn parameter(p: &StructField, opts: &ParseOptions<'_>) -> SparkResult<SqlParameter> {

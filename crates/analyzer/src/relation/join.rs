@@ -54,6 +54,16 @@ impl Analyzer {
         lateral: bool,
         outer: Outer,
     ) -> SparkResult<Node> {
+        if kind == JoinKind::Inner
+            && condition.is_none()
+            && !lateral
+            && self.facts().conf.get("spark.sql.crossJoin.enabled") == Some("false")
+        {
+            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1211")
+                .param("joinType", "INNER")
+                .param("leftPlan", "the left side")
+                .param("rightPlan", "the right side"));
+        }
         let both = beside(&left.scope, &right.scope);
         let condition = match condition {
             None => None,

@@ -43,6 +43,7 @@ pub mod transpose;
 pub mod unpivot;
 pub mod values;
 pub mod with;
+pub mod zip;
 
 /// The query around a sub-query.
 pub type Outer<'a> = Option<&'a Rc<Env>>;
@@ -100,7 +101,7 @@ impl Analyzer {
                 self.deduplicate(self.relation(input, outer)?, columns.as_deref())
             }
             RelationKind::Sample(s) => self.sample(s, outer),
-            RelationKind::Alias { input, columns, .. } if matches!(&input.kind, RelationKind::Values(rows) if !columns.is_empty() && rows.iter().any(|r| r.len() != columns.len())) =>
+            RelationKind::Alias { input, columns, .. } if matches!(&input.kind, RelationKind::Values(rows) if !columns.is_empty() && rows.iter().any(|r| values::flat(r).len() != columns.len())) =>
             {
                 let given = self.relation(input, outer)?.scope.columns.len();
                 Err(SparkError::new("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH")
@@ -149,6 +150,7 @@ impl Analyzer {
             }
             RelationKind::AsOfJoin(j) => self.as_of_join(j, outer),
             RelationKind::NearestByJoin(j) => self.nearest_by_join(j, outer),
+            RelationKind::Zip { left, right } => self.zip(left, right, outer),
             RelationKind::Transpose { input, index_columns } => self.transpose(input, index_columns, outer),
             RelationKind::Parse { input, format, schema, options } => {
                 let (_, lines) = self.resolver().collect(input)?;

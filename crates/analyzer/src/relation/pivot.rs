@@ -2,7 +2,6 @@
 //! value, then each value's row of a group becomes columns.
 
 use datafusion::logical_expr::{Expr as DfExpr, Operator, binary_expr};
-use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::{AggregateCall, Body, TypedExpr};
@@ -87,8 +86,7 @@ impl Analyzer {
         for item in &aggregates {
             if !has_aggregate(item) {
                 let sql = item.typed().map(|t| t.sql.to_string()).unwrap_or_default();
-                return Err(SparkError::new("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION")
-                    .param("sqlExpr", quote_sql(sql)));
+                return Err(SparkError::new("_LEGACY_ERROR_TEMP_1006").param("sql", sql));
             }
             if let Some(t) = item.typed() {
                 crate::node::columns_of(&t.expr, &mut used);

@@ -90,7 +90,7 @@ impl Analyzer {
                 .at(e.origin.clone())
         };
         let value = self.expr(env, e)?;
-        if contains_aggregate(&value.expr) || contains_window(&value.expr) {
+        if contains_aggregate(&value.expr) || contains_window(&value.expr) || value.expr.is_volatile() {
             return Err(cannot(value.quoted_sql()));
         }
         Ok(value)
@@ -98,7 +98,7 @@ impl Analyzer {
 }
 
 /// A row of one struct is the row of its values.
-fn flat(row: &[Expr]) -> &[Expr] {
+pub fn flat(row: &[Expr]) -> &[Expr] {
     match row {
         [Expr { kind: vonk_plan::ExprKind::Function(call), .. }] if matches!(call.name.as_slice(), [n] if n.eq_ignore_ascii_case("struct")) => {
             &call.args

@@ -209,6 +209,8 @@ pub(super) async fn alter(
         AlterAction::DropColumns { .. } => return Err(unsupported_operation(&table, "DROP COLUMN")),
         AlterAction::RenameColumn { .. } => return Err(unsupported_operation(&table, "RENAME COLUMN")),
         AlterAction::Other(what) => return Err(unsupported_operation(&table, &what)),
+        // File tables have no serde: Spark keeps what is set and uses none of it.
+        AlterAction::SetSerde => {}
         _ => return Err(SparkError::unsupported("this form of ALTER TABLE")),
     }
     Ok(Rows::none())
