@@ -98,6 +98,14 @@ impl Session {
         Ok((self.prepare(analyzed.plan, analyzed.schema).await?, observed))
     }
 
+    /// What the `df.observe`s of a relation that is written somewhere want to know.
+    pub async fn observations(self: &Arc<Self>, relation: &Relation) -> SparkResult<Vec<Observation>> {
+        match observes(relation) {
+            true => Ok(self.analyze_observing(relation.clone(), vec![]).await?.1),
+            false => Ok(vec![]),
+        }
+    }
+
     /// The names and values of an observation's metrics.
     pub async fn observe(self: &Arc<Self>, observation: &Observation) -> SparkResult<Vec<(String, Literal)>> {
         let totals = observation.totals.get().cloned();
@@ -230,6 +238,29 @@ impl Session {
         let mut hasher = DefaultHasher::new();
         meaning(relation).hash(&mut hasher);
         hasher.finish() as i32
+    }
+}
+
+/// Is there a `df.observe` along the relation's only input?
+fn observes(mut relation: &Relation) -> bool {
+    use RelationKind as K;
+    loop {
+        relation = match &relation.kind {
+            K::CollectMetrics { .. } => return true,
+            K::Project { input, .. }
+            | K::Filter { input, .. }
+            | K::Sort { input, .. }
+            | K::Limit { input, .. }
+            | K::Distinct { input }
+            | K::Drop { input, .. }
+            | K::WithColumns { input, .. }
+            | K::RenameColumns { input, .. }
+            | K::Repartition { input, .. }
+            | K::RepartitionBy { input, .. }
+            | K::Alias { input, .. } => input,
+            K::Aggregate(a) => &a.input,
+            _ => return false,
+        };
     }
 }
 

@@ -11,6 +11,7 @@ use vonk_connect::backend::{
     StageProgress,
 };
 use vonk_engine::command::Rows;
+use vonk_engine::resolver::Observation;
 use vonk_engine::{ProgressSnapshot, Session};
 use vonk_plan::command::Statement;
 use vonk_plan::{Command, Relation};
@@ -109,19 +110,23 @@ async fn query(session: Arc<Session>, relation: Relation, op: Arc<OperationConte
             drop(guard);
             op.report(stages(&progress.snapshot()));
             let mut out = vec![Ok(ResultItem::Metrics(metrics(&progress)))];
-            for o in observations {
-                let values = session.observe(&o).await;
-                out.push(Ok(ResultItem::Observed(ObservedMetrics {
-                    name: o.name,
-                    plan_id: o.plan_id.unwrap_or_default(),
-                    values,
-                })));
-            }
+            out.extend(observed(&session, observations).await.into_iter().map(Ok));
             stream::iter(out)
         })
         .flatten()
     };
     Ok(head.chain(at_least_one(batches, empty)).chain(tail).boxed())
+}
+
+/// The metrics of `df.observe`, each computed by a query of its own.
+async fn observed(session: &Arc<Session>, observations: Vec<Observation>) -> Vec<ResultItem> {
+    let mut out = vec![];
+    for o in observations {
+        let values = session.observe(&o).await;
+        let plan_id = o.plan_id.unwrap_or_default();
+        out.push(ResultItem::Observed(ObservedMetrics { name: o.name, plan_id, values }));
+    }
+    out
 }
 
 /// Adds a batch without rows when there is none at all.
@@ -183,8 +188,13 @@ async fn one_command(session: Arc<Session>, ml: Arc<Library>, command: Command) 
         }
         Command::GetResources => Ok(items(vec![ResultItem::Resources(Default::default())])),
         other => {
+            let observations = match &other {
+                Command::Write(w) => session.observations(&w.input).await?,
+                Command::WriteTable(w) => session.observations(&w.input).await?,
+                _ => vec![],
+            };
             session.run_command(other).await?;
-            Ok(items(vec![]))
+            Ok(items(observed(&session, observations).await))
         }
     }
 }

@@ -52,7 +52,8 @@ impl Analyzer {
             None => {}
         }
         if let Some(t) = &j.tolerance {
-            conditions.push(call("<=", vec![&distance, &self.expr(&both, t)?])?);
+            let within = if exact { "<=" } else { "<" };
+            conditions.push(call(within, vec![&distance, &self.expr(&both, t)?])?);
         }
         match &j.condition {
             JoinCondition::On(e) => conditions.push(self.boolean(self.expr(&both, e)?)?),

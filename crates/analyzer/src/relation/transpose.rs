@@ -26,7 +26,8 @@ impl Analyzer {
         let others: Vec<_> = node.scope.columns.iter().filter(|c| *c.name != *own).cloned().collect();
         let mut common = DataType::Null;
         for c in &others {
-            common = common_type(&common, &c.data_type, self.ansi()).ok_or_else(|| {
+            let alike = common == DataType::Null || common.is_string() == c.data_type.is_string();
+            common = common_type(&common, &c.data_type, self.ansi()).filter(|_| alike).ok_or_else(|| {
                 SparkError::new("TRANSPOSE_NO_LEAST_COMMON_TYPE")
                     .param("dt1", vonk_common::error::quote_sql(common.sql()))
                     .param("dt2", vonk_common::error::quote_sql(c.data_type.sql()))
