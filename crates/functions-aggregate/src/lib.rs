@@ -29,6 +29,8 @@ mod sliding;
 pub mod statistics;
 pub mod sum;
 pub mod udaf;
+pub mod variant_schema;
+pub mod vector;
 pub mod window;
 
 /// Every function of this crate.
@@ -49,6 +51,8 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         regression::SPECS,
         statistics::SPECS,
         sum::SPECS,
+        variant_schema::SPECS,
+        vector::SPECS,
         window::SPECS,
     ];
     [plain.concat(), sketch::specs()].concat()
@@ -69,6 +73,9 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &mode::MODE,
         &percentile::PERCENTILE,
         &sum::SUM,
+        &variant_schema::SCHEMA_OF_VARIANT_AGG,
+        &vector::VECTOR_AVG,
+        &vector::VECTOR_SUM,
     ];
     [single, registers::AGGREGATES, sketch::AGGREGATES, statistics::AGGREGATES].concat()
 }

@@ -1,13 +1,13 @@
-//! `repeat`, `space`, and `reverse` of strings and arrays.
+//! `repeat`, `space`, and `reverse` of strings, binary values and arrays.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, Int32Array, ListArray, StringArray, UInt64Array};
+use datafusion::arrow::array::{Array, BinaryArray, Int32Array, ListArray, StringArray, UInt64Array};
 use datafusion::arrow::compute::take;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult, limits};
-use vonk_expr::columns::string_rows;
+use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::typed_arg;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err, not_null};
@@ -22,12 +22,13 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&SPACE]),
     FunctionSpec::scalar("reverse", "collection_funcs", build_reverse)
         .usage("The string or array from last to first.")
-        .kernels(&[&REVERSE, &REVERSE_ARRAY]),
+        .kernels(&[&REVERSE, &REVERSE_BYTES, &REVERSE_ARRAY]),
 ];
 
 static REPEAT: Kernel = Kernel::new("repeat", repeat);
 static SPACE: Kernel = Kernel::new("space", space);
 static REVERSE: Kernel = Kernel::new("reverse", reverse);
+static REVERSE_BYTES: Kernel = Kernel::new("reverse_bytes", reverse_bytes);
 static REVERSE_ARRAY: Kernel = Kernel::new("reverse_array", reverse_array);
 
 fn build_repeat(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -41,9 +42,13 @@ fn build_space(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> 
 }
 
 fn build_reverse(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::OneOf(vec![Want::Str, Want::AnyArray])])?;
+    let args = ctx.coerce(args, 1, &[Want::OneOf(vec![Want::Str, Want::BINARY, Want::AnyArray])])?;
     let ty = args.first().map_or(DataType::STRING, |a| a.data_type.clone());
-    let kernel = if matches!(ty, DataType::Array(..)) { &REVERSE_ARRAY } else { &REVERSE };
+    let kernel = match ty {
+        DataType::Array(..) => &REVERSE_ARRAY,
+        DataType::Binary => &REVERSE_BYTES,
+        _ => &REVERSE,
+    };
     Ok(ctx.call(kernel, args, ty, Nullability::Args))
 }
 
@@ -84,6 +89,14 @@ fn reverse(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarVa
     let text = Col::<StringArray>::new(args, 0)?;
     string_rows(rows, text.array().value_data().len(), |i, out| {
         out.extend(not_null!(text.get(i)).chars().rev());
+        Ok(Some(()))
+    })
+}
+
+fn reverse_bytes(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let bytes = Col::<BinaryArray>::new(args, 0)?;
+    binary_rows(rows, |i, out| {
+        out.extend(not_null!(bytes.get(i)).iter().rev());
         Ok(Some(()))
     })
 }
