@@ -52,9 +52,9 @@ fn with_nulls(ty: DataType, contains_null: bool) -> DataType {
 fn build_add(ctx: &FnContext, args: Vec<TypedExpr>, end: &str) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
-    let (_, contains) = element(ctx, &args, 0)?;
+    element(ctx, &args, 0)?;
     let (args, ty) = array_and_value(ctx, args, tightest_common_type)?;
-    let ty = with_nulls(ty, contains || args[1].nullable);
+    let ty = with_nulls(ty, true);
     let nullable = args[0].nullable;
     let mut out = ctx.call_with(&ADD_KERNEL, args, ty, Nullability::Always, vec![end.to_string()]);
     out.nullable = nullable;

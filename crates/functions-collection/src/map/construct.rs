@@ -150,11 +150,11 @@ fn build_map(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     }
     check_key(ctx, &args, &key)?;
     let mut cast = Vec::with_capacity(args.len());
-    let value_null = args.iter().skip(1).step_by(2).any(|a| a.nullable);
     for (i, a) in args.into_iter().enumerate() {
         let want = if i % 2 == 0 { &key } else { &value };
         cast.push(if a.data_type.same_type(want) { a } else { vonk_expr::cast::cast(&ctx.facts, a, want)? });
     }
+    let value_null = cast.iter().skip(1).step_by(2).any(|a| a.nullable);
     let mut out =
         ctx.call_with(&MAP_KERNEL, cast, DataType::map(key, value, value_null), Nullability::Never, vec![policy(ctx)]);
     out.sql = sql;
@@ -285,7 +285,7 @@ fn build_concat(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
     }
     let mut ty = DataType::Null;
     for a in &args {
-        if !matches!(a.data_type, DataType::Map(..) | DataType::Null) {
+        if !matches!(a.data_type, DataType::Map(..)) {
             let types: Vec<_> = args.iter().map(|a| vonk_common::error::quote_sql(a.data_type.sql())).collect();
             return Err(ctx
                 .mismatch("MAP_CONCAT_DIFF_TYPES", &args)
