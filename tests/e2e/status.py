@@ -13,6 +13,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import warnings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATUS = ROOT / "docs/STATUS.md"
@@ -256,13 +257,15 @@ def main():
     from harness import Server
 
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         server = Server(f"{folder}/warehouse")
         text = tables(server)
         server.stop()
     if "--write" in sys.argv:
         document = STATUS.read_text()
-        STATUS.write_text(document.replace(generated(document), f"\n{text}"))
+        before, after = document.partition(BEGIN)[0], document.partition(END)[2]
+        STATUS.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
     else:
         print(text)
     sys.stdout.flush()
