@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(200)
 ROWS = 4_000_000  # some 8 times the pool below, as rows of a sort
 
 QUERIES = {
