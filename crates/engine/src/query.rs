@@ -139,6 +139,7 @@ async fn with_second_chance(
     let head = match first.next().await {
         Some(Err(e)) if out_of_memory(&e) && has_hash_join(&query.plan) => {
             drop(first);
+            memory_settles(&query.state).await;
             log::info!("a hash join does not fit in memory: planning again with sort-merge joins");
             let state = Arc::new(state::without_hash_joins(&query.state));
             let plan = physical_plan(Arc::clone(&state), Arc::clone(&query.logical)).await?;
@@ -150,6 +151,23 @@ async fn with_second_chance(
     };
     let head = futures::stream::iter(head);
     Ok(head.chain(first).map_err(spark_error).boxed())
+}
+
+/// Waits, a second at most, until the tasks of a query that was dropped have given their memory back:
+/// they end at their next await, not at once.
+async fn memory_settles(state: &SessionState) {
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+    let pool = &state.runtime_env().memory_pool;
+    let (mut last, mut same) = (pool.reserved(), 0);
+    for _ in 0..50 {
+        tokio::time::sleep(PAUSE).await;
+        let now = pool.reserved();
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+        if now == 0 || same >= 10 {
+            break;
+        }
+    }
 }
 
 fn out_of_memory(e: &DataFusionError) -> bool {
