@@ -235,6 +235,7 @@ def tables(server):
         answers = {}
         for kind in names:
             session = server.session()
+            type(session)._set_default_and_active_session(session)  # localCheckpoint asks for it
             answers[kind] = answer(session, group, kind, all_probes[group].get(kind))
             session.stop()
         done = sum(a == "done" for a in answers.values())
