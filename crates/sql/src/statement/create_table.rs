@@ -3,7 +3,6 @@
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{Bucketing, Command, CreateTable, Properties};
 use vonk_plan::expr::{Expr, ExprKind};
-use vonk_plan::relation::Options;
 
 use crate::parser::Parser;
 use crate::tokens::Kind;
@@ -23,25 +22,7 @@ impl Parser<'_> {
         if self.at("LIKE") && !replace {
             return self.create_table_like(name, if_not_exists);
         }
-        let mut table = CreateTable {
-            name,
-            columns: vec![],
-            provider: None,
-            options: Options::new(),
-            partitioned_by: vec![],
-            partition_columns: vec![],
-            bucketed_by: None,
-            clustered_by: vec![],
-            location: None,
-            comment: None,
-            properties: Properties::new(),
-            query: None,
-            constraints: vec![],
-            if_not_exists,
-            replace,
-            must_exist,
-            external,
-        };
+        let mut table = CreateTable { if_not_exists, replace, must_exist, external, ..CreateTable::named(name) };
         if self.sym("(") && !self.parens.is_query(self.pos) {
             self.in_parens(|p| p.table_elements(&mut table))?;
         }
