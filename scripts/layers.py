@@ -9,7 +9,7 @@ import sys
 import tomllib
 
 ORDER = [
-    "common", "plan", "sql", "expr", "ml",
+    "common", "plan", "sql", "expr", "python", "ml",
     "functions-math", "functions-datetime", "functions-string", "functions-collection", "functions-aggregate",
     "functions", "catalog", "analyzer", "engine", "connect", "server", "cli",
 ]
@@ -21,6 +21,7 @@ FORBIDDEN = {
     "sql": ENGINE + PROTOCOL,
     "catalog": ENGINE + PROTOCOL,
     "expr": PROTOCOL + ["object_store"],
+    "python": PROTOCOL + ["object_store", "datafusion", "datafusion-proto", "datafusion-spark"],
     "functions": PROTOCOL + ["object_store"],
     "analyzer": PROTOCOL + ["object_store"],
     "engine": ["tonic", "apache-spark-connect-proto"],  # prost: DataFusion's own plan messages, in the codec
