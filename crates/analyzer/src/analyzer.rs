@@ -41,6 +41,8 @@ struct State {
     references: RefCell<HashMap<i64, Rc<Relation>>>,
     /// Arguments of the calls of `grouping` and `grouping_id`, which wait for their GROUP BY.
     groupings: RefCell<Vec<Vec<TypedExpr>>>,
+    /// Has a call of a Python function been met?
+    python: Cell<bool>,
     /// Common table expressions in sight, innermost last.
     pub(crate) ctes: RefCell<Vec<Rc<crate::relation::with::Visible>>>,
 }
@@ -54,6 +56,7 @@ impl Analyzer {
             dataframes: RefCell::default(),
             references: RefCell::default(),
             groupings: RefCell::default(),
+            python: Cell::new(false),
             ctes: RefCell::default(),
         }))
     }
@@ -64,7 +67,7 @@ impl Analyzer {
         let plan = node.exact(&|| self.fresh())?;
         let schema = node.scope.struct_type();
         let columns = node.scope.columns.iter().map(|c| crate::scope::column_name(c.slot)).collect();
-        let plan = Arc::unwrap_or_clone(plan);
+        let plan = self.extract_python(Arc::unwrap_or_clone(plan))?;
         Ok(Analyzed { plan, schema, columns })
     }
 
@@ -109,6 +112,14 @@ impl Analyzer {
         let id = self.0.next.get();
         self.0.next.set(id + 1);
         id
+    }
+
+    pub(crate) fn note_python(&self) {
+        self.0.python.set(true);
+    }
+
+    pub(crate) fn calls_python(&self) -> bool {
+        self.0.python.get()
     }
 
     pub(crate) fn ctes(&self) -> &RefCell<Vec<Rc<crate::relation::with::Visible>>> {

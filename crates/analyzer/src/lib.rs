@@ -14,6 +14,7 @@ pub mod expr;
 pub mod names;
 pub mod node;
 pub mod nodes;
+pub mod python;
 pub mod relation;
 pub mod resolver;
 pub mod scope;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::{FnContext, TypedExpr};
+use vonk_expr::TypedExpr;
 use vonk_plan::command::Command;
 use vonk_plan::expr::UdfCall;
 use vonk_plan::relation::{
-    CoGroupMap, DataSource, GroupMap, MlMethod, MlOperatorRef, Options, Relation, TimeTravel, UdtfCall,
+    DataSource, MlMethod, MlOperatorRef, Options, Relation, TimeTravel, UdtfCall,
 };
 use vonk_plan::types::{DataType, StructType};
 use vonk_plan::{Expr, Literal};
@@ -60,10 +60,10 @@ pub enum SessionFunction {
         columns: Option<StructType>,
         body: SqlBody,
     },
-    /// Gives the typed call of user code.
-    Code(Box<dyn Fn(&FnContext, Vec<TypedExpr>) -> SparkResult<TypedExpr>>),
+    /// A Python function, scalar or aggregate.
+    Python(Arc<UdfCall>),
     /// A Python table function.
-    Table(Box<UdtfCall>),
+    Table(Arc<UdtfCall>),
 }
 
 pub struct SqlParameter {
@@ -113,11 +113,6 @@ pub trait Resolver: Send + Sync {
     /// The name that a call of a session's function prints.
     fn function_name(&self, name: &[String]) -> String {
         name.join(".")
-    }
-
-    /// A call of user code that travels with the query.
-    fn udf(&self, _ctx: &FnContext, call: &UdfCall, _args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-        Err(SparkError::unsupported(format!("user-defined function {}", call.name)))
     }
 
     /// The value of a variable, and the name that expressions print before the variable's own:
@@ -171,15 +166,6 @@ pub trait Resolver: Send + Sync {
     /// functions, for `UNRESOLVED_ROUTINE`.
     fn function_search_path(&self) -> Vec<String> {
         ["`system`.`builtin`", "`system`.`session`", "`spark_catalog`.`default`"].map(String::from).to_vec()
-    }
-
-    /// `applyInPandas` and its like, after analysis of the grouping: not yet in the interface's use.
-    fn group_map(&self, _group: &GroupMap) -> SparkResult<Source> {
-        Err(SparkError::unsupported("grouped map"))
-    }
-
-    fn cogroup_map(&self, _group: &CoGroupMap) -> SparkResult<Source> {
-        Err(SparkError::unsupported("cogrouped map"))
     }
 }
 

@@ -9,6 +9,8 @@ use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Relation;
 use vonk_plan::command::{CreateFunction, Name};
+use vonk_plan::expr::UdfCall;
+use vonk_plan::relation::UdtfCall;
 use vonk_plan::types::DataType;
 
 use crate::{DEFAULT_DATABASE, SPARK_CATALOG, errors};
@@ -57,10 +59,12 @@ pub enum VariableHome {
     Script(usize),
 }
 
-/// A temporary SQL function.
+/// A temporary function: in SQL, or in Python by `spark.udf.register` and `spark.udtf.register`.
 #[derive(Debug, Clone)]
-pub struct TempFunction {
-    pub definition: Arc<CreateFunction>,
+pub enum TempFunction {
+    Sql(Arc<CreateFunction>),
+    Python(Arc<UdfCall>),
+    PythonTable(Arc<UdtfCall>),
 }
 
 /// The session's own names. Keys are in lower case.

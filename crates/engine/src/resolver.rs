@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use vonk_analyzer::resolver::{MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter};
 use vonk_analyzer::{ResolvedTable, Resolver, View};
-use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempView};
+use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
 use vonk_common::error::quote_id;
 use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult};
@@ -275,10 +275,18 @@ impl Resolver for SessionResolver {
     }
 
     fn function(&self, name: &[String]) -> SparkResult<Option<SessionFunction>> {
-        if let [single] = name
-            && let Some(f) = self.session.names.read().temp_functions.get(&single.to_lowercase())
-        {
-            return sql_function(&f.definition).map(Some);
+        let temporary = match name {
+            [f] => Some(f),
+            [s, f] if s.eq_ignore_ascii_case("session") => Some(f),
+            [y, s, f] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => Some(f),
+            _ => None,
+        };
+        let found = temporary.and_then(|f| self.session.names.read().temp_functions.get(&f.to_lowercase()).cloned());
+        match found.as_deref() {
+            Some(TempFunction::Sql(f)) => return sql_function(f).map(Some),
+            Some(TempFunction::Python(f)) => return Ok(Some(SessionFunction::Python(f.clone()))),
+            Some(TempFunction::PythonTable(f)) => return Ok(Some(SessionFunction::Table(f.clone()))),
+            None => {}
         }
         let (_, current) = self.namespace();
         let (database, function) = match name {

@@ -85,7 +85,7 @@ pub mod eval_type {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Task {
     /// The kind of the functions: see [`eval_type`].
     pub eval_type: i32,

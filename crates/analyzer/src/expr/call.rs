@@ -168,7 +168,7 @@ impl Analyzer {
         Ok(Cow::Owned(out))
     }
 
-    fn no_clauses(&self, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
+    pub fn no_clauses(&self, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
         let syntax = if call.distinct {
             "DISTINCT"
         } else if call.filter.is_some() {
@@ -322,6 +322,10 @@ impl Analyzer {
             env.lambdas.push(Rc::new((name.clone(), column)));
         }
         let mut body = self.expr(&env, body)?;
+        if crate::python::extract::contains_python(&body.expr) {
+            return Err(SparkError::new("UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_PYTHON_UDF")
+                .param("funcName", body.quoted_sql()));
+        }
         let parts = std::iter::once(body.sql.clone()).chain(names.iter().map(|_| "namedlambdavariable()".into()));
         body.sql = SqlText::call("lambdafunction", parts);
         Ok(BoundLambda { columns, body })
@@ -342,10 +346,7 @@ impl Analyzer {
     fn session_call(&self, env: &Env, call: &FunctionCall, at: At) -> SparkResult<TypedExpr> {
         match self.resolver().function(&call.name)? {
             None | Some(SessionFunction::Table(_)) => Err(self.unresolved_routine(&call.name, at)),
-            Some(SessionFunction::Code(build)) => {
-                let name = call.name.last().map(String::as_str).unwrap_or_default();
-                build(&self.fn_context(name, at), self.exprs(env, &call.args)?)
-            }
+            Some(SessionFunction::Python(udf)) => self.registered_udf(env, &udf, call, at),
             Some(SessionFunction::Sql { columns: Some(_), .. }) => Err(SparkError::new("NOT_A_SCALAR_FUNCTION")
                 .param("functionName", quote_id(self.resolver().function_name(&call.name).split('.')))
                 .at(at.cloned())),

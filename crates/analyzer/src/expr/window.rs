@@ -33,11 +33,23 @@ impl Analyzer {
         let not_a_window =
             |sql: String| SparkError::new("UNSUPPORTED_EXPR_FOR_WINDOW").param("sqlExpr", sql).at(at.cloned());
         let ExprKind::Function(call) = &w.function.kind else {
-            let text = self.expr(env, &w.function)?.quoted_sql();
-            return Err(not_a_window(text));
+            let function = self.expr(env, &w.function)?;
+            if !matches!(function.expr, DfExpr::AggregateFunction(_)) {
+                return Err(not_a_window(function.quoted_sql()));
+            }
+            let frame = self.frame(env, w.frame.as_ref(), "", false, &order, 1)?;
+            return over(function, &partition, &order, frame);
         };
         let Some(spec) = self.builtin(&call.name) else {
-            return Err(self.unresolved_routine(&call.name, w.function.origin.as_ref()));
+            let Some(udf) = self.registered_python(call)? else {
+                return Err(self.unresolved_routine(&call.name, w.function.origin.as_ref()));
+            };
+            let function = self.registered_udf(env, &udf, call, w.function.origin.as_ref())?;
+            if !matches!(function.expr, DfExpr::AggregateFunction(_)) {
+                return Err(not_a_window(function.quoted_sql()));
+            }
+            let frame = self.frame(env, w.frame.as_ref(), "", false, &order, 1)?;
+            return over(function, &partition, &order, frame);
         };
         let name = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
         let ctx = self.fn_context(&name, w.function.origin.as_ref());
@@ -70,48 +82,7 @@ impl Analyzer {
                 .at(at.cloned()));
         }
         let frame = self.frame(env, w.frame.as_ref(), &name, is_window, &order, offset)?;
-        let partition_by: Vec<DfExpr> = partition.iter().map(|p| p.expr.clone()).collect();
-        let order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
-        let over = |mut f: WindowFunction| {
-            f.params.partition_by = partition_by.clone();
-            f.params.order_by = order_by.clone();
-            f.params.window_frame = frame.frame.clone();
-            Transformed::new(DfExpr::WindowFunction(Box::new(f)), true, TreeNodeRecursion::Jump)
-        };
-        let expr = function
-            .expr
-            .clone()
-            .transform_down(|e| {
-                Ok(match e {
-                    DfExpr::AggregateFunction(a) => {
-                        let fun = WindowFunctionDefinition::AggregateUDF(a.func);
-                        let mut f = WindowFunction::new(fun, a.params.args);
-                        f.params.filter = a.params.filter;
-                        f.params.null_treatment = a.params.null_treatment;
-                        over(f)
-                    }
-                    DfExpr::WindowFunction(f) => over(*f),
-                    other => Transformed::no(other),
-                })
-            })
-            .map_err(spark_error)?
-            .data;
-        let mut text = vec![];
-        if !partition.is_empty() {
-            let names: Vec<_> = partition.iter().map(|p| p.sql.to_string()).collect();
-            text.push(format!("PARTITION BY {}", names.join(", ")));
-        }
-        if !order.is_empty() {
-            let keys: Vec<_> = order.iter().map(SortKey::text).collect();
-            text.push(format!("ORDER BY {}", keys.join(", ")));
-        }
-        text.push(frame.text);
-        let mut out = function;
-        out.expr = expr;
-        out.foldable = false;
-        out.sql = SqlText::concat([out.sql.clone(), format!(" OVER ({})", text.join(" ")).into()]);
-        out.name = None;
-        Ok(out)
+        over(function, &partition, &order, frame)
     }
 
     fn frame(
@@ -268,6 +239,52 @@ impl Analyzer {
 struct Frame {
     frame: DfFrame,
     text: String,
+}
+
+/// The calls of the function's expression over the window.
+fn over(function: TypedExpr, partition: &[TypedExpr], order: &[SortKey], frame: Frame) -> SparkResult<TypedExpr> {
+    let partition_by: Vec<DfExpr> = partition.iter().map(|p| p.expr.clone()).collect();
+    let order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
+    let over = |mut f: WindowFunction| {
+        f.params.partition_by = partition_by.clone();
+        f.params.order_by = order_by.clone();
+        f.params.window_frame = frame.frame.clone();
+        Transformed::new(DfExpr::WindowFunction(Box::new(f)), true, TreeNodeRecursion::Jump)
+    };
+    let expr = function
+        .expr
+        .clone()
+        .transform_down(|e| {
+            Ok(match e {
+                DfExpr::AggregateFunction(a) => {
+                    let fun = WindowFunctionDefinition::AggregateUDF(a.func);
+                    let mut f = WindowFunction::new(fun, a.params.args);
+                    f.params.filter = a.params.filter;
+                    f.params.null_treatment = a.params.null_treatment;
+                    over(f)
+                }
+                DfExpr::WindowFunction(f) => over(*f),
+                other => Transformed::no(other),
+            })
+        })
+        .map_err(spark_error)?
+        .data;
+    let mut text = vec![];
+    if !partition.is_empty() {
+        let names: Vec<_> = partition.iter().map(|p| p.sql.to_string()).collect();
+        text.push(format!("PARTITION BY {}", names.join(", ")));
+    }
+    if !order.is_empty() {
+        let keys: Vec<_> = order.iter().map(SortKey::text).collect();
+        text.push(format!("ORDER BY {}", keys.join(", ")));
+    }
+    text.push(frame.text);
+    let mut out = function;
+    out.expr = expr;
+    out.foldable = false;
+    out.sql = SqlText::concat([out.sql.clone(), format!(" OVER ({})", text.join(" ")).into()]);
+    out.name = None;
+    Ok(out)
 }
 
 fn preceding(v: ScalarValue) -> DfBound {

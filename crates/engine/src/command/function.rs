@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vonk_analyzer::resolver::SessionFunction;
 use vonk_catalog::pattern::matches;
-use vonk_catalog::{Function, TempFunction};
+use vonk_catalog::{Function, SPARK_CATALOG, TempFunction};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{ColumnDef, CreateFunction, FunctionBody, FunctionScope, Name};
@@ -118,8 +118,8 @@ impl Described<'_> {
 pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkResult<Rows> {
     let temporary = name.last().and_then(|n| session.names.read().temp_functions.get(&n.to_lowercase()).cloned());
     let mut lines = vec![];
-    if let (Some(f), true) = (&temporary, name.len() == 1) {
-        let f = &f.definition;
+    if let (Some(f), true) = (temporary.as_deref(), name.len() == 1) {
+        let TempFunction::Sql(f) = f else { return Rows::strings("function_desc", python_lines(&name.join("."), extended)) };
         let body = match &f.body {
             FunctionBody::Expr(_, text) | FunctionBody::Query(_, text) | FunctionBody::Class(text) => text,
         };
@@ -168,6 +168,16 @@ pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkR
         }
     }
     Rows::strings("function_desc", lines)
+}
+
+/// What DESCRIBE prints of a Python function.
+fn python_lines(name: &str, extended: bool) -> Vec<String> {
+    let full = format!("Function: {SPARK_CATALOG}.session.{name}");
+    let mut lines = vec![full, "Class: Python".to_string(), "Usage: N/A.".to_string()];
+    if extended {
+        lines.push(format!("Extended Usage:\n    No example/argument for {name}.\n"));
+    }
+    lines
 }
 
 /// Analyses the body; gives the result its type or columns where the statement leaves them out.
@@ -226,7 +236,7 @@ pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkRe
                 .param("newRoutineType", "routine")
                 .param("existingRoutineType", "routine"));
         }
-        names.temp_functions.insert(key, Arc::new(TempFunction { definition: Arc::new(f) }));
+        names.temp_functions.insert(key, Arc::new(TempFunction::Sql(Arc::new(f))));
         return Ok(Rows::none());
     }
     let full = qualify(session, &f.name)?;
@@ -252,6 +262,12 @@ pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkRe
         conf: Default::default(),
     };
     session.catalog().create_function(function, f.if_not_exists, f.replace)?;
+    Ok(Rows::none())
+}
+
+/// `spark.udf.register` and `spark.udtf.register`: a function of that name is replaced.
+pub(super) fn register(session: &Session, name: &str, f: TempFunction) -> SparkResult<Rows> {
+    session.names.write().temp_functions.insert(name.to_lowercase(), Arc::new(f));
     Ok(Rows::none())
 }
 

@@ -25,7 +25,7 @@ mod write;
 use std::sync::Arc;
 
 pub use rows::{Cell, Rows};
-use vonk_catalog::{Table, TableName};
+use vonk_catalog::{Table, TableName, TempFunction};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{Command, Name, Statement};
@@ -73,6 +73,8 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::CreateFunction(f) => function::create(session, *f).await,
         C::DropFunction { name, if_exists, temporary } => function::drop(session, &name, if_exists, temporary),
         C::RefreshFunction(_) => Ok(Rows::none()),
+        C::RegisterUdf(f) => function::register(session, &f.name.clone(), TempFunction::Python(Arc::new(*f))),
+        C::RegisterUdtf(f) => function::register(session, &f.name.clone(), TempFunction::PythonTable(Arc::new(*f))),
         C::DescribeTable { name, extended, partition, as_json } => {
             describe::table(session, &name, extended, partition, as_json).await
         }
