@@ -11,9 +11,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::Command;
 use vonk_plan::expr::UdfCall;
-use vonk_plan::relation::{
-    DataSource, MlMethod, MlOperatorRef, Options, Relation, TimeTravel, UdtfCall,
-};
+use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, Relation, TimeTravel, UdtfCall};
 use vonk_plan::types::{DataType, StructType};
 use vonk_plan::{Expr, Literal};
 

@@ -3,5 +3,6 @@
 pub mod gather;
 pub mod generate;
 pub mod planner;
+pub mod python;
 pub mod random;
 pub mod rows;

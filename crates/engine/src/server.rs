@@ -7,6 +7,7 @@ use dashmap::DashMap;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use vonk_catalog::{Catalog, Embedded, SharedNames};
 use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_python::Pool;
 
 use crate::fs;
 use crate::memory::{self, SpillDirectory};
@@ -40,6 +41,8 @@ pub struct Server {
     pub parallelism: usize,
     pub memory_bytes: usize,
     pub recode_plans: bool,
+    /// The processes that run users' Python.
+    pub python: Pool,
     settings: SessionConf,
     sessions: DashMap<(String, String), Arc<Session>>,
     _spill: SpillDirectory,
@@ -73,6 +76,7 @@ impl Server {
             parallelism,
             memory_bytes,
             recode_plans: config.recode_plans,
+            python: Pool::new(),
             settings,
             sessions: DashMap::new(),
             _spill: spill,
@@ -96,6 +100,7 @@ impl Server {
     /// Forgets the session and what it cached.
     pub fn close_session(&self, user: &str, id: &str) {
         self.sessions.remove(&(user.to_string(), id.to_string()));
+        self.python.end_session(id);
     }
 
     /// Settings of a fresh session.

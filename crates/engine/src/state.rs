@@ -9,9 +9,11 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use vonk_common::SessionConf;
+use vonk_python::Environment;
 
 use crate::operators::gather::GatherInOrder;
 use crate::operators::planner::Planner;
+use crate::operators::python::session::PythonSession;
 use crate::server::Server;
 
 /// Rows of a batch (`spark.sql.execution.arrow.maxRecordsPerBatch` is 10,000; this is for caches).
@@ -23,7 +25,7 @@ pub fn build(server: &Server, conf: &SessionConf, id: &str) -> SessionState {
     SessionStateBuilder::new()
         .with_default_features()
         .with_session_id(id.to_string())
-        .with_config(config(server, conf))
+        .with_config(config(server, conf).with_extension(Arc::new(python(server, conf, id))))
         .with_runtime_env(Arc::clone(&server.runtime))
         .with_analyzer_rules(rules)
         .with_query_planner(Arc::new(Planner))
@@ -52,6 +54,31 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     options.optimizer.expand_views_at_output = false;
     options.optimizer.prefer_existing_sort = true;
     config
+}
+
+/// Where the session's Python functions run.
+fn python(server: &Server, conf: &SessionConf, id: &str) -> PythonSession {
+    let environment = Environment {
+        python: conf.get("spark.pyspark.python").map(str::to_string),
+        session: id.to_string(),
+        memory_limit: conf.get("spark.executor.pyspark.memory").and_then(byte_size),
+        ..Environment::default()
+    };
+    PythonSession::new(server.python.clone(), Arc::new(environment), conf)
+}
+
+/// `512m`, `2g`; a plain number is MiB, as Spark reads this setting.
+fn byte_size(text: &str) -> Option<u64> {
+    let text = text.trim().to_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text.get(digits.len()..)?.trim_end_matches('b').chars().next() {
+        None | Some('m') => 20,
+        Some('k') => 10,
+        Some('g') => 30,
+        Some('t') => 40,
+        _ => return None,
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// The same state with joins planned for data that do not fit in memory: by sorting.

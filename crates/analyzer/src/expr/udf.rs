@@ -5,9 +5,9 @@ use std::sync::Arc;
 use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::{SqlText, TypedExpr};
+use vonk_plan::Expr;
 use vonk_plan::expr::{ExprKind, FunctionCall, UdfCall, UserCode};
 use vonk_plan::types::DataType;
-use vonk_plan::Expr;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -118,6 +118,8 @@ pub fn check_names(function: &str, args: &[Expr], at: At) -> SparkResult<()> {
 pub fn table_type(t: &DataType) -> SparkResult<vonk_plan::types::StructType> {
     match t {
         DataType::Struct(s) => Ok(s.clone()),
-        other => Ok(vonk_plan::types::StructType::new([vonk_plan::types::StructField::new("value", other.clone(), true)])),
+        other => {
+            Ok(vonk_plan::types::StructType::new([vonk_plan::types::StructField::new("value", other.clone(), true)]))
+        }
     }
 }

@@ -32,8 +32,15 @@ pub enum PythonKind {
     /// A result for each row, from rows around it: a frame for each function, where it is not the
     /// whole partition. Output: the input's columns, then the results.
     Window { frames: Vec<Option<WindowFrame>> },
-    /// Any rows for a row. Output: the input's columns, then the results.
-    Table { outer: bool },
+    /// Any rows for a row. Output: the input's columns where they are kept, then the results.
+    Table { keep: bool },
+}
+
+impl PythonKind {
+    /// Do the input's columns stand before the results?
+    pub fn has_input_columns(&self) -> bool {
+        matches!(self, PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Table { keep: true })
+    }
 }
 
 /// A sort key within a group.
@@ -72,10 +79,6 @@ impl Python {
         let schema = schema_of(&kind, &task, &inputs, &results)?;
         Ok(Python { kind, task, inputs, results, single: false, deterministic: true, schema })
     }
-
-    fn has_input_columns(&self) -> bool {
-        matches!(self.kind, PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Table { .. })
-    }
 }
 
 type Fields = Vec<(Option<TableReference>, FieldRef)>;
@@ -84,14 +87,12 @@ fn schema_of(kind: &PythonKind, task: &Task, inputs: &[PythonInput], results: &[
     let first = inputs.first().ok_or_else(|| internal("a Python node without input"))?;
     let own = first.plan.schema();
     let mut fields: Fields = match kind {
-        PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Table { .. } => {
-            own.iter().map(|(q, f)| (q.cloned(), f.clone())).collect()
-        }
+        kind if kind.has_input_columns() => own.iter().map(|(q, f)| (q.cloned(), f.clone())).collect(),
         PythonKind::Aggregate => {
             let key = |k: &String| Ok((None, own.field_with_unqualified_name(k)?.clone().into()));
             first.keys.iter().map(key).collect::<Result<_>>()?
         }
-        PythonKind::Map { .. } | PythonKind::Groups | PythonKind::CoGroups => vec![],
+        _ => vec![],
     };
     if results.len() != task.output.len() {
         return Err(internal("a Python node's results do not fit their names"));
@@ -131,7 +132,9 @@ impl UserDefinedLogicalNodeCore for Python {
     /// Filters on the input's own columns may go below a function of single rows.
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         let free = match &self.kind {
-            PythonKind::Scalar | PythonKind::Table { .. } if self.deterministic => self.inputs.first(),
+            PythonKind::Scalar | PythonKind::Table { keep: true } if self.deterministic && !self.single => {
+                self.inputs.first()
+            }
             _ => None,
         };
         let free: HashSet<&String> = free.iter().flat_map(|i| i.plan.schema().fields()).map(|f| f.name()).collect();
@@ -167,7 +170,7 @@ impl UserDefinedLogicalNodeCore for Python {
         for (i, input) in self.inputs.iter().enumerate() {
             let schema = input.plan.schema();
             let mut needed: Vec<usize> = vec![];
-            if i == 0 && self.has_input_columns() {
+            if i == 0 && self.kind.has_input_columns() {
                 needed.extend(output_columns.iter().copied().filter(|o| *o < schema.fields().len()));
             }
             let order = input.order.iter().map(|o| &o.column);

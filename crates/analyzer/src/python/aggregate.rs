@@ -50,13 +50,8 @@ impl Analyzer {
             [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => self.expanded(&input, sets, &a)?,
             all => (input, all.iter().map(|k| (name_of(k), name_of(k))).collect()),
         };
-        let task = Task {
-            eval_type,
-            functions,
-            input: sent.schema(),
-            output: StructType::new(output),
-            ..Task::default()
-        };
+        let task =
+            Task { eval_type, functions, input: sent.schema(), output: StructType::new(output), ..Task::default() };
         let single = keys.is_empty();
         let columns = keys.iter().map(|(own, _)| own.clone()).collect();
         let inputs = vec![PythonInput { plan, sent: sent.columns, keys: columns, order: vec![] }];

@@ -70,7 +70,8 @@ impl Analyzer {
     /// Conditions without Python go first.
     fn extract_filter(&self, f: Filter) -> SparkResult<LogicalPlan> {
         let schema = f.input.schema().clone();
-        let (late, early): (Vec<_>, Vec<_>) = split_conjunction_owned(f.predicate).into_iter().partition(contains_python);
+        let (late, early): (Vec<_>, Vec<_>) =
+            split_conjunction_owned(f.predicate).into_iter().partition(contains_python);
         let input = match conjunction(early) {
             Some(early) => Arc::new(LogicalPlan::Filter(Filter::try_new(early, f.input).map_err(spark_error)?)),
             None => f.input,

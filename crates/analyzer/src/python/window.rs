@@ -44,12 +44,7 @@ impl Analyzer {
     }
 
     /// Calls of one kind over the same partitions in the same order.
-    fn python_window(
-        &self,
-        input: Arc<LogicalPlan>,
-        kind: i32,
-        calls: &[Expr],
-    ) -> SparkResult<Arc<LogicalPlan>> {
+    fn python_window(&self, input: Arc<LogicalPlan>, kind: i32, calls: &[Expr]) -> SparkResult<Arc<LogicalPlan>> {
         let eval_type = match kind {
             eval_type::GROUPED_AGG_PANDAS => eval_type::WINDOW_AGG_PANDAS,
             eval_type::GROUPED_AGG_ARROW => eval_type::WINDOW_AGG_ARROW,

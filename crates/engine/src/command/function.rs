@@ -119,7 +119,9 @@ pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkR
     let temporary = name.last().and_then(|n| session.names.read().temp_functions.get(&n.to_lowercase()).cloned());
     let mut lines = vec![];
     if let (Some(f), true) = (temporary.as_deref(), name.len() == 1) {
-        let TempFunction::Sql(f) = f else { return Rows::strings("function_desc", python_lines(&name.join("."), extended)) };
+        let TempFunction::Sql(f) = f else {
+            return Rows::strings("function_desc", python_lines(&name.join("."), extended));
+        };
         let body = match &f.body {
             FunctionBody::Expr(_, text) | FunctionBody::Query(_, text) | FunctionBody::Class(text) => text,
         };

@@ -12,6 +12,7 @@ use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use vonk_analyzer::nodes::generate::Generate;
+use vonk_analyzer::nodes::python::Python;
 use vonk_analyzer::nodes::sample::Sample;
 use vonk_analyzer::nodes::tail::Tail;
 
@@ -50,6 +51,9 @@ impl ExtensionPlanner for Nodes {
             let rows = create_physical_expr(&generate.rows, logical.schema(), properties, context)?;
             let schema = Arc::new(generate.schema.as_arrow().clone());
             return Ok(Some(Arc::new(GenerateExec::new(input, rows, generate.outer, schema))));
+        }
+        if let Some(node) = any.downcast_ref::<Python>() {
+            return super::python::plan::python(node, inputs, session.config()).map(Some);
         }
         let choice = if let Some(tail) = any.downcast_ref::<Tail>() {
             Choice::Tail(tail.rows)

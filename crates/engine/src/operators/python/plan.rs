@@ -1,0 +1,71 @@
+//! Operators of `Python` nodes.
+
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use datafusion::common::Result;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+use vonk_analyzer::nodes::python::{Python, PythonInput, PythonKind};
+use vonk_common::SparkError;
+use vonk_expr::exec_err;
+use vonk_python::Task;
+
+use super::cogroups::{CoGroupsExec, SideColumns};
+use super::exec::{PythonExec, Work};
+use super::number::NumberExec;
+use super::session::PythonSession;
+
+pub fn python(
+    node: &Python,
+    inputs: &[Arc<dyn ExecutionPlan>],
+    config: &SessionConfig,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let session = PythonSession::of(config)?;
+    let task = Arc::new(Task {
+        conf: session.conf.clone(),
+        environment: Arc::clone(&session.environment),
+        ..(*node.task).clone()
+    });
+    let mut sides = vec![];
+    for (described, input) in node.inputs.iter().zip(inputs) {
+        let grouped = node.single || !described.keys.is_empty() || matches!(node.kind, PythonKind::CoGroups);
+        sides.push(side(described, input, grouped)?);
+    }
+    if let PythonKind::CoGroups = node.kind {
+        let (inputs, columns): (Vec<_>, Vec<_>) = sides.into_iter().unzip();
+        return match (inputs.try_into(), columns.try_into()) {
+            (Ok(inputs), Ok(columns)) => Ok(Arc::new(CoGroupsExec::new(inputs, columns, task, node.results.clone()))),
+            _ => Err(exec_err(SparkError::internal("cogroups need two inputs"))),
+        };
+    }
+    let Some((input, columns)) = sides.into_iter().next() else {
+        return Err(exec_err(SparkError::internal("a Python node without input")));
+    };
+    let SideColumns { sent, keys, order, number } = columns;
+    let (kind, results) = (node.kind.clone(), node.results.clone());
+    Ok(Arc::new(PythonExec::new(input, Work { kind, task, sent, keys, order, number, single: node.single, results })))
+}
+
+/// The input and its columns. Rows of a group keep their order: their number is the last sort key.
+fn side(
+    described: &PythonInput,
+    input: &Arc<dyn ExecutionPlan>,
+    grouped: bool,
+) -> Result<(Arc<dyn ExecutionPlan>, SideColumns)> {
+    let schema = input.schema();
+    let position = |name: &String| Ok(schema.index_of(name)?);
+    let sent = described.sent.iter().map(position).collect::<Result<_>>()?;
+    let keys: Vec<usize> = described.keys.iter().map(position).collect::<Result<_>>()?;
+    let mut order = vec![];
+    for key in &described.order {
+        let options = SortOptions { descending: !key.ascending, nulls_first: key.nulls_first };
+        order.push((position(&key.column)?, options));
+    }
+    if !grouped {
+        return Ok((Arc::clone(input), SideColumns { sent, keys, order, number: None }));
+    }
+    let numbered = NumberExec::new(Arc::clone(input), keys.clone());
+    let number = Some(schema.fields().len());
+    Ok((Arc::new(numbered), SideColumns { sent, keys, order, number }))
+}
