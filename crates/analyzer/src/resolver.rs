@@ -75,6 +75,26 @@ pub enum SqlBody {
     Query(Relation),
 }
 
+/// An argument of a Python table function, as its `analyze` sees it.
+pub struct UdtfArgument {
+    pub name: Option<String>,
+    pub is_table: bool,
+    /// The whole row, where it is a table.
+    pub value: TypedExpr,
+}
+
+/// What `analyze` gave. Expressions are SQL text.
+pub struct UdtfAnalysis {
+    pub schema: StructType,
+    pub single_partition: bool,
+    pub partition_by: Vec<String>,
+    /// Ascending, and nulls first if that was said.
+    pub order_by: Vec<(String, bool, Option<bool>)>,
+    pub select: Vec<(String, Option<String>)>,
+    /// The result itself, for the function.
+    pub pickled: Arc<[u8]>,
+}
+
 /// What a transformer does to its input.
 pub struct MlColumns {
     /// A column of the same name is replaced.
@@ -111,6 +131,11 @@ pub trait Resolver: Send + Sync {
     /// The name that a call of a session's function prints.
     fn function_name(&self, name: &[String]) -> String {
         name.join(".")
+    }
+
+    /// Calls the `analyze` of a Python table function.
+    fn analyze_udtf(&self, call: &UdtfCall, _args: &[UdtfArgument]) -> SparkResult<UdtfAnalysis> {
+        Err(SparkError::unsupported(format!("the table function {}", call.name)))
     }
 
     /// The value of a variable, and the name that expressions print before the variable's own:

@@ -13,13 +13,14 @@ use datafusion::common::{Column, JoinConstraint, JoinType, NullEquality, ScalarV
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr as DfExpr, Extension, Filter, GroupingSet, Join, LogicalPlan, Projection,
-    Sort, Union, Window, WindowFunctionDefinition, lit,
+    Sort, Union, UserDefinedLogicalNodeCore, Window, WindowFunctionDefinition, lit,
 };
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::spark_error;
 
 use crate::analyzer::Analyzer;
 use crate::nodes::generate::Generate;
+use crate::nodes::python::{Python, PythonKind};
 use crate::scope::{ColumnId, column_expr, column_id, column_name};
 
 /// Outer slots and the columns that carry their values.
@@ -154,6 +155,13 @@ impl Analyzer {
                 Ok((LogicalPlan::Union(union), carried))
             }
             LogicalPlan::Extension(e) => {
+                if let Some(python) = e.node.as_any().downcast_ref::<Python>()
+                    && let (PythonKind::Table { keep: true, .. }, [only]) = (&python.kind, python.inputs.as_slice())
+                {
+                    let (input, carried) = self.unnest(&only.plan, domain)?;
+                    let python = python.with_exprs_and_inputs(vec![], vec![input]).map_err(spark_error)?;
+                    return Ok((LogicalPlan::Extension(Extension { node: Arc::new(python) }), carried));
+                }
                 let Some(g) = e.node.as_any().downcast_ref::<Generate>() else { return Err(not_supported()) };
                 let (input, carried) = self.unnest(&g.input, domain)?;
                 let rows = replaced(&g.rows, &carried)?;

@@ -4,6 +4,8 @@
 //! the bytes and back: the test mode that keeps every operator serialisable. Operators over data of
 //! this process (cached rows, `range`) have no bytes yet; a plan with them runs as it is.
 
+mod python;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -26,9 +28,13 @@ use vonk_expr::{KernelUdf, exec_err, spark_error};
 use vonk_plan::relation::Options;
 use vonk_plan::types::json;
 
+use self::python::{CoGroupsMessage, PythonMessage};
 use crate::fs::Place;
 use crate::operators::gather::Gather;
 use crate::operators::generate::GenerateExec;
+use crate::operators::python::cogroups::CoGroupsExec;
+use crate::operators::python::exec::PythonExec;
+use crate::operators::python::number::NumberExec;
 use crate::operators::rows::{Choice, ChooseExec};
 use crate::source::Format;
 use crate::source::partitions::{NULL_NAME, value_of};
@@ -41,6 +47,9 @@ enum Node {
     Choose(Choice),
     Generate { rows: Vec<u8>, outer: bool, columns: Vec<String> },
     Scan(Box<Scan>),
+    Python(Box<PythonMessage>),
+    CoGroups(Box<CoGroupsMessage>),
+    Number { keys: Vec<usize> },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,6 +108,9 @@ impl PhysicalExtensionCodec for Codec {
                 Arc::new(GenerateExec::new(input, rows, outer, Arc::new(Schema::new(fields))))
             }
             Node::Scan(scan) => Arc::new(scan.decode()?),
+            Node::Python(message) => Arc::new(message.decode(input()?)?),
+            Node::CoGroups(message) => Arc::new(message.decode(inputs)?),
+            Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
         })
     }
 
@@ -122,6 +134,12 @@ impl PhysicalExtensionCodec for Codec {
             }
         } else if let Some(scan) = any.downcast_ref::<TextScan>() {
             Node::Scan(Box::new(Scan::of(scan)?))
+        } else if let Some(python) = any.downcast_ref::<PythonExec>() {
+            Node::Python(Box::new(PythonMessage::of(python)?))
+        } else if let Some(cogroups) = any.downcast_ref::<CoGroupsExec>() {
+            Node::CoGroups(Box::new(CoGroupsMessage::of(cogroups)))
+        } else if let Some(number) = any.downcast_ref::<NumberExec>() {
+            Node::Number { keys: number.keys.clone() }
         } else {
             return Err(DataFusionError::NotImplemented(format!("the operator {} cannot be sent", node.name())));
         };

@@ -23,6 +23,7 @@ pub mod insert;
 pub mod memory;
 pub mod operators;
 pub mod progress;
+pub mod python;
 pub mod query;
 pub mod resolver;
 pub mod save;

@@ -9,7 +9,9 @@ use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use vonk_analyzer::resolver::{MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter};
+use vonk_analyzer::resolver::{
+    MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter, UdtfAnalysis, UdtfArgument,
+};
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
 use vonk_common::error::quote_id;
@@ -17,7 +19,7 @@ use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
-use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, TimeTravel};
+use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, TimeTravel, UdtfCall};
 use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
@@ -322,6 +324,10 @@ impl Resolver for SessionResolver {
             [d, f] => [&catalog, d, f].map(String::as_str).join("."),
             _ => name.join("."),
         }
+    }
+
+    fn analyze_udtf(&self, call: &UdtfCall, args: &[UdtfArgument]) -> SparkResult<UdtfAnalysis> {
+        self.runtime.block_on(crate::python::analyze_udtf(&self.session, call, args))
     }
 
     fn variable(&self, name: &[String]) -> SparkResult<Option<(Literal, String)>> {

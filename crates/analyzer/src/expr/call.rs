@@ -345,7 +345,10 @@ impl Analyzer {
     /// A temporary or catalog function.
     fn session_call(&self, env: &Env, call: &FunctionCall, at: At) -> SparkResult<TypedExpr> {
         match self.resolver().function(&call.name)? {
-            None | Some(SessionFunction::Table(_)) => Err(self.unresolved_routine(&call.name, at)),
+            None => Err(self.unresolved_routine(&call.name, at)),
+            Some(SessionFunction::Table(_)) => Err(SparkError::new("NOT_A_SCALAR_FUNCTION")
+                .param("functionName", quote_id(&call.name))
+                .at(at.cloned())),
             Some(SessionFunction::Python(udf)) => self.registered_udf(env, &udf, call, at),
             Some(SessionFunction::Sql { columns: Some(_), .. }) => Err(SparkError::new("NOT_A_SCALAR_FUNCTION")
                 .param("functionName", quote_id(self.resolver().function_name(&call.name).split('.')))

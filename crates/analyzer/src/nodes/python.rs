@@ -32,14 +32,15 @@ pub enum PythonKind {
     /// A result for each row, from rows around it: a frame for each function, where it is not the
     /// whole partition. Output: the input's columns, then the results.
     Window { frames: Vec<Option<WindowFrame>> },
-    /// Any rows for a row. Output: the input's columns where they are kept, then the results.
-    Table { keep: bool },
+    /// Any rows for a row; `outer`: at least one. Output: the input's columns where they are kept, then
+    /// the results.
+    Table { keep: bool, outer: bool },
 }
 
 impl PythonKind {
     /// Do the input's columns stand before the results?
     pub fn has_input_columns(&self) -> bool {
-        matches!(self, PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Table { keep: true })
+        matches!(self, PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Table { keep: true, .. })
     }
 }
 
@@ -132,7 +133,7 @@ impl UserDefinedLogicalNodeCore for Python {
     /// Filters on the input's own columns may go below a function of single rows.
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         let free = match &self.kind {
-            PythonKind::Scalar | PythonKind::Table { keep: true } if self.deterministic && !self.single => {
+            PythonKind::Scalar | PythonKind::Table { keep: true, .. } if self.deterministic && !self.single => {
                 self.inputs.first()
             }
             _ => None,

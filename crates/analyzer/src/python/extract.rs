@@ -203,7 +203,7 @@ impl Analyzer {
     }
 }
 
-pub(crate) fn extension(node: Python) -> Plan {
+pub fn extension(node: Python) -> Plan {
     Arc::new(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }
 

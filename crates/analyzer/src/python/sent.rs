@@ -19,6 +19,10 @@ use crate::scope::column_name;
 /// Numbers the calls, for profiles.
 static RESULTS: AtomicI64 = AtomicI64::new(1);
 
+pub fn next_result() -> i64 {
+    RESULTS.fetch_add(1, Ordering::Relaxed)
+}
+
 #[derive(Default)]
 pub struct Sent {
     /// What was added, with the column that it is: for finding it again.
@@ -55,6 +59,15 @@ impl Sent {
         self.columns.len() - 1
     }
 
+    /// One more column, though it may be there already.
+    pub fn push(&mut self, analyzer: &Analyzer, e: &Expr, data_type: &DataType, nullable: bool) -> usize {
+        let column = self.column(analyzer, e, data_type);
+        let position = self.columns.len();
+        self.columns.push(column);
+        self.fields.push(StructField::new(format!("_{position}"), data_type.clone(), nullable));
+        position
+    }
+
     /// The function with its arguments among the columns. `functions`: innermost first.
     pub fn function(&mut self, analyzer: &Analyzer, functions: &[&Arc<PythonFunction>], args: &[Expr]) -> Function {
         let first = functions.first();
@@ -74,7 +87,7 @@ impl Sent {
             name: last.map(|f| f.name.to_string()).unwrap_or_default(),
             python_version: last.map(|f| f.python_version.to_string()).unwrap_or_default(),
             window: None,
-            result_id: Some(RESULTS.fetch_add(1, Ordering::Relaxed)),
+            result_id: Some(next_result()),
         }
     }
 

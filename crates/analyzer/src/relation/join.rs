@@ -24,6 +24,11 @@ use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
 impl Analyzer {
     pub fn join(&self, j: &Join, outer: Outer) -> SparkResult<Node> {
         let left = self.relation(&j.left, outer)?;
+        if j.lateral
+            && let Some(node) = self.lateral_udtf(&left, j, outer)?
+        {
+            return Ok(node);
+        }
         let right = if j.lateral {
             let around = Env::of(&left, outer);
             self.relation(&j.right, Some(&Rc::new(around)))?

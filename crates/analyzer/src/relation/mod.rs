@@ -26,6 +26,7 @@ pub mod nearest;
 pub mod pipe;
 pub mod pivot;
 pub mod project;
+pub mod python_map;
 pub mod range;
 pub mod recursion;
 pub mod repartition;
@@ -40,6 +41,7 @@ pub mod table_function;
 mod time_window;
 pub mod to_schema;
 pub mod transpose;
+pub mod udtf;
 pub mod unpivot;
 pub mod values;
 pub mod with;
@@ -78,7 +80,7 @@ impl Analyzer {
             RelationKind::Values(rows) => self.values(rows, outer),
             RelationKind::Range { start, end, step, partitions } => self.range(*start, *end, *step, *partitions),
             RelationKind::TableFunction(call) => self.table_function(call, r.origin.as_ref(), outer),
-            RelationKind::Udtf(_) => Err(SparkError::unsupported("Python table functions")),
+            RelationKind::Udtf(call) => self.udtf(call, &call.args, r.origin.as_ref(), outer),
             RelationKind::Command(command) => self.command_rows(command),
             RelationKind::Sql { .. } => Err(SparkError::internal("SQL text was not parsed")),
 
@@ -110,7 +112,15 @@ impl Analyzer {
                     .param("rowIndex", 0))
             }
             RelationKind::Alias { input, alias, qualifier, columns } => {
-                self.alias(self.relation(input, outer)?, alias, qualifier, columns)
+                let node = self.relation(input, outer)?;
+                if let RelationKind::TableFunction(call) = &input.kind
+                    && !columns.is_empty()
+                    && columns.len() != node.scope.columns.len()
+                {
+                    let (given, own) = (columns.len(), node.scope.columns.len());
+                    return Err(udtf::alias_mismatch(&call.name, given, own, input.origin.as_ref()));
+                }
+                self.alias(node, alias, qualifier, columns)
             }
             RelationKind::Repartition { input, partitions, shuffle } => {
                 self.repartition(self.relation(input, outer)?, *partitions, *shuffle)
@@ -194,24 +204,12 @@ impl Analyzer {
             }
             RelationKind::Crosstab { input, left, right } => self.crosstab(input, left, right, outer),
             RelationKind::Ml(m) => self.ml(m, outer),
+            RelationKind::MapPartitions { input, function, barrier } => {
+                self.map_partitions(self.relation(input, outer)?, function, *barrier)
+            }
+            RelationKind::GroupMap(g) => self.group_map(g, outer),
+            RelationKind::CoGroupMap(g) => self.cogroup_map(g, outer),
             RelationKind::Unsupported(name) => Err(SparkError::unsupported(name)),
-            other => Err(SparkError::unsupported(relation_name(other))),
         }
     }
-}
-
-/// The variant's name, for messages about what is not supported.
-fn relation_name(kind: &RelationKind) -> String {
-    let name = match kind {
-        RelationKind::Transpose { .. } => "transpose",
-        RelationKind::AsOfJoin(_) => "as-of join",
-        RelationKind::NearestByJoin(_) => "nearestByJoin",
-        RelationKind::Zip { .. } => "zip",
-        RelationKind::Parse { .. } => "reading CSV, JSON or XML from a DataFrame of strings",
-        RelationKind::MapPartitions { .. } => "mapInPandas and mapInArrow",
-        RelationKind::GroupMap(_) => "applyInPandas and applyInArrow",
-        RelationKind::CoGroupMap(_) => "cogrouped applyInPandas and applyInArrow",
-        _ => "this relation",
-    };
-    name.to_string()
 }

@@ -49,6 +49,12 @@ impl Analyzer {
                 }
                 return Ok(node);
             }
+            Some(SessionFunction::Table(udtf)) => return self.udtf(&udtf, &call.args, at, outer),
+            Some(SessionFunction::Python(_)) => {
+                return Err(SparkError::new("NOT_A_TABLE_FUNCTION")
+                    .param("functionName", vonk_common::error::quote_id(&call.name))
+                    .at(at.cloned()));
+            }
             Some(SessionFunction::Sql { .. }) => {
                 return Err(SparkError::new("NOT_A_TABLE_FUNCTION").param("functionName", full()).at(at.cloned()));
             }

@@ -3,12 +3,13 @@
 //! Results come in the order of the rows, in batches of other sizes. What waits counts as memory of
 //! the query: there is at most as much of it as is on its way to a worker and back.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{DataType as Arrow, Int64Type, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::compute::{interleave_record_batch, take};
+use arrow::datatypes::{DataType as Arrow, Int64Type, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
@@ -76,6 +77,12 @@ impl Held {
         self.0.lock().batches.iter().all(|b| b.num_rows() == 0)
     }
 
+    /// How many rows were ever held.
+    fn total(&self) -> i64 {
+        let state = self.0.lock();
+        (state.before + state.batches.iter().map(RecordBatch::num_rows).sum::<usize>()) as i64
+    }
+
     /// The rows of these numbers, counted from the first that was ever held.
     fn rows(&self, numbers: &[i64]) -> Result<RecordBatch> {
         let mut state = self.0.lock();
@@ -95,7 +102,10 @@ impl Held {
             picked.push((batch, row - start));
         }
         let all: Vec<&RecordBatch> = state.batches.iter().collect();
-        let rows = interleave_record_batch(&all, &picked)?;
+        let rows = match all.first() {
+            Some(first) if first.num_columns() > 0 => interleave_record_batch(&all, &picked)?,
+            _ => batch(&Arc::new(Schema::empty()), vec![], picked.len())?,
+        };
         // Results never go back by a batch.
         let done = picked.last().map_or(0, |(batch, _)| *batch);
         for _ in 0..done {
@@ -190,21 +200,48 @@ pub fn alone(held: Arc<Held>, results: Results, schema: SchemaRef) -> Batches {
 }
 
 /// Results that name their row in a first column: the row again for each of them, or none of it.
-pub fn numbered(held: Arc<Held>, results: Results, schema: SchemaRef, functions: usize, keep: bool) -> Batches {
+/// `outer`: a row without results stands beside NULLs.
+pub fn numbered(
+    held: Arc<Held>,
+    results: Results,
+    schema: SchemaRef,
+    functions: usize,
+    keep: bool,
+    outer: bool,
+) -> Batches {
     let types = last_types(&schema, functions);
-    results
-        .map(move |result| {
-            let result = result.map_err(|e| held.failure(e))?;
-            let Some((numbers, columns)) = result.columns().split_first() else {
-                return Err(wrong("no columns"));
-            };
-            let columns = typed(columns, &types)?;
-            if !keep {
-                return batch(&schema, columns, result.num_rows());
+    let mut next = 0;
+    let end = stream::iter(outer.then_some(None));
+    let batches = results.map(Some).chain(end).map(move |result| {
+        let Some(result) = result else {
+            let rows = held.rows(&(next..held.total()).collect::<Vec<_>>())?;
+            let nulls = types.iter().map(|t| new_null_array(t, rows.num_rows()));
+            return batch(&schema, rows.columns().iter().cloned().chain(nulls).collect(), rows.num_rows());
+        };
+        let result = result.map_err(|e| held.failure(e))?;
+        let Some((numbers, columns)) = result.columns().split_first() else { return Err(wrong("no columns")) };
+        let mut columns = typed(columns, &types)?;
+        if !keep {
+            return batch(&schema, columns, result.num_rows());
+        }
+        let numbers = numbers.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("rows without numbers"))?;
+        let mut numbers: Cow<[i64]> = Cow::Borrowed(numbers.values());
+        if outer {
+            let (mut all, mut places) = (vec![], vec![]);
+            for (place, number) in numbers.iter().enumerate() {
+                all.extend(next..*number);
+                places.extend((next..*number).map(|_| None));
+                all.push(*number);
+                places.push(u32::try_from(place).ok());
+                next = next.max(*number + 1);
             }
-            let numbers = numbers.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("rows without numbers"))?;
-            let rows = held.rows(numbers.values())?;
-            batch(&schema, rows.columns().iter().cloned().chain(columns).collect(), result.num_rows())
-        })
-        .boxed()
+            let places = UInt32Array::from(places);
+            let taken = columns.iter().map(|c| take(c, &places, None));
+            columns = taken.collect::<std::result::Result<_, _>>()?;
+            numbers = Cow::Owned(all);
+        }
+        let rows = held.rows(&numbers)?;
+        batch(&schema, rows.columns().iter().cloned().chain(columns).collect(), rows.num_rows())
+    });
+    batches.boxed()
 }

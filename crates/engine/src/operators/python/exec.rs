@@ -175,7 +175,7 @@ impl ExecutionPlan for PythonExec {
             PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Aggregate => {
                 beside(held, results, Arc::clone(&schema), functions)
             }
-            PythonKind::Table { keep } => numbered(held, results, Arc::clone(&schema), functions, *keep),
+            PythonKind::Table { keep, outer } => numbered(held, results, Arc::clone(&schema), functions, *keep, *outer),
             PythonKind::Map { .. } | PythonKind::Groups | PythonKind::CoGroups => {
                 alone(held, results, Arc::clone(&schema))
             }
