@@ -44,6 +44,8 @@ class Engine:
             return {"error": e.cls or "?", "message": (e.msg or "").split("\n")[0][:300]}
         except oracle.Timeout:
             return {"late": True}
+        except (ValueError, UnicodeError, KeyError, IndexError) as e:  # an answer that no client can read
+            return {"error": "UNREADABLE", "message": f"{type(e).__name__}: {e}"[:300]}
         except oracle.Crash as e:
             self.sessions.clear()
             if self.start:

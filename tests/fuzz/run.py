@@ -9,12 +9,14 @@ option, e.g. 'one: --threads 1' or 'many: --threads 4'; the names `one` and `man
 """
 
 import argparse
+import atexit
 import collections
 import json
 import os
 import pathlib
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -230,6 +232,8 @@ def main():
         shapes = [start(s, folder) for s in args.vonk or ["one: --threads 1", "many: --threads 4"]]
         fuzz = Fuzz(Engine("spark", args.spark, limit=40), shapes, out)
         until, began = time.time() + args.minutes * 60, time.time()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        atexit.register(lambda: report(fuzz, time.time() - began))
         for step in range(args.queries):
             if time.time() > until:
                 break
@@ -239,7 +243,6 @@ def main():
             if what == "queries" and rng.random() < 0.5:
                 conf["spark.sql.ansi.enabled"] = "false"
             {"expressions": fuzz.expressions, "queries": fuzz.query, "ternary": fuzz.ternary}[what](rng, conf)
-        report(fuzz, time.time() - began)
         for shape in shapes:
             getattr(shape, "stop", lambda: None)()
     return 1 if fuzz.findings else 0

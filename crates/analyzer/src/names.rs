@@ -186,7 +186,6 @@ impl Analyzer {
         let Some(hit) = env.lambdas.iter().rev().find(|v| same_name(&v.0, name, case)) else { return Ok(None) };
         let mut value = hit.1.typed();
         value.sql = "namedlambdavariable()".into();
-        value.name = None;
         self.fields_of(value, fields, None).map(Some)
     }
 

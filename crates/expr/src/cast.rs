@@ -68,10 +68,11 @@ pub fn implicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     if value.data_type == *to {
         return Ok(value);
     }
-    let (sql, name) = (value.sql.clone(), value.name.clone());
+    let (sql, name, below_cast) = (value.sql.clone(), value.name.clone(), value.below_cast);
     let mut out = explicit_cast(facts, value, to, mode)?;
     out.sql = sql;
     out.name = name;
+    out.below_cast = below_cast;
     Ok(out)
 }
 
@@ -123,6 +124,7 @@ pub fn explicit_cast(
     out.foldable = value.foldable;
     out.deterministic = value.deterministic;
     out.metadata = value.metadata.filter(|_| same);
+    out.below_cast = name.is_some();
     out.name = name;
     out.origin = value.origin;
     Ok(out)

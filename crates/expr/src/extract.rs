@@ -54,7 +54,7 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
             out.name = Some(f.name.as_str().into());
             Ok(out)
         }
-        (DataType::Array(element, null), t) if t.is_integral() => {
+        (DataType::Array(element, null), t) if t.is_integral() || *t == DataType::Null => {
             let text = item_text(&child, &extraction);
             let index = cast(facts, extraction, &DataType::Int)?;
             // Under ANSI an index out of bounds is an error, not NULL.

@@ -33,6 +33,8 @@ pub struct TypedExpr {
     pub metadata: Option<Arc<str>>,
     /// A name of its own (a column, an alias, a struct field), else the SQL text names it.
     pub name: Option<Arc<str>>,
+    /// The name is that of a column under a cast: it names an output column, but no field of `struct`.
+    pub below_cast: bool,
     pub origin: Option<Arc<Origin>>,
 }
 
@@ -48,6 +50,7 @@ impl TypedExpr {
             deterministic: true,
             metadata: None,
             name: None,
+            below_cast: false,
             origin: None,
         }
     }
@@ -98,6 +101,14 @@ impl TypedExpr {
         match &self.name {
             Some(name) => name.to_string(),
             None => self.sql.to_string(),
+        }
+    }
+
+    /// The name of the field that `struct` makes of it, as its argument number `i` (from 0).
+    pub fn field_name(&self, i: usize) -> String {
+        match &self.name {
+            Some(name) if !self.below_cast => name.to_string(),
+            _ => format!("col{}", i + 1),
         }
     }
 

@@ -29,10 +29,7 @@ fn field(name: String, value: &TypedExpr) -> StructField {
 }
 
 fn build_struct(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let fields = args.iter().enumerate().map(|(i, a)| {
-        let name = a.name.as_deref().map(str::to_string).unwrap_or_else(|| format!("col{}", i + 1));
-        field(name, a)
-    });
+    let fields = args.iter().enumerate().map(|(i, a)| field(a.field_name(i), a));
     let ty = DataType::structure(fields);
     Ok(ctx.call(&STRUCT_KERNEL, args, ty, Nullability::Never))
 }

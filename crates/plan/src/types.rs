@@ -207,6 +207,35 @@ impl DataType {
         }
     }
 
+    /// Equal when nullability and the names of fields are left out of account: what can be compared.
+    pub fn same_shape(&self, other: &DataType) -> bool {
+        match (self, other) {
+            (DataType::Array(a, _), DataType::Array(b, _)) => a.same_shape(b),
+            (DataType::Map(ak, av, _), DataType::Map(bk, bv, _)) => ak.same_shape(bk) && av.same_shape(bv),
+            (DataType::Struct(a), DataType::Struct(b)) => {
+                a.len() == b.len()
+                    && a.fields.iter().zip(b.fields.iter()).all(|(x, y)| x.data_type.same_shape(&y.data_type))
+            }
+            (a, b) => a == b,
+        }
+    }
+
+    /// This type with room for the NULLs of another one of the same shape.
+    pub fn with_nulls_of(&self, other: &DataType) -> DataType {
+        match (self, other) {
+            (DataType::Array(a, n), DataType::Array(b, m)) => DataType::array(a.with_nulls_of(b), *n || *m),
+            (DataType::Map(ak, av, n), DataType::Map(bk, bv, m)) => {
+                DataType::map(ak.with_nulls_of(bk), av.with_nulls_of(bv), *n || *m)
+            }
+            (DataType::Struct(a), DataType::Struct(b)) => {
+                DataType::structure(a.fields.iter().zip(b.fields.iter()).map(|(x, y)| {
+                    StructField::new(&x.name, x.data_type.with_nulls_of(&y.data_type), x.nullable || y.nullable)
+                }))
+            }
+            (a, _) => a.clone(),
+        }
+    }
+
     /// Upper-case SQL form, as error messages quote it: `ARRAY<INT>`, `DECIMAL(10,2)`.
     pub fn sql(&self) -> String {
         match self {

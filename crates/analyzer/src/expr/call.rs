@@ -86,11 +86,10 @@ impl Analyzer {
                 }
                 let args = self.arguments(env, spec, call)?;
                 let mut args = self.exprs(env, &args)?;
-                if &*ctx.name == "in" {
-                    self.align_tuples(&mut args)?;
-                }
-                // `(- a)` when written as an operator.
-                let sign = match (call.syntax, &*ctx.name, args.as_slice()) {
+                let names: Vec<_> = args.iter().filter_map(|a| a.name.clone()).collect();
+                // `(- a)` when written as an operator; `(a, b)` has a long name.
+                let text = match (call.syntax, &*ctx.name, args.as_slice()) {
+                    (CallSyntax::Operator, "struct", all) => Some(tuple_text(all)),
                     (CallSyntax::Operator, "negative", [a]) => Some(SqlText::wrap("(- ", a.sql.clone(), ")")),
                     (CallSyntax::Operator, "positive", [a]) => Some(SqlText::wrap("(+ ", a.sql.clone(), ")")),
                     _ => None,
@@ -98,7 +97,11 @@ impl Analyzer {
                 let shelf = self.shelve(&mut args, call.syntax == CallSyntax::Operator);
                 let mut out = build(&ctx, args)?;
                 super::shelf::put_back(&mut out, shelf)?;
-                if let Some(text) = sign {
+                // What hands an argument through does not hand its name through.
+                if out.name.as_ref().is_some_and(|n| names.iter().any(|own| Arc::ptr_eq(own, n))) {
+                    out.name = None;
+                }
+                if let Some(text) = text {
                     out.sql = text;
                 }
                 Ok(out)
@@ -209,22 +212,6 @@ impl Analyzer {
         self.finish_aggregate(ctx, call_data, build)
     }
 
-    /// `(a, b) IN ((1, 2), …)`: tuples are compared by position.
-    fn align_tuples(&self, args: &mut [TypedExpr]) -> SparkResult<()> {
-        use vonk_plan::types::DataType;
-        let Some((first, rest)) = args.split_first_mut() else { return Ok(()) };
-        let DataType::Struct(wanted) = &first.data_type else { return Ok(()) };
-        for item in rest {
-            let DataType::Struct(own) = &item.data_type else { continue };
-            if own.len() == wanted.len() && !item.data_type.same_type(&first.data_type) {
-                let text = item.sql.clone();
-                *item = vonk_expr::cast::cast(self.facts(), item.clone(), &first.data_type)?;
-                item.sql = text;
-            }
-        }
-        Ok(())
-    }
-
     /// Builds an aggregate and puts its clauses into its text.
     pub fn finish_aggregate(
         &self,
@@ -258,7 +245,7 @@ impl Analyzer {
         let env = &Env { first: None, ..env.clone() };
         let args = self.arguments(env, spec, call)?;
         let args = self.exprs(env, &args)?;
-        let filter = call.filter.as_ref().map(|f| self.condition(env, f)).transpose()?;
+        let filter = call.filter.as_ref().map(|f| self.aggregate_filter(env, f)).transpose()?;
         if let Some(f) = &filter {
             if !f.deterministic {
                 return Err(
@@ -283,6 +270,14 @@ impl Analyzer {
             filter,
             within_group,
             ignore_nulls: call.ignore_nulls == Some(true),
+        })
+    }
+
+    fn aggregate_filter(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
+        let typed = self.expr(env, e)?;
+        let text = typed.quoted_sql();
+        self.boolean(typed).map_err(|_| {
+            SparkError::new("INVALID_AGGREGATE_FILTER.NOT_BOOLEAN").param("filterExpr", text).at(e.origin.clone())
         })
     }
 
@@ -439,4 +434,10 @@ pub fn contains_aggregate(e: &DfExpr) -> bool {
 
 pub fn contains_window(e: &DfExpr) -> bool {
     e.exists(|e| Ok(matches!(e, DfExpr::WindowFunction(_)))).unwrap_or(false)
+}
+
+/// `named_struct(a, a, col2, 1)`: what Spark calls the tuple `(a, 1)`.
+fn tuple_text(items: &[TypedExpr]) -> SqlText {
+    let parts = items.iter().enumerate().flat_map(|(i, item)| [item.field_name(i).into(), item.sql.clone()]);
+    SqlText::call("named_struct", parts)
 }

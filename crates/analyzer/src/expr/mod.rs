@@ -34,6 +34,7 @@ impl Analyzer {
                 let shown = vonk_plan::types::quote_if_needed(name);
                 value.sql = SqlText::concat([value.sql, format!(" AS {shown}").into()]);
                 value.name = Some(name.into());
+                value.below_cast = false;
                 if metadata.is_some() {
                     value.metadata = metadata.as_deref().map(Into::into);
                 }
@@ -45,6 +46,7 @@ impl Analyzer {
                 let mut out = explicit_cast(self.facts(), value.at(e.origin.clone()), to, *mode)?;
                 // A cast of a plain column keeps the column's name.
                 if matches!(child.kind, ExprKind::Attribute { .. } | ExprKind::Alias { .. }) {
+                    out.below_cast = name.is_some();
                     out.name = name;
                     out.metadata = metadata;
                 }

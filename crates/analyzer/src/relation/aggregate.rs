@@ -112,7 +112,7 @@ impl Analyzer {
         }
         if let Grouping::All = grouping {
             for item in items.iter().filter(|i| !has_aggregate(i)) {
-                if let Some(key) = item.typed().filter(|k| !k.foldable) {
+                if let Some(key) = item.typed() {
                     keys.add(key);
                 }
             }

@@ -13,7 +13,7 @@ use crate::typed::TypedExpr;
 pub fn comparison(left: &DataType, right: &DataType, ansi: bool) -> Option<DataType> {
     use DataType as T;
     match (left, right) {
-        (a, b) if a.same_type(b) => Some(a.clone()),
+        (a, b) if a.same_shape(b) => Some(a.with_nulls_of(b)),
         // Parts are not promoted any further than they can be without loss.
         (a, b) if !a.is_atomic() && !b.is_atomic() && !matches!(a, T::Variant) => tightest_common_type(a, b, ansi),
         (a, b) if ansi => common_type(a, b, true),

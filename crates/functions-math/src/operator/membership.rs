@@ -23,7 +23,8 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let value = texts.next().unwrap_or_else(|| "".into());
     let sql = SqlText::concat([SqlText::new("("), value, SqlText::call(" IN ", texts), SqlText::new(")")]);
     let types: Vec<_> = args.iter().map(|a| &a.data_type).collect();
-    let Some(ty) = promote::common_all(types.iter().copied(), ctx.ansi()) else {
+    let common = promote::common_all(types.iter().copied(), ctx.ansi());
+    let Some(ty) = common.or_else(|| promote::one_shape(&types)) else {
         return Err(data_diff_types(ctx, &sql, "in", &types));
     };
     if !comparison::orderable(&ty) {

@@ -14,6 +14,13 @@ pub fn common_all<'a>(types: impl IntoIterator<Item = &'a DataType>, ansi: bool)
     common_type_of(&all, ansi)
 }
 
+/// The first type with room for the NULLs of all, if they differ in nullability and names alone.
+pub fn one_shape(types: &[&DataType]) -> Option<DataType> {
+    let (first, rest) = types.split_first()?;
+    let same = rest.iter().all(|t| t.same_shape(first));
+    same.then(|| rest.iter().fold((*first).clone(), |found, t| found.with_nulls_of(t)))
+}
+
 /// Casts, computing literals at once.
 pub fn cast_computed(ctx: &FnContext, value: TypedExpr, to: &DataType) -> SparkResult<TypedExpr> {
     let literal = value.as_literal().is_some();
