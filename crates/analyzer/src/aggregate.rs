@@ -7,9 +7,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType as Arrow, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
-use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::expr::{Case, Placeholder};
 use datafusion::logical_expr::{
-    Aggregate, Expr as DfExpr, GroupingSet, LogicalPlan, bitwise_and, bitwise_or, bitwise_shift_left,
+    Aggregate, Expr as DfExpr, Filter, GroupingSet, LogicalPlan, bitwise_and, bitwise_or, bitwise_shift_left,
     bitwise_shift_right, cast,
 };
 use indexmap::IndexMap;
@@ -162,25 +162,41 @@ impl Analyzer {
             e.foldable = false;
         }
         node.compute(added)?;
+        // A key of a grouping set is no constant above, though it may be one below: it is NULL in
+        // some sets. Under a name of its own the optimizer does not mix them up.
+        let inner: Vec<ColumnId> = match keys.sets {
+            Some(_) => slots.iter().map(|_| self.fresh()).collect(),
+            None => slots.clone(),
+        };
+        if keys.sets.is_some() {
+            let copies = inner.iter().zip(&slots).zip(&keys.exprs);
+            node.compute(copies.map(|((i, s), k)| (*i, column_expr(*s), k.data_type.clone())).collect())?;
+        }
         let mut aggregates: Vec<DfExpr> = calls.iter().map(|(call, id)| call.clone().alias(column_name(*id))).collect();
         let mut columns: Vec<ScopeColumn> = vec![];
         let group: Vec<DfExpr> = match &keys.sets {
             None => slots.iter().map(|s| column_expr(*s)).collect(),
             Some(sets) => {
                 let sets =
-                    sets.iter().map(|s| s.iter().filter_map(|i| slots.get(*i)).map(|s| column_expr(*s)).collect());
+                    sets.iter().map(|s| s.iter().filter_map(|i| inner.get(*i)).map(|s| column_expr(*s)).collect());
                 vec![DfExpr::GroupingSet(GroupingSet::GroupingSets(sets.collect()))]
             }
         };
-        if slots.is_empty() && aggregates.is_empty() {
-            // One row all the same.
+        let slots_empty = slots.is_empty();
+        // Without keys there is one row all the same. The total of grouping sets over no rows is none.
+        let total = !slots_empty && keys.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty));
+        let count_id = self.fresh();
+        if total || (slots_empty && aggregates.is_empty()) {
             let one = DfExpr::Literal(ScalarValue::Int64(Some(1)), None);
             let count = datafusion::functions_aggregate::expr_fn::count(one);
-            aggregates.push(count.alias(column_name(self.fresh())));
+            aggregates.push(count.alias(column_name(count_id)));
         }
-        let slots_empty = slots.is_empty();
         let group = if slots_empty { vec![] } else { group };
         node.over(|plan| Ok(LogicalPlan::Aggregate(Aggregate::try_new(plan, group, aggregates)?)))?;
+        if total {
+            let some = column_expr(count_id).gt(DfExpr::Literal(ScalarValue::Int64(Some(0)), None));
+            node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(some, plan)?)))?;
+        }
         let plan = node.plan()?;
         for field in plan.schema().fields() {
             if let Some(id) = column_id(field.name()) {
@@ -196,13 +212,16 @@ impl Analyzer {
                 .take_while(|f| f.name() != Aggregate::INTERNAL_GROUPING_ID)
                 .map(|f| column_id(f.name()))
                 .collect();
-            for (key, slot) in keys.exprs.iter().zip(&slots) {
-                if !grouped.contains(&Some(*slot)) {
-                    let null = ScalarValue::try_from(&to_arrow(&key.data_type)).map_err(spark_error)?;
-                    above_keys.push((*slot, DfExpr::Literal(null, None), key.data_type.clone()));
-                }
+            for ((key, slot), inner) in keys.exprs.iter().zip(&slots).zip(&inner) {
+                let value = match grouped.contains(&Some(*inner)) {
+                    true => in_its_sets(column_expr(*inner)),
+                    false => {
+                        DfExpr::Literal(ScalarValue::try_from(&to_arrow(&key.data_type)).map_err(spark_error)?, None)
+                    }
+                };
+                above_keys.push((*slot, value, key.data_type.clone()));
             }
-            let positions: Vec<Option<usize>> = slots
+            let positions: Vec<Option<usize>> = inner
                 .iter()
                 .map(|s| grouped.iter().position(|g| g == &Some(*s)).map(|i| grouped.len() - 1 - i))
                 .collect();
@@ -301,6 +320,13 @@ impl Analyzer {
         }
         Ok(())
     }
+}
+
+/// The key of a grouping set in a form that depends on the set, as the key does.
+fn in_its_sets(key: DfExpr) -> DfExpr {
+    let id = cast(DfExpr::Column(Column::new_unqualified(Aggregate::INTERNAL_GROUPING_ID)), Arrow::Int64);
+    let any_set = id.gt_eq(DfExpr::Literal(ScalarValue::Int64(Some(0)), None));
+    DfExpr::Case(Case::new(None, vec![(Box::new(any_set), Box::new(key))], None))
 }
 
 fn name_of(input: &Scope, slot: Option<ColumnId>) -> String {

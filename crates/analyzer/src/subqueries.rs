@@ -38,8 +38,14 @@ impl Analyzer {
                 DfExpr::Not(inner) => inner,
                 other => other,
             };
+            let not = !std::ptr::eq(plain, &conjunct);
             let native = match plain {
                 DfExpr::Exists(e) => simple(&e.subquery, &available),
+                DfExpr::InSubquery(i) if i.negated != not && !outer_slots(&i.subquery.subquery).is_empty() => {
+                    let (value, q) = ((*i.expr).clone(), i.subquery.clone());
+                    out.push(DfExpr::Not(Box::new(self.take_in(node, value, &q, true)?)));
+                    continue;
+                }
                 DfExpr::InSubquery(i) => simple(&i.subquery, &available) && !contains_subquery(&i.expr),
                 _ => false,
             };
@@ -66,7 +72,7 @@ impl Analyzer {
                     .take_exists(node, &x.subquery.subquery)
                     .map(|e| if x.negated { DfExpr::Not(Box::new(e)) } else { e }),
                 DfExpr::InSubquery(i) => self
-                    .take_in(node, *i.expr, &i.subquery)
+                    .take_in(node, *i.expr, &i.subquery, false)
                     .map(|e| if i.negated { DfExpr::Not(Box::new(e)) } else { e }),
                 other => return Ok(Transformed::no(other)),
             };
@@ -150,7 +156,8 @@ impl Analyzer {
     }
 
     /// TRUE if a row is equal, else FALSE: outside of plain filters Spark has no NULL here either.
-    fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery) -> SparkResult<DfExpr> {
+    /// `maybe`: TRUE if a row is equal or may be, because of a NULL; what NOT IN in a filter asks.
+    fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery, maybe: bool) -> SparkResult<DfExpr> {
         let value = self.take(node, value)?;
         let schema = node.plan()?.schema().clone();
         let data_type = datafusion::logical_expr::ExprSchemable::get_type(&value, &schema).map_err(spark_error)?;
@@ -161,7 +168,9 @@ impl Analyzer {
         let Some(column) = q.subquery.schema().columns().into_iter().next().map(DfExpr::Column) else {
             return Err(SparkError::internal("IN without columns"));
         };
-        let filter = Filter::try_new(outer.eq(column), q.subquery.clone()).map_err(spark_error)?;
+        let equal = outer.eq(column);
+        let equal = if maybe { equal.is_not_false() } else { equal };
+        let filter = Filter::try_new(equal, q.subquery.clone()).map_err(spark_error)?;
         self.take_exists(node, &Arc::new(LogicalPlan::Filter(filter)))
     }
 

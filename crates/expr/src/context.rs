@@ -79,6 +79,16 @@ impl FnContext {
         signature::coerce(self, args, wants)
     }
 
+    /// Like [`coerce`](Self::coerce) for the functions that cast nothing implicitly but an untyped NULL.
+    pub fn expect(&self, args: Vec<TypedExpr>, required: usize, wants: &[Want]) -> SparkResult<Vec<TypedExpr>> {
+        self.arity(&args, required..=wants.len())?;
+        let fits = |(a, w): (&TypedExpr, &Want)| a.data_type == DataType::Null || w.accepts(&a.data_type);
+        match args.iter().zip(wants).position(|pair| !fits(pair)) {
+            Some(i) => Err(self.unexpected_type(&args, i, &wants.get(i).map(Want::describe).unwrap_or_default())),
+            None => signature::coerce(self, args, wants),
+        }
+    }
+
     /// Like [`coerce`](Self::coerce) with the last want repeated for any further arguments.
     pub fn coerce_variadic(
         &self,

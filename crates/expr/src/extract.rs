@@ -90,6 +90,10 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
         (DataType::Struct(_), _) => {
             Err(SparkError::new("INVALID_EXTRACT_FIELD_TYPE").param("extraction", extraction.quoted_sql()).at(at))
         }
+        (DataType::Null, _) => {
+            let sql = item_text(&child, &extraction);
+            Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Null)? }.derived_from(&[child, extraction]))
+        }
         (other, _) => Err(SparkError::new("INVALID_EXTRACT_BASE_FIELD_TYPE")
             .param("base", child.quoted_sql())
             .param("other", quote_sql(other.sql()))

@@ -1,9 +1,10 @@
-//! `bit_and bit_or bit_xor` of integers and `bool_and bool_or` of conditions: DataFusion's own.
+//! `bit_and bit_or bit_xor` of integers, and `bool_and bool_or` of conditions: DataFusion's own. Conditions
+//! are the least and the greatest of them, which moving windows can compute.
 
 use std::sync::Arc;
 
 use datafusion::functions_aggregate::bit_and_or_xor::{bit_and_udaf, bit_or_udaf, bit_xor_udaf};
-use datafusion::functions_aggregate::bool_and_or::{bool_and_udaf, bool_or_udaf};
+use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion::logical_expr::AggregateUDF;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr, Want};
@@ -18,10 +19,10 @@ pub const SPECS: &[&FunctionSpec] = &[
         .usage("bit_or(expr) - The bitwise OR of a group."),
     &FunctionSpec::new("bit_xor", "agg_funcs", Body::Aggregate(|c, a| bits(c, a, bit_xor_udaf())))
         .usage("bit_xor(expr) - The bitwise exclusive OR of a group."),
-    &FunctionSpec::new("bool_and", "agg_funcs", Body::Aggregate(|c, a| conditions(c, a, bool_and_udaf())))
+    &FunctionSpec::new("bool_and", "agg_funcs", Body::Aggregate(|c, a| conditions(c, a, min_udaf())))
         .aliases(&["every"])
         .usage("bool_and(expr) - True if the condition is true throughout."),
-    &FunctionSpec::new("bool_or", "agg_funcs", Body::Aggregate(|c, a| conditions(c, a, bool_or_udaf())))
+    &FunctionSpec::new("bool_or", "agg_funcs", Body::Aggregate(|c, a| conditions(c, a, max_udaf())))
         .aliases(&["some", "any"])
         .usage("bool_or(expr) - True if the condition is true somewhere."),
 ];

@@ -160,9 +160,12 @@ fn months_between(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<
         if ed == sd || (last(ey, em, ed) && last(sy, sm, sd)) {
             return Ok(Some(months));
         }
-        // Microseconds of the days are cut to seconds, as Spark does.
-        let seconds = |t: i64| t.rem_euclid(MICROS_PER_DAY) / 1_000_000;
-        let inside = i64::from(ed) * 86_400 + seconds(e) - i64::from(sd) * 86_400 - seconds(s);
+        // Whole seconds that passed since midnight: an hour less where the clock was set forward.
+        let seconds = |clock: &Clock, moment: Option<i64>, day: i64| -> Option<i64> {
+            Some((moment? - clock.store(day.checked_mul(MICROS_PER_DAY)?)?) / 1_000_000)
+        };
+        let (es, ss) = not_null!(seconds(&end, end.stored(i), e_day), seconds(&start, start.stored(i), s_day));
+        let inside = i64::from(ed) * 86_400 + es - i64::from(sd) * 86_400 - ss;
         let exact = months + inside as f64 / (31.0 * 86_400.0);
         Ok(Some(if round { (exact * 1e8).round() / 1e8 } else { exact }))
     })

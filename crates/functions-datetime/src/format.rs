@@ -40,9 +40,7 @@ pub fn date_format(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedEx
         let args = ctx.coerce(args, 2, &[Want::AnyTime, Want::Str])?;
         return Ok(ctx.call(&FORMAT_TIME, args, DataType::STRING, Nullability::Args));
     }
-    let ntz = args.first().is_some_and(|a| a.data_type == DataType::TimestampNtz);
-    let time = if ntz { Want::Type(DataType::TimestampNtz) } else { Want::TIMESTAMP };
-    let args = ctx.coerce(args, 2, &[time, Want::Str])?;
+    let args = ctx.coerce(args, 2, &[Want::TIMESTAMP, Want::Str])?;
     Ok(ctx.call_with(&FORMAT, args, DataType::STRING, Nullability::Args, params(ctx)))
 }
 
@@ -87,13 +85,11 @@ fn failed(message: String) -> SparkError {
 
 fn format(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let clock = Clock::new(call, args, 0)?;
-    let ntz = call.arg_types.first() == Some(&DataType::TimestampNtz);
     let session = session_zone(call)?;
     let mut patterns = Patterns::new(call, args)?;
     string_rows(rows, rows * 20, |i, out| {
         let (stored, local) = not_null!(clock.stored(i), clock.get(i));
-        let moment = if ntz { session.micros_to_utc(local).unwrap_or(local) } else { stored };
-        let offset = session.offset_at(moment.div_euclid(1_000_000));
+        let offset = session.offset_at(stored.div_euclid(1_000_000));
         let pattern = not_null!(patterns.get(i).map_err(|e| call.error(e))?);
         let written = pattern.write(&Moment { local, offset, zone: &call.time_zone }, out);
         written.map(Some).map_err(|m| call.error(failed(m)))
@@ -144,8 +140,10 @@ fn format_seconds(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<
     let mut patterns = Patterns::new(call, args)?;
     string_rows(rows, rows * 20, |i, out| {
         let seconds = not_null!(seconds.get(i));
-        let offset = session.offset_at(seconds);
-        let local = seconds.saturating_add(i64::from(offset)).saturating_mul(1_000_000);
+        // Microseconds that do not fit wrap around, as Spark lets them.
+        let micros = seconds.wrapping_mul(1_000_000);
+        let offset = session.offset_at(micros.div_euclid(1_000_000));
+        let local = micros.saturating_add(i64::from(offset) * 1_000_000);
         let pattern = not_null!(patterns.get(i).map_err(|e| call.error(e))?);
         let written = pattern.write(&Moment { local, offset, zone: &call.time_zone }, out);
         written.map(Some).map_err(|m| call.error(failed(m)))

@@ -70,13 +70,8 @@ static PARSE_SECONDS: Kernel = Kernel::new("parse_unix_timestamp", |c, a, n| {
 });
 static CLOCK_SECONDS: Kernel = Kernel::new("timestamp_unix_timestamp", |c, a, n| {
     let clock = Clock::new(c, a, 0)?;
-    let session = session_zone(c)?;
-    let ntz = c.arg_types.first() == Some(&DataType::TimestampNtz);
-    primitive_rows::<Int64Type>(c, n, |i| {
-        let t = not_null!(clock.stored(i));
-        let t = if ntz { not_null!(session.micros_to_utc(t)) } else { t };
-        Ok(Some(t.div_euclid(1_000_000)))
-    })
+    // A wall clock counts as if it were in UTC; part of a second is cut off, before 1970 too.
+    primitive_rows::<Int64Type>(c, n, |i| Ok(Some(not_null!(clock.stored(i)) / 1_000_000)))
 });
 
 /// Parameters of the reading kernels: policy, function to suggest, whether faults are NULL.
@@ -91,12 +86,14 @@ fn with_pattern(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<TypedE
 }
 
 fn cast_only(ctx: &FnContext, args: &[TypedExpr], ty: &DataType, tolerant: bool) -> SparkResult<TypedExpr> {
-    let Some(arg) = args.first() else { return Err(SparkError::internal("no argument")) };
-    let out = if tolerant {
-        explicit_cast(&ctx.facts, arg.clone(), ty, CastMode::Try)?
-    } else {
-        cast(&ctx.facts, arg.clone(), ty)?
+    let Some(arg) = args.first().cloned() else { return Err(SparkError::internal("no argument")) };
+    // What is neither a moment nor text becomes text first; numbers are seconds of a TIMESTAMP.
+    let seconds = *ty == DataType::Timestamp && arg.data_type.is_numeric();
+    let arg = match &arg.data_type {
+        t if t.is_datetime() || t.is_string() || *t == DataType::Null || seconds => arg,
+        _ => ctx.coerce(vec![arg], 1, &[Want::Str])?.pop().ok_or_else(|| SparkError::internal("no argument"))?,
     };
+    let out = if tolerant { explicit_cast(&ctx.facts, arg, ty, CastMode::Try)? } else { cast(&ctx.facts, arg, ty)? };
     let mut out = out.at(ctx.origin.clone());
     out.sql = ctx.sql(args);
     out.name = None;
@@ -137,7 +134,7 @@ fn build_unix(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
         args.push(TypedExpr::literal(&Literal::string(DEFAULT_PATTERN))?);
     }
     let time = Want::OneOf(vec![Want::Str, Want::DATE, Want::AnyTimestamp]);
-    let args = ctx.coerce(args, 2, &[time, Want::Str])?;
+    let args = ctx.expect(args, 2, &[time, Want::Str])?;
     let nulls = if ctx.ansi() { Nullability::Args } else { Nullability::Always };
     match args.first().map(|a| a.data_type.clone()) {
         Some(DataType::String(_)) => {

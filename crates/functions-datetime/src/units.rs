@@ -79,9 +79,7 @@ fn build_add(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 fn build_diff(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=3)?;
     let name = unit_name(ctx, &args, true)?;
-    let ntz = args.iter().skip(1).all(|a| matches!(a.data_type, DataType::TimestampNtz));
-    let time = if ntz { Want::Type(DataType::TimestampNtz) } else { Want::TIMESTAMP };
-    let args = ctx.coerce(args, 3, &[Want::Str, time.clone(), time])?;
+    let args = ctx.coerce(args, 3, &[Want::Str, Want::TIMESTAMP, Want::TIMESTAMP])?;
     Ok(ctx.call_with(&DIFF, args, DataType::Long, Nullability::Args, vec![name]))
 }
 

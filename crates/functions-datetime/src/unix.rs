@@ -100,7 +100,7 @@ fn to_count(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> S
 }
 
 fn unix_date(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::DATE])?;
+    let args = ctx.expect(args, 1, &[Want::DATE])?;
     Ok(ctx.call(&UNIX_DATE, args, DataType::Int, Nullability::Args))
 }
 

@@ -67,10 +67,26 @@ fn initcap(s: &str, out: &mut String) {
     let mut start = true;
     for c in lowered.chars() {
         if start {
-            out.extend(c.to_uppercase());
+            title(c, out);
         } else {
             out.push(c);
         }
         start = c == ' ';
+    }
+}
+
+/// The letter as a word begins with it: `ß` becomes `Ss`, and `ǆ` the `ǅ` between small and capital.
+fn title(c: char, out: &mut String) {
+    match c {
+        'Ǆ'..='ǆ' => out.push('ǅ'),
+        'Ǉ'..='ǉ' => out.push('ǈ'),
+        'Ǌ'..='ǌ' => out.push('ǋ'),
+        'Ǳ'..='ǳ' => out.push('ǲ'),
+        _ => {
+            let mut upper = c.to_uppercase();
+            out.extend(upper.next());
+            // What one letter becomes several for, but not a letter with its accents.
+            upper.for_each(|more| out.extend(more.to_lowercase()));
+        }
     }
 }

@@ -60,7 +60,7 @@ pub fn canonical(name: &str) -> Option<String> {
 }
 
 fn collate(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.expect(args, 2, &[Want::Str, Want::Str])?;
     let sql = ctx.sql(&args);
     let name = match args.get(1) {
         Some(n) => n.constant_str(&ctx.name, "collation")?,

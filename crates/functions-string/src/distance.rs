@@ -41,7 +41,7 @@ fn build_similarity(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedE
 }
 
 fn build_soundex(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::Str])?;
+    let args = ctx.expect(args, 1, &[Want::Str])?;
     Ok(ctx.call(&SOUNDEX, args, DataType::STRING, Nullability::Args))
 }
 

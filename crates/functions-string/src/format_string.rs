@@ -9,7 +9,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::cast::text::number::{write_decimal, write_f32, write_f64};
+use vonk_expr::cast::text::number::{write_decimal_scientific, write_f32, write_f64};
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
@@ -77,7 +77,7 @@ fn value(array: &ArrayRef, i: usize) -> Value {
         }
         Arrow::Decimal128(_, scale) => {
             let mut text = String::new();
-            write_decimal(&mut text, array.as_primitive::<Decimal128Type>().value(i), *scale);
+            write_decimal_scientific(&mut text, array.as_primitive::<Decimal128Type>().value(i), *scale);
             Value::Text(text, "org.apache.spark.sql.types.Decimal")
         }
         Arrow::Utf8 => {

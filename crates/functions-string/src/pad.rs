@@ -40,7 +40,7 @@ fn build(
             args.push(TypedExpr::literal(&Literal::Binary([0u8].as_slice().into()))?);
         }
         let args = ctx.coerce(args, 3, &[Want::BINARY, Want::INT, Want::BINARY])?;
-        return Ok(ctx.call(bytes, args, DataType::Binary, Nullability::Always));
+        return Ok(ctx.call(bytes, args, DataType::Binary, Nullability::Args));
     }
     if args.len() == 2 {
         args.push(TypedExpr::literal(&Literal::string(" "))?);

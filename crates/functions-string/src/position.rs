@@ -109,12 +109,14 @@ fn locate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
     let text = Col::<StringArray>::new(args, 1)?;
     let start = Col::<Int32Array>::new(args, 2)?;
     primitive_rows::<Int32Type>(call, rows, |i| {
+        // Without a start nothing else is looked at.
+        let Some(n) = start.get(i) else { return Ok(Some(0)) };
         let (p, s) = not_null!(part.get(i), text.get(i));
-        Ok(Some(match start.get(i) {
-            None | Some(0) => 0,
-            Some(_) if p.is_empty() => 1,
-            Some(n) if n < 0 => 0,
-            Some(n) => find_from(s, p, n as usize - 1),
+        Ok(Some(match n {
+            0 => 0,
+            _ if p.is_empty() => 1,
+            n if n < 0 => 0,
+            n => find_from(s, p, n as usize - 1),
         }))
     })
 }

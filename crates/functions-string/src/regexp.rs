@@ -327,7 +327,8 @@ fn substr(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
     string_rows(rows, rows * 8, |i, out| {
         let (s, p) = not_null!(text.get(i), pattern.get(i));
         let found = last.get("regexp_substr", p).and_then(|r| r.find_at(s, 0)).map_err(|e| call.error(e))?;
-        let (from, to) = not_null!(found);
+        // An empty match counts as none.
+        let (from, to) = not_null!(found.filter(|(from, to)| from < to));
         out.push_str(&s[from..to]);
         Ok(Some(()))
     })

@@ -39,7 +39,7 @@ fn sentences(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
             out.append(false);
             continue;
         };
-        for sentence in s.unicode_sentences() {
+        for sentence in s.split_sentence_bounds() {
             let list = out.values();
             sentence.unicode_words().for_each(|w| list.values().append_value(w));
             list.append(true);

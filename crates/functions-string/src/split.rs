@@ -52,7 +52,7 @@ fn build_map(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr
     for default in [",", ":"].iter().skip(args.len() - 1) {
         args.push(TypedExpr::literal(&Literal::string(*default))?);
     }
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::Str])?;
+    let args = ctx.expect(args, 3, &[Want::Str, Want::Str, Want::Str])?;
     let ty = DataType::map(DataType::STRING, DataType::STRING, true);
     let policy = ctx.facts.conf.get("spark.sql.mapKeyDedupPolicy").unwrap_or("EXCEPTION").to_uppercase();
     Ok(ctx.call_with(&STR_TO_MAP, args, ty, Nullability::Args, vec![policy]))
@@ -67,15 +67,14 @@ fn parts<'a>(regex: &JavaRegex, s: &'a str, limit: i32, mut f: impl FnMut(&'a st
     let (mut done, mut from, mut count) = (0, 0, 1);
     while limit <= 0 || count < limit {
         let Some((start, end)) = regex.find_at(s, from)? else { break };
+        // An empty match at the very start cuts nothing.
+        if end > 0 {
+            f(&s[done..start]);
+            done = end;
+            count += 1;
+        }
         let Some(next) = next_start(s, start, end) else { break };
         from = next;
-        // An empty match at the very start cuts nothing.
-        if end == 0 {
-            continue;
-        }
-        f(&s[done..start]);
-        done = end;
-        count += 1;
     }
     f(&s[done..]);
     Ok(())

@@ -82,6 +82,8 @@ impl Analyzer {
                         .at(e.origin.clone()));
                 }
                 let typed = self.boolean(typed)?;
+                self.check_subqueries_of_join(&typed.expr, &env.scope, (&left.scope, &right.scope))
+                    .map_err(|err| err.at(e.origin.clone()))?;
                 if contains_aggregate(&typed.expr) || contains_window(&typed.expr) {
                     return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
                         .param("invalidExprSqls", typed.quoted_sql())
@@ -228,6 +230,38 @@ impl Analyzer {
 }
 
 impl Analyzer {
+    /// Sub-queries in a condition may refer to one side, those that give a value to none.
+    fn check_subqueries_of_join(&self, e: &DfExpr, both: &Scope, sides: (&Scope, &Scope)) -> SparkResult<()> {
+        use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+        let has = |scope: &Scope, slot| scope.columns.iter().chain(&scope.hidden).any(|c| c.slot == slot);
+        let mut wrong = None;
+        let walked = e.apply(|e| {
+            let query = match e {
+                DfExpr::ScalarSubquery(q) => q,
+                DfExpr::Exists(x) => &x.subquery,
+                DfExpr::InSubquery(i) => &i.subquery,
+                _ => return Ok(TreeNodeRecursion::Continue),
+            };
+            let slots = crate::unnest::outer_slots(&query.subquery);
+            let in_side = |side: &Scope| slots.iter().any(|s| has(side, *s));
+            if matches!(e, DfExpr::ScalarSubquery(_)) {
+                if slots.iter().any(|s| has(both, *s)) {
+                    wrong = Some("UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY");
+                }
+            } else if in_side(sides.0) && in_side(sides.1) {
+                wrong = Some("UNSUPPORTED_CORRELATED_EXPRESSION_IN_JOIN_CONDITION");
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        walked.map_err(spark_error)?;
+        match wrong {
+            None => Ok(()),
+            Some(class) => Err(SparkError::new(format!("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.{class}"))
+                .param("treeNode", "the condition of the join")
+                .param("subqueryExpression", "a sub-query")),
+        }
+    }
+
     /// A join whose right side refers to columns of the left.
     fn lateral_plan(
         &self,

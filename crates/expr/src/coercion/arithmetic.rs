@@ -214,8 +214,8 @@ fn subtract(a: &DataType, b: &DataType, ansi: bool) -> Result<Option<BinaryTypes
         (T::Null | T::String(_), T::Date) => types(&T::Date, b, days, K::SubtractDates),
         (T::Date, T::Date) => types(a, b, days, K::SubtractDates),
         (T::Timestamp | T::TimestampNtz | T::Date, T::Timestamp | T::TimestampNtz | T::Date) => {
-            let t = tightest_common_type(a, b, true).unwrap_or(T::Timestamp);
-            let t = if *a == T::Date && *b == T::Date { T::Date } else { t };
+            // Between both kinds of timestamps the wall clocks are compared.
+            let t = if [a, b].contains(&&T::TimestampNtz) { T::TimestampNtz } else { T::Timestamp };
             types(&t, &t, T::DAY_TIME, K::SubtractTimestamps)
         }
         (T::Time(_), T::Time(_)) => types(a, b, hours, K::SubtractTimes),

@@ -77,7 +77,7 @@ impl<'a> MapTaker<'a> {
         let start = self.entries.len();
         let mut seen: HashMap<datafusion::arrow::row::Row<'_>, usize> = HashMap::new();
         for (k, v) in pairs {
-            if self.keys.is_null(k) {
+            if self.keys.is_null(k) || *self.keys.data_type() == Arrow::Null {
                 return Err(self.call.error(SparkError::new("NULL_MAP_KEY")));
             }
             match seen.get(&self.rows.row(k)) {

@@ -36,11 +36,9 @@ macro_rules! unary {
 
 unary! {
     ACOS_F ACOS "acos" "ACOS" [] f64::acos, "acos(expr) - Inverse cosine.";
-    ACOSH_F ACOSH "acosh" "ACOSH" [] |x| (x + (x * x - 1.0).sqrt()).ln(), "acosh(expr) - Inverse hyperbolic cosine.";
+    ACOSH_F ACOSH "acosh" "ACOSH" [] acosh, "acosh(expr) - Inverse hyperbolic cosine.";
     ASIN_F ASIN "asin" "ASIN" [] f64::asin, "asin(expr) - Inverse sine.";
-    ASINH_F ASINH "asinh" "ASINH" [] |x| {
-        if x.is_infinite() { x } else { (x.abs() + (x * x + 1.0).sqrt()).ln().copysign(x) }
-    }, "asinh(expr) - Inverse hyperbolic sine.";
+    ASINH_F ASINH "asinh" "ASINH" [] asinh, "asinh(expr) - Inverse hyperbolic sine.";
     ATAN_F ATAN "atan" "ATAN" [] f64::atan, "atan(expr) - Inverse tangent.";
     ATANH_F ATANH "atanh" "ATANH" [] |x| 0.5 * (x.ln_1p() - (-x).ln_1p()), "atanh(expr) - Inverse hyperbolic tangent.";
     CBRT_F CBRT "cbrt" "CBRT" [] f64::cbrt, "cbrt(expr) - Cube root.";
@@ -194,4 +192,36 @@ fn constant(ctx: &FnContext, args: Vec<TypedExpr>, value: f64, name: &str) -> Sp
     let mut out = TypedExpr::literal(&Literal::Double(value))?;
     out.sql = SqlText::call(name, []);
     Ok(out)
+}
+
+/// Beyond this the square of a number loses the 1 beside it.
+const LARGE: f64 = (1u64 << 28) as f64;
+
+/// By logarithms of what stays exact: near zero, in between, and where squares would overflow.
+fn asinh(x: f64) -> f64 {
+    let a = x.abs();
+    let value = if a < 1.0 / LARGE {
+        return x;
+    } else if a > LARGE {
+        a.ln() + std::f64::consts::LN_2
+    } else if a > 2.0 {
+        (2.0 * a + 1.0 / ((a * a + 1.0).sqrt() + a)).ln()
+    } else {
+        let square = a * a;
+        (a + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+    };
+    value.copysign(x)
+}
+
+fn acosh(x: f64) -> f64 {
+    if x < 1.0 {
+        f64::NAN
+    } else if x >= LARGE {
+        x.ln() + std::f64::consts::LN_2
+    } else if x > 2.0 {
+        (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln()
+    } else {
+        let over = x - 1.0;
+        (over + (2.0 * over + over * over).sqrt()).ln_1p()
+    }
 }

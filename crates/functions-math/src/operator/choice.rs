@@ -8,6 +8,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, Operator};
 use datafusion::physical_expr_common::datum::apply_cmp;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::wider_type_without_strings;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::Literal;
@@ -113,7 +114,10 @@ fn extreme(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> Sp
     ctx.arity(&args, 2..=usize::MAX)?;
     let sql = ctx.sql(&args);
     let types: Vec<_> = args.iter().map(|a| &a.data_type).collect();
-    let Some(ty) = promote::common_all(types.iter().copied(), ctx.ansi()) else {
+    let mut others = types.iter().skip(1);
+    let first = types.first().map(|t| (*t).clone());
+    let common = first.and_then(|t| others.try_fold(t, |t, next| wider_type_without_strings(&t, next, ctx.ansi())));
+    let Some(ty) = common else {
         return Err(data_diff_types(ctx, &sql, &ctx.name, &types));
     };
     if !comparison::orderable(&ty) {

@@ -56,7 +56,8 @@ pub fn choose(
     for (i, (condition, value)) in pairs.into_iter().enumerate() {
         let condition = match &condition.data_type {
             DataType::Boolean => condition,
-            DataType::Null | DataType::String(_) => cast_to(ctx, condition, &DataType::Boolean)?,
+            DataType::Null if function == "if" => cast_to(ctx, condition, &DataType::Boolean)?,
+            DataType::String(_) => cast_to(ctx, condition, &DataType::Boolean)?,
             _ => return Err(unexpected(ctx, &sql, 2 * i, "\"BOOLEAN\"", &condition)),
         };
         let value = cast_to(ctx, value, &ty)?;

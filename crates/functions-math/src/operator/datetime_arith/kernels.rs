@@ -70,6 +70,11 @@ fn interval_overflow(call: &Call) -> DataFusionError {
     )
 }
 
+/// Spark subtracts by adding the negated interval, which the least one has not.
+fn negation_overflow(call: &Call) -> DataFusionError {
+    call.error(SparkError::new("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION"))
+}
+
 fn datetime_overflow(call: &Call) -> DataFusionError {
     overflow(call, "long overflow", "")
 }
@@ -108,11 +113,12 @@ fn days_of(year: i32, month: u32, day: u32) -> Option<i32> {
 
 fn plus_months(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let months = typed_arg::<IntervalYearMonthArray>(args, 1, rows)?;
-    let sign = if minus(call) { -1 } else { 1 };
+    let sub = minus(call);
+    let signed = |m: i32| if sub { m.checked_neg().ok_or_else(|| negation_overflow(call)) } else { Ok(m) };
     if call.return_type == DataType::Date {
         let dates = typed_arg::<Date32Array>(args, 0, rows)?;
         return done(zip_optional::<_, _, Date32Type>(&dates, &months, |d, m| {
-            match days_plus_months(d, m.wrapping_mul(sign)) {
+            match days_plus_months(d, signed(m)?) {
                 Some(v) => Ok(Some(v)),
                 None => Err(datetime_overflow(call)),
             }
@@ -123,7 +129,7 @@ fn plus_months(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
     timestamps(
         call,
         zip_optional::<_, _, TimestampMicrosecondType>(&times, &months, |t, m| {
-            moved(t, m.wrapping_mul(sign), 0, 0, &zone).map(Some).ok_or_else(|| datetime_overflow(call))
+            moved(t, signed(m)?, 0, 0, &zone).map(Some).ok_or_else(|| datetime_overflow(call))
         })?,
     )
 }
@@ -199,7 +205,7 @@ fn plus_interval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
         );
     }
     let step: DurationMicrosecondArray = downcast(&step)?;
-    let signed = |v: i64| if sub { v.checked_neg() } else { Some(v) };
+    let signed = |v: i64| if sub { v.checked_neg().ok_or_else(|| negation_overflow(call)) } else { Ok(v) };
     match start.data_type() {
         Arrow::Date32 => {
             let dates: Date32Array = downcast(&start)?;
@@ -211,7 +217,7 @@ fn plus_interval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
         Arrow::Time64(_) => {
             let times: Time64NanosecondArray = downcast(&start)?;
             done(zip_optional::<_, _, Time64NanosecondType>(&times, &step, |t, v| {
-                let out = signed(v).and_then(|v| v.checked_mul(1000)).and_then(|v| t.checked_add(v));
+                let out = signed(v)?.checked_mul(1000).and_then(|v| t.checked_add(v));
                 match out.filter(|v| (0..86_400_000_000_000).contains(v)) {
                     Some(v) => Ok(Some(v)),
                     None if mode(call) == Mode::Try => Ok(None),
@@ -225,7 +231,8 @@ fn plus_interval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
             timestamps(
                 call,
                 zip_optional::<_, _, TimestampMicrosecondType>(&times, &step, |t, v| {
-                    let out = signed(v).and_then(|v| moved(t, 0, v / MICROS_PER_DAY, v % MICROS_PER_DAY, &zone));
+                    let v = signed(v)?;
+                    let out = moved(t, 0, v / MICROS_PER_DAY, v % MICROS_PER_DAY, &zone);
                     out.map(Some).ok_or_else(|| datetime_overflow(call))
                 })?,
             )
