@@ -77,6 +77,8 @@ pub struct SessionNames {
     /// Scopes of the script that runs in the session, innermost last.
     pub scopes: Vec<Scope>,
     pub temp_functions: BTreeMap<String, Arc<TempFunction>>,
+    /// Data sources written in Python: their pickled classes.
+    pub data_sources: BTreeMap<String, Arc<[u8]>>,
 }
 
 impl Default for SessionNames {
@@ -88,6 +90,7 @@ impl Default for SessionNames {
             variables: BTreeMap::new(),
             scopes: vec![],
             temp_functions: BTreeMap::new(),
+            data_sources: BTreeMap::new(),
         }
     }
 }

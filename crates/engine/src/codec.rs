@@ -28,13 +28,14 @@ use vonk_expr::{KernelUdf, exec_err, spark_error};
 use vonk_plan::relation::Options;
 use vonk_plan::types::json;
 
-use self::python::{CoGroupsMessage, PythonMessage};
+use self::python::{CoGroupsMessage, PythonMessage, PythonScanMessage};
 use crate::fs::Place;
 use crate::operators::gather::Gather;
 use crate::operators::generate::GenerateExec;
 use crate::operators::python::cogroups::CoGroupsExec;
 use crate::operators::python::exec::PythonExec;
 use crate::operators::python::number::NumberExec;
+use crate::operators::python::scan::PythonScan;
 use crate::operators::rows::{Choice, ChooseExec};
 use crate::source::Format;
 use crate::source::partitions::{NULL_NAME, value_of};
@@ -50,6 +51,7 @@ enum Node {
     Python(Box<PythonMessage>),
     CoGroups(Box<CoGroupsMessage>),
     Number { keys: Vec<usize> },
+    PythonScan(Box<PythonScanMessage>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,6 +112,7 @@ impl PhysicalExtensionCodec for Codec {
             Node::Scan(scan) => Arc::new(scan.decode()?),
             Node::Python(message) => Arc::new(message.decode(input()?)?),
             Node::CoGroups(message) => Arc::new(message.decode(inputs)?),
+            Node::PythonScan(message) => Arc::new(message.decode()?),
             Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
         })
     }
@@ -138,6 +141,8 @@ impl PhysicalExtensionCodec for Codec {
             Node::Python(Box::new(PythonMessage::of(python)?))
         } else if let Some(cogroups) = any.downcast_ref::<CoGroupsExec>() {
             Node::CoGroups(Box::new(CoGroupsMessage::of(cogroups)))
+        } else if let Some(scan) = any.downcast_ref::<PythonScan>() {
+            Node::PythonScan(Box::new(PythonScanMessage::of(scan)))
         } else if let Some(number) = any.downcast_ref::<NumberExec>() {
             Node::Number { keys: number.keys.clone() }
         } else {

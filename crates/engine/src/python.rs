@@ -20,6 +20,11 @@ use crate::session::Session;
 /// Asks a worker of the session.
 pub async fn ask(session: &Session, name: &str, value: Value, blobs: Vec<Arc<[u8]>>) -> SparkResult<Reply> {
     let python = PythonSession::of(session.state().config()).map_err(vonk_expr::spark_error)?;
+    ask_in(&python, name, value, blobs).await
+}
+
+/// Asks a worker.
+pub async fn ask_in(python: &PythonSession, name: &str, value: Value, blobs: Vec<Arc<[u8]>>) -> SparkResult<Reply> {
     let call = Call {
         name: name.to_string(),
         value,

@@ -254,7 +254,18 @@ impl Resolver for SessionResolver {
             return Err(SparkError::unsupported("streaming reads"));
         }
         let default = self.conf.get("spark.sql.sources.default").unwrap_or("parquet");
-        let format = Format::named(source.format.as_deref().unwrap_or(default))?;
+        let name = source.format.as_deref().unwrap_or(default);
+        if let Some(class) = self.session.python_source(name) {
+            let mut options = source.options.clone();
+            match source.paths.as_slice() {
+                [] => {}
+                [path] => _ = options.insert("path".into(), path.clone()),
+                paths => _ = options.insert("paths".into(), serde_json::json!(paths).to_string()),
+            }
+            let schema = source.schema.as_ref();
+            return self.runtime.block_on(source::python::load(&self.session, name, class, schema, &options));
+        }
+        let format = Format::named(name)?;
         let mut paths = source.paths.clone();
         let mut options = source.options.clone();
         if let Some(path) = options.remove("path")

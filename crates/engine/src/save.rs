@@ -63,6 +63,17 @@ impl Session {
         if !shape.sort_by.is_empty() && !shape.bucketed {
             return Err(SparkError::new("SORT_BY_WITHOUT_BUCKETING"));
         }
+        if let Some(name) = &shape.format
+            && let Some(class) = self.python_source(name)
+            && matches!(shape.target, WriteTarget::Path(_) | WriteTarget::None)
+        {
+            shape.append_or_overwrite(name)?;
+            let mut options = shape.options.clone();
+            if let WriteTarget::Path(path) = &shape.target {
+                options.insert("path".into(), path.clone());
+            }
+            return self.save_python(input, name, class, &options, shape.mode == SaveMode::Overwrite).await;
+        }
         match &shape.target {
             WriteTarget::Path(path) => self.save_path(input, &shape, path).await,
             WriteTarget::None => match shape.options.get("path").cloned() {
@@ -85,12 +96,7 @@ impl Session {
     }
 
     async fn save_nowhere(self: &Arc<Self>, input: Deep<vonk_plan::Relation>, shape: &Shape) -> SparkResult<()> {
-        if !matches!(shape.mode, SaveMode::Append | SaveMode::Overwrite) {
-            let mode = if shape.mode == SaveMode::Ignore { "Ignore" } else { "ErrorIfExists" };
-            return Err(SparkError::new("UNSUPPORTED_DATA_SOURCE_SAVE_MODE")
-                .param("source", "noop")
-                .param("createMode", quote_sql(mode)));
-        }
+        shape.append_or_overwrite("noop")?;
         let mut rows = self.query(input).await?.run()?.batches;
         while rows.try_next().await?.is_some() {}
         Ok(())
@@ -284,6 +290,17 @@ impl Shape {
             bucketed: w.bucket_by.is_some(),
             options: w.options.clone(),
         }
+    }
+
+    /// The modes of a source that cannot tell whether there is something already.
+    fn append_or_overwrite(&self, source: &str) -> SparkResult<()> {
+        if matches!(self.mode, SaveMode::Append | SaveMode::Overwrite) {
+            return Ok(());
+        }
+        let mode = if self.mode == SaveMode::Ignore { "Ignore" } else { "ErrorIfExists" };
+        Err(SparkError::new("UNSUPPORTED_DATA_SOURCE_SAVE_MODE")
+            .param("source", source)
+            .param("createMode", quote_sql(mode)))
     }
 
     fn is_noop(&self) -> bool {

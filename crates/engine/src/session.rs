@@ -95,6 +95,11 @@ impl Session {
         crate::fs::Files::new(Arc::clone(&self.server.runtime))
     }
 
+    /// The class of a data source written in Python.
+    pub fn python_source(&self, name: &str) -> Option<Arc<[u8]>> {
+        self.names.read().data_sources.get(&name.to_lowercase()).cloned()
+    }
+
     pub fn catalog(&self) -> &dyn Catalog {
         &*self.server.catalog
     }

@@ -4,6 +4,7 @@
 //! runs a plan into files; [`encode`] and [`stage`] are its parts.
 
 pub mod encode;
+pub mod python;
 pub mod stage;
 pub mod write;
 

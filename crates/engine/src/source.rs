@@ -9,6 +9,7 @@ pub mod listing;
 pub mod load;
 pub mod parquet;
 pub mod partitions;
+pub mod python;
 pub mod scan;
 pub mod table;
 

@@ -15,6 +15,7 @@ use vonk_plan::expr::{CallSyntax, ExprKind, FunctionCall};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
+use crate::python::extract::contains_python;
 use crate::resolver::{SessionFunction, SqlBody, SqlParameter};
 use crate::scope::{Scope, ScopeColumn};
 
@@ -220,9 +221,15 @@ impl Analyzer {
         build: fn(&FnContext, AggregateCall) -> SparkResult<TypedExpr>,
     ) -> SparkResult<TypedExpr> {
         let distinct = data.distinct;
+        let random = data.args.iter().any(|a| !a.deterministic && contains_python(&a.expr));
         let filter = data.filter.as_ref().map(|f| f.sql.clone());
         let mut out = build(ctx, data)?;
         out.foldable = false;
+        if random {
+            return Err(SparkError::new("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION")
+                .param("sqlExpr", out.quoted_sql())
+                .at(ctx.origin.clone()));
+        }
         if distinct {
             let text = out.sql.to_string();
             if let Some((head, tail)) = text.split_once('(')
@@ -317,7 +324,7 @@ impl Analyzer {
             env.lambdas.push(Rc::new((name.clone(), column)));
         }
         let mut body = self.expr(&env, body)?;
-        if crate::python::extract::contains_python(&body.expr) {
+        if contains_python(&body.expr) {
             return Err(SparkError::new("UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_PYTHON_UDF")
                 .param("funcName", body.quoted_sql()));
         }

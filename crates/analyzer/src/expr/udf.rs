@@ -6,8 +6,7 @@ use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::Expr;
-use vonk_plan::expr::{ExprKind, FunctionCall, UdfCall, UserCode};
-use vonk_plan::types::DataType;
+use vonk_plan::expr::{CastMode, ExprKind, FunctionCall, UdfCall, UserCode};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -51,7 +50,7 @@ impl Analyzer {
                 _ => vec![self.expr(env, e)?],
             };
             for value in all {
-                texts.push(value.sql.clone());
+                texts.push(shown(e, &value));
                 described.push((None, value.data_type.clone(), value.nullable));
                 values.push(value);
             }
@@ -85,6 +84,17 @@ impl Analyzer {
     }
 }
 
+/// An argument in the name of a call: casts are in lower case there.
+fn shown(e: &Expr, value: &TypedExpr) -> SqlText {
+    let ExprKind::Cast { to, mode: CastMode::Session, .. } = &e.kind else { return value.sql.clone() };
+    let upper = value.sql.to_string();
+    let end = format!(" AS {})", to.sql());
+    match upper.strip_prefix("CAST(").and_then(|t| t.strip_suffix(&end)) {
+        Some(child) => format!("cast({child} as {to})").into(),
+        None => value.sql.clone(),
+    }
+}
+
 /// Positional arguments stand before named ones, and no name comes twice.
 pub fn check_names(function: &str, args: &[Expr], at: At) -> SparkResult<()> {
     let mut seen: Vec<&str> = vec![];
@@ -112,14 +122,4 @@ pub fn check_names(function: &str, args: &[Expr], at: At) -> SparkResult<()> {
         }
     }
     Ok(())
-}
-
-/// The columns of a type that a table is made of.
-pub fn table_type(t: &DataType) -> SparkResult<vonk_plan::types::StructType> {
-    match t {
-        DataType::Struct(s) => Ok(s.clone()),
-        other => {
-            Ok(vonk_plan::types::StructType::new([vonk_plan::types::StructField::new("value", other.clone(), true)]))
-        }
-    }
 }

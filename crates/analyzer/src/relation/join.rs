@@ -19,6 +19,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::node::Node;
+use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
 
 impl Analyzer {
@@ -87,6 +88,11 @@ impl Analyzer {
                 if contains_aggregate(&typed.expr) || contains_window(&typed.expr) {
                     return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
                         .param("invalidExprSqls", typed.quoted_sql())
+                        .at(e.origin.clone()));
+                }
+                if !typed.deterministic && contains_python(&typed.expr) {
+                    return Err(SparkError::new("INVALID_NON_DETERMINISTIC_EXPRESSIONS")
+                        .param("sqlExprs", typed.quoted_sql())
                         .at(e.origin.clone()));
                 }
                 Some(typed.expr)

@@ -17,6 +17,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::node::Node;
+use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_name};
 
 impl Analyzer {
@@ -90,7 +91,11 @@ impl Analyzer {
                 .at(e.origin.clone())
         };
         let value = self.expr(env, e)?;
-        if contains_aggregate(&value.expr) || contains_window(&value.expr) || value.expr.is_volatile() {
+        if contains_aggregate(&value.expr)
+            || contains_window(&value.expr)
+            || value.expr.is_volatile()
+            || contains_python(&value.expr)
+        {
             return Err(cannot(value.quoted_sql()));
         }
         Ok(value)

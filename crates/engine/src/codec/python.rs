@@ -21,6 +21,7 @@ use vonk_python::{Arg, Environment, Function, Side, TableFunction, Task};
 use super::bad;
 use crate::operators::python::cogroups::{CoGroupsExec, SideColumns};
 use crate::operators::python::exec::{PythonExec, Work};
+use crate::operators::python::scan::PythonScan;
 
 /// Bytes in base64.
 type Text = String;
@@ -40,6 +41,13 @@ pub struct CoGroupsMessage {
     left: Columns,
     right: Columns,
     results: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PythonScanMessage {
+    task: TaskMessage,
+    runs: Vec<Vec<Text>>,
+    projection: Vec<usize>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -146,6 +154,18 @@ impl CoGroupsMessage {
         let inputs = inputs.to_vec().try_into().map_err(|_| bad("cogroups without two inputs"))?;
         let sides = [columns_from(self.left), columns_from(self.right)];
         Ok(CoGroupsExec::new(inputs, sides, Arc::new(task_from(self.task)?), self.results))
+    }
+}
+
+impl PythonScanMessage {
+    pub fn of(scan: &PythonScan) -> Self {
+        let runs = scan.runs.iter().map(|run| run.iter().map(|p| text(p)).collect());
+        PythonScanMessage { task: task_to(&scan.task), runs: runs.collect(), projection: scan.projection.clone() }
+    }
+
+    pub fn decode(self) -> Result<PythonScan> {
+        let runs = self.runs.iter().map(|run| run.iter().map(|p| bytes(p)).collect::<Result<Vec<_>>>());
+        PythonScan::new(Arc::new(task_from(self.task)?), runs.collect::<Result<_>>()?, self.projection)
     }
 }
 

@@ -273,6 +273,16 @@ pub(super) fn register(session: &Session, name: &str, f: TempFunction) -> SparkR
     Ok(Rows::none())
 }
 
+/// `spark.dataSource.register`: a source of that name is replaced, unless it is built in.
+pub(super) fn register_source(session: &Session, name: &str, class: Arc<[u8]>) -> SparkResult<Rows> {
+    let known = crate::source::Format::named(name);
+    if known.is_ok() || known.is_err_and(|e| e.class() != "DATA_SOURCE_NOT_FOUND") {
+        return Err(SparkError::new("DATA_SOURCE_ALREADY_EXISTS").param("provider", name));
+    }
+    session.names.write().data_sources.insert(name.to_lowercase(), class);
+    Ok(Rows::none())
+}
+
 pub(super) fn drop(session: &Session, name: &Name, if_exists: bool, temporary: bool) -> SparkResult<Rows> {
     let last = name.last().map(|n| n.to_lowercase()).unwrap_or_default();
     if temporary {

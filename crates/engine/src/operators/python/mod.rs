@@ -10,5 +10,6 @@ pub mod exec;
 pub mod groups;
 pub mod number;
 pub mod plan;
+pub mod scan;
 pub mod session;
 pub mod windows;
