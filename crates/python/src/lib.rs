@@ -7,11 +7,19 @@
 //! This crate knows nothing of query plans or of the client's messages; the Python side knows what
 //! each kind of function (`eval_type`) means, this side moves batches and keeps the processes.
 
+mod batch;
 mod call;
+mod describe;
 mod environment;
+mod fault;
 mod frame;
+mod interpreter;
+mod launcher;
+mod modules;
 mod pool;
 mod task;
+mod wire;
+mod worker;
 
 pub use call::{Call, Reply};
 pub use environment::Environment;

@@ -1,0 +1,165 @@
+//! Messages between the server and its workers: a kind, a number of parts, their lengths, the parts.
+//!
+//! `python/vonk/worker/wire.py` is the other side, and says the same about the bytes.
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use vonk_common::SparkResult;
+
+use crate::fault;
+
+/// Server to worker.
+pub const TASK: u32 = 1;
+pub const FRAME: u32 = 2;
+pub const END: u32 = 3;
+pub const CALL: u32 = 4;
+pub const FORK: u32 = 5;
+pub const KILL: u32 = 6;
+/// Worker to server.
+/// The first message of a connection is 10, of no further interest here.
+pub const BATCH: u32 = 11;
+pub const ERROR: u32 = 12;
+pub const DONE: u32 = 13;
+pub const REPLY: u32 = 14;
+
+/// Parts begin on multiples of this.
+const ALIGN: usize = 64;
+/// Most parts and bytes of one message from a worker.
+const MAX_PARTS: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 36;
+
+const fn padded(n: usize) -> usize {
+    n.div_ceil(ALIGN) * ALIGN
+}
+
+/// A message that has arrived.
+pub struct Message {
+    pub kind: u32,
+    pub parts: Vec<Bytes>,
+}
+
+impl Message {
+    pub fn part(&self, index: usize) -> &[u8] {
+        self.parts.get(index).map_or(&[], |p| p.as_ref())
+    }
+
+    /// Part 0 as JSON; null when it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(self.part(0)).unwrap_or_default()
+    }
+}
+
+/// Reads messages. A read that is given up half-way goes on where it was.
+pub struct Reader<R> {
+    from: R,
+    held: BytesMut,
+    lengths: Option<(u32, Vec<usize>)>,
+    count: Option<(u32, usize)>,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    pub fn new(from: R) -> Self {
+        Reader { from, held: BytesMut::new(), lengths: None, count: None }
+    }
+
+    /// The next message, or `None` when the other side is gone.
+    pub async fn next(&mut self) -> SparkResult<Option<Message>> {
+        let (kind, count) = match self.count {
+            Some(head) => head,
+            None => {
+                if !self.fill(8).await? {
+                    return Ok(None);
+                }
+                let mut head = self.held.split_to(8);
+                let head = (head.get_u32_le(), head.get_u32_le() as usize);
+                if head.1 > MAX_PARTS {
+                    return Err(fault::protocol("a message has too many parts"));
+                }
+                self.count = Some(head);
+                head
+            }
+        };
+        if self.lengths.is_none() {
+            if !self.fill(8 * count).await? {
+                return Ok(None);
+            }
+            let mut raw = self.held.split_to(8 * count);
+            let lengths: Vec<usize> = (0..count).map(|_| raw.get_u64_le() as usize).collect();
+            if lengths.iter().any(|n| *n > MAX_BYTES) || lengths.iter().sum::<usize>() > MAX_BYTES {
+                return Err(fault::protocol("a message is too large"));
+            }
+            self.lengths = Some((kind, lengths));
+        }
+        let total = self.lengths.iter().flat_map(|(_, l)| l).map(|n| padded(*n)).sum();
+        if !self.fill(total).await? {
+            return Ok(None);
+        }
+        self.count = None;
+        let Some((kind, lengths)) = self.lengths.take() else {
+            return Err(fault::protocol("a message has no lengths"));
+        };
+        let mut body = self.held.split_to(total).freeze();
+        let parts = lengths
+            .into_iter()
+            .map(|n| {
+                let mut part = body.split_to(padded(n));
+                part.truncate(n);
+                part
+            })
+            .collect();
+        Ok(Some(Message { kind, parts }))
+    }
+
+    /// Until `n` bytes are held and not a byte of the next message more; false when there is an end before.
+    async fn fill(&mut self, n: usize) -> SparkResult<bool> {
+        self.held.reserve(n.saturating_sub(self.held.len()));
+        while self.held.len() < n {
+            let missing = (n - self.held.len()) as u64;
+            match (&mut self.from).take(missing).read_buf(&mut self.held).await {
+                Ok(0) => return Ok(false),
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return Ok(false),
+                Err(e) => return Err(fault::protocol(e)),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// One part of a message to be sent: pieces that follow each other.
+pub type Part = Vec<arrow::buffer::Buffer>;
+
+/// Sends a message; false when the other side is gone.
+pub async fn write<W: AsyncWrite + Unpin>(to: &mut W, kind: u32, parts: &[Part]) -> bool {
+    send(to, kind, parts).await.is_ok()
+}
+
+async fn send<W: AsyncWrite + Unpin>(to: &mut W, kind: u32, parts: &[Part]) -> std::io::Result<()> {
+    let mut head = Vec::with_capacity(8 + 8 * parts.len());
+    head.extend_from_slice(&kind.to_le_bytes());
+    head.extend_from_slice(&(parts.len() as u32).to_le_bytes());
+    let lengths: Vec<usize> = parts.iter().map(|p| p.iter().map(|b| b.len()).sum()).collect();
+    for n in &lengths {
+        head.extend_from_slice(&(*n as u64).to_le_bytes());
+    }
+    to.write_all(&head).await?;
+    for (part, n) in parts.iter().zip(lengths) {
+        for piece in part {
+            to.write_all(piece).await?;
+        }
+        if let Some(pad) = [0u8; ALIGN].get(..padded(n) - n) {
+            to.write_all(pad).await?;
+        }
+    }
+    to.flush().await
+}
+
+/// A part of these bytes.
+pub fn bytes(value: impl Into<Vec<u8>>) -> Part {
+    vec![arrow::buffer::Buffer::from_vec(value.into())]
+}
+
+/// A part of a JSON value.
+pub fn json(value: &serde_json::Value) -> Part {
+    bytes(value.to_string())
+}

@@ -1,0 +1,99 @@
+"""What sets a worker apart from the server and from other workers.
+
+A process group of its own, death with its parent, no core files, a memory limit, first in line when
+memory runs out, a folder of its own for temporary files, and only the environment it was given.
+"""
+
+import ctypes
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import tempfile
+
+_PR_SET_PDEATHSIG = 1
+# Loaded before the fork: a worker with little memory could not.
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_FAULTS = "faults"
+# So much of a fault's report is passed on.
+_REPORT_BYTES = 8192
+_fault_file = None
+
+
+def folder_of(base, pid):
+    return os.path.join(base, f"worker-{pid}")
+
+
+def enter(request, parent, base):
+    """Turns a fork of the fork server into a worker."""
+    global _fault_file
+    os.setsid()
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    own = folder_of(base, os.getpid())
+    os.mkdir(own, 0o700)
+    os.environ.update(request.get("variables", {}))
+    os.environ["TMPDIR"] = own
+    tempfile.tempdir = None
+    files = request.get("files")
+    os.chdir(files if files and os.path.isdir(files) else own)
+    for entry in reversed([p for p in (files, *request.get("python_path", [])) if p]):
+        if entry not in sys.path:
+            sys.path.insert(1, entry)
+    _files_root(files or own)
+
+    _fault_file = open(os.path.join(own, _FAULTS), "w")
+    faulthandler.enable(_fault_file)
+    sys.stdout.reconfigure(line_buffering=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _first_to_go()
+    limit = request.get("memory_limit")
+    if limit:
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        except (OSError, ValueError) as e:
+            print(f"no memory limit: {e}", file=sys.stderr)
+
+
+def _files_root(folder):
+    """Where `SparkFiles.get` looks, where PySpark has it."""
+    try:
+        from pyspark.core.files import SparkFiles
+    except ImportError:
+        return
+    SparkFiles._root_directory = folder
+    SparkFiles._is_running_on_worker = True
+
+
+def _first_to_go():
+    """When the machine runs out of memory, a worker is killed before the server."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as f:
+            f.write("1000")
+    except OSError:
+        pass
+
+
+def leave(status):
+    """Ends the worker without the exit handlers of the fork server."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(status)
+
+
+def last_words(base, pid):
+    """What the fault handler wrote when the worker crashed."""
+    try:
+        with open(os.path.join(folder_of(base, pid), _FAULTS), errors="replace") as f:
+            return f.read(_REPORT_BYTES)
+    except OSError:
+        return ""

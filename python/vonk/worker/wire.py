@@ -1,0 +1,109 @@
+"""Messages between the server and its workers.
+
+A message is a kind, a number of parts, their lengths, and the parts, each on a multiple of 64 bytes
+(little endian: u32, u32, u64 a length). Part 0 of most kinds is JSON. `crates/python/src/wire.rs` is
+the other side.
+"""
+
+import json
+import socket
+import struct
+
+# Server to worker.
+TASK, FRAME, END, CALL, FORK, KILL = 1, 2, 3, 4, 5, 6
+# Worker to server.
+HELLO, BATCH, ERROR, DONE, REPLY, EXIT = 10, 11, 12, 13, 14, 15
+
+_HEAD = struct.Struct("<II")
+_ALIGN = 64
+_PAD = bytes(_ALIGN)
+# Most parts of one message: a task's functions are parts.
+_MAX_PARTS = 1 << 20
+
+
+def _padded(n):
+    return (n + _ALIGN - 1) & -_ALIGN
+
+
+class Closed(Exception):
+    """The server is gone."""
+
+
+class Channel:
+    """A connected socket that carries messages. `allocate` gives the memory of what is read."""
+
+    def __init__(self, sock, allocate=bytearray):
+        self._sock = sock
+        self._allocate = allocate
+
+    def fileno(self):
+        return self._sock.fileno()
+
+    def close(self):
+        self._sock.close()
+
+    def _fill(self, view):
+        at, end = 0, len(view)
+        while at < end:
+            n = self._sock.recv_into(view[at:])
+            if n == 0:
+                raise Closed()
+            at += n
+
+    def read(self):
+        """The next message: its kind and its parts."""
+        head = bytearray(_HEAD.size)
+        self._fill(memoryview(head))
+        kind, count = _HEAD.unpack(head)
+        if count > _MAX_PARTS:
+            raise Closed()
+        if count == 0:
+            return kind, []
+        lengths = bytearray(8 * count)
+        self._fill(memoryview(lengths))
+        lengths = struct.unpack(f"<{count}Q", lengths)
+        total = sum(map(_padded, lengths))
+        buffer = self._allocate(total)
+        self._fill(memoryview(buffer).cast("B"))
+        parts, at = [], 0
+        for n in lengths:
+            parts.append(buffer[at : at + n])
+            at += _padded(n)
+        return kind, parts
+
+    def write(self, kind, parts=()):
+        """Sends a message; parts are bytes or buffers."""
+        views = [memoryview(p).cast("B") if len(p) else b"" for p in parts]
+        head = _HEAD.pack(kind, len(views)) + struct.pack(f"<{len(views)}Q", *map(len, views))
+        pieces = [head]
+        for view in views:
+            pieces.append(view)
+            pad = -len(view) % _ALIGN
+            if pad:
+                pieces.append(_PAD[:pad])
+        self._send(pieces)
+
+    def _send(self, pieces):
+        """All pieces, with as few calls of the kernel as it takes."""
+        pieces = [memoryview(p) for p in pieces if len(p)]
+        at = 0
+        try:
+            while at < len(pieces):
+                n = self._sock.sendmsg(pieces[at : at + 512])
+                while at < len(pieces) and n >= len(pieces[at]):
+                    n -= len(pieces[at])
+                    at += 1
+                if n:
+                    pieces[at] = pieces[at][n:]
+        except (BrokenPipeError, ConnectionResetError):
+            raise Closed() from None
+
+    def write_json(self, kind, value, blobs=()):
+        self.write(kind, [json.dumps(value).encode(), *blobs])
+
+
+def connect(path, allocate):
+    """A channel to the server's socket."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.connect(path)
+    return Channel(sock, allocate)
