@@ -113,12 +113,13 @@ struct Inner {
     class: Cow<'static, str>,
     params: Vec<(Cow<'static, str>, String)>,
     origin: Option<Arc<Origin>>,
+    cause: Option<SparkError>,
 }
 
 impl SparkError {
     /// An error of `class`, e.g. `DIVIDE_BY_ZERO` or `UNRESOLVED_COLUMN.WITH_SUGGESTION`.
     pub fn new(class: impl Into<Cow<'static, str>>) -> Self {
-        SparkError(Box::new(Inner { class: class.into(), params: vec![], origin: None }))
+        SparkError(Box::new(Inner { class: class.into(), params: vec![], origin: None, cause: None }))
     }
 
     /// Adds a message parameter. Values are stored as Spark shows them (identifiers in back
@@ -134,6 +135,16 @@ impl SparkError {
             self.0.origin = origin;
         }
         self
+    }
+
+    /// Sets the error that led to this one; clients show it below.
+    pub fn caused_by(mut self, cause: SparkError) -> Self {
+        self.0.cause = Some(cause);
+        self
+    }
+
+    pub fn cause(&self) -> Option<&SparkError> {
+        self.0.cause.as_ref()
     }
 
     /// A fault of Vonk itself: never to be caused by a user.

@@ -48,7 +48,17 @@ pub fn status(error: &SparkError, id: Option<&str>) -> Status {
     Status::with_details(Code::Internal, message, details.encode_to_vec().into())
 }
 
-/// The whole error, as `FetchErrorDetails` and observed metrics carry it.
+/// The error and its causes, each naming the next by its place, as `FetchErrorDetails` gives them.
+pub fn chain(error: &SparkError) -> Vec<p::Error> {
+    let mut out: Vec<p::Error> = std::iter::successors(Some(error), |e| e.cause()).map(details).collect();
+    let last = out.len().saturating_sub(1);
+    for (i, error) in out.iter_mut().enumerate().take(last) {
+        error.cause_idx = i32::try_from(i + 1).ok();
+    }
+    out
+}
+
+/// The whole error, as `FetchErrorDetails` and observed metrics carry it; its cause left out.
 pub fn details(error: &SparkError) -> p::Error {
     let spark_throwable = spark_class(error).map(|class| p::SparkThrowable {
         error_class: Some(class.into()),

@@ -1,8 +1,9 @@
 //! Persisted relations (`df.cache`, `CACHE TABLE`) and checkpoints.
 //!
-//! A persisted relation is computed when a query first uses it, and its rows are kept as Arrow
-//! batches under a reservation of the memory pool. Rows that do not fit are not kept: the relation
-//! is computed again by each query, as Spark does with partitions that find no memory.
+//! A persisted relation is computed when a query first uses it, and its rows are kept as its storage
+//! level says ([`Kept`]): in memory, and on disk where memory has no room. Rows that may be kept in
+//! memory only and do not fit are not kept at all: each query computes them again, as Spark does with
+//! partitions that find no memory.
 //!
 //! The analyzer asks for every relation of a query whether it is persisted; relations are compared
 //! by structure, the client's plan ids left out ([`crate::fingerprint`]).
@@ -11,9 +12,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::record_batch::RecordBatch;
-use datafusion::datasource::MemTable;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::TryStreamExt;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -22,24 +20,59 @@ use vonk_catalog::TableName;
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::Name;
-use vonk_plan::types::StructType;
 use vonk_plan::{Relation, RelationKind};
 
 use crate::fingerprint::Fingerprint;
 use crate::session::Session;
 
-/// Rows kept in memory, with what they occupy accounted for.
-pub struct Kept {
-    table: Arc<MemTable>,
-    schema: StructType,
-    _memory: MemoryReservation,
+mod kept;
+
+use kept::{Keeper, Kept};
+
+/// Where persisted rows may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    pub disk: bool,
+    pub memory: bool,
+    pub off_heap: bool,
+    pub deserialized: bool,
+    pub replication: i32,
+}
+
+impl Level {
+    /// What `cache` without a level means.
+    pub const DEFAULT: Level = Level { disk: true, memory: true, off_heap: false, deserialized: true, replication: 1 };
+
+    /// The level of that name: `DISK_ONLY`, `MEMORY_AND_DISK_SER_2`.
+    pub fn named(name: &str) -> SparkResult<Self> {
+        let upper = name.to_ascii_uppercase();
+        let (base, replication) = match upper.rsplit_once('_') {
+            Some((base, "2")) => (base, 2),
+            Some((base @ "DISK_ONLY", "3")) => (base, 3),
+            _ => (upper.as_str(), 1),
+        };
+        let (disk, memory, off_heap, deserialized) = match base {
+            "NONE" if replication == 1 => (false, false, false, false),
+            "DISK_ONLY" => (true, false, false, false),
+            "MEMORY_ONLY" => (false, true, false, true),
+            "MEMORY_ONLY_SER" => (false, true, false, false),
+            "MEMORY_AND_DISK" => (true, true, false, true),
+            "MEMORY_AND_DISK_SER" => (true, true, false, false),
+            "OFF_HEAP" if replication == 1 => (true, true, true, false),
+            _ => {
+                let message = format!("Invalid StorageLevel: {name}");
+                return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
+            }
+        };
+        Ok(Level { disk, memory, off_heap, deserialized, replication })
+    }
 }
 
 enum State {
     /// Nobody has asked for the rows yet.
     Pending,
     Ready(Arc<Kept>),
-    /// The rows found no memory.
+    /// The rows found no room.
     TooLarge,
 }
 
@@ -47,6 +80,7 @@ struct Entry {
     id: u64,
     relation: Arc<Deep<Relation>>,
     fingerprint: Fingerprint,
+    level: Level,
     state: Arc<Mutex<State>>,
 }
 
@@ -67,22 +101,17 @@ impl Entry {
     }
 }
 
-impl Kept {
-    fn source(&self) -> Source {
-        Source { provider: self.table.clone(), schema: self.schema.clone(), qualifier: vec![], hidden: 0 }
-    }
-}
-
 impl Session {
     /// Marks a relation to be kept when it is next computed.
-    pub async fn persist(self: &Arc<Self>, relation: Relation) -> SparkResult<()> {
+    pub async fn persist(self: &Arc<Self>, relation: Relation, level: Level) -> SparkResult<()> {
         self.analyze(relation.clone()).await?;
         let mut entries = self.cache.entries.lock();
         if !entries.iter().any(|e| e.is(&relation)) {
             let id = NEXT.fetch_add(1, Ordering::Relaxed);
             let fingerprint = Fingerprint::of(&relation);
             let relation = Arc::new(Deep::new(relation));
-            entries.push(Entry { id, relation, fingerprint, state: Arc::new(Mutex::new(State::Pending)) });
+            let state = Arc::new(Mutex::new(State::Pending));
+            entries.push(Entry { id, relation, fingerprint, level, state });
         }
         Ok(())
     }
@@ -91,8 +120,13 @@ impl Session {
         self.cache.entries.lock().retain(|e| !e.is(relation));
     }
 
+    /// Where the rows of the relation may be, if it is persisted.
+    pub fn storage_level(&self, relation: &Relation) -> Option<Level> {
+        self.cache.entries.lock().iter().find(|e| e.is(relation)).map(|e| e.level)
+    }
+
     pub fn is_persisted(&self, relation: &Relation) -> bool {
-        self.cache.entries.lock().iter().any(|e| e.is(relation))
+        self.storage_level(relation).is_some()
     }
 
     /// `CLEAR CACHE`.
@@ -142,17 +176,17 @@ impl Session {
         building: &[u64],
         runtime: &Handle,
     ) -> Option<Source> {
-        let (id, query, state) = {
+        let (id, query, level, state) = {
             let entries = self.cache.entries.lock();
             let found = entries.iter().find(|e| !building.contains(&e.id) && e.is(relation))?;
-            (found.id, found.relation.clone(), found.state.clone())
+            (found.id, found.relation.clone(), found.level, found.state.clone())
         };
         match &*state.lock() {
             State::Ready(kept) => return Some(kept.source()),
             State::TooLarge => return None,
             State::Pending => {}
         }
-        let built = runtime.block_on(self.compute(&query, building.iter().copied().chain([id]).collect()));
+        let built = runtime.block_on(self.compute(&query, level, building.iter().copied().chain([id]).collect()));
         let mut slot = state.lock();
         match built {
             Ok(Some(kept)) => {
@@ -169,10 +203,11 @@ impl Session {
         }
     }
 
-    /// The rows of a relation as a table in memory; none when the memory pool has no room.
+    /// The rows of a relation, kept; none when there is no room.
     async fn compute(
         self: &Arc<Self>,
         relation: &Arc<Deep<Relation>>,
+        level: Level,
         building: Vec<u64>,
     ) -> SparkResult<Option<Kept>> {
         let Some(relation) = relation.get() else { return Ok(None) };
@@ -180,28 +215,19 @@ impl Session {
         let schema = analyzed.schema.clone();
         let prepared = self.prepare(analyzed.plan, analyzed.schema).await?;
         let mut rows = prepared.run()?;
-        let memory = MemoryConsumer::new("persisted relation").register(&self.server.runtime.memory_pool);
-        let mut batches: Vec<RecordBatch> = vec![];
+        let mut keeper = Keeper::new(&self.server, level, Arc::clone(&rows.arrow_schema));
         while let Some(batch) = rows.batches.try_next().await? {
-            if memory.try_grow(batch.get_array_memory_size()).is_err() {
+            if !keeper.push(batch)? {
                 return Ok(None);
             }
-            batches.push(batch);
         }
-        let per_partition = batches.len().div_ceil(self.server.parallelism).max(1);
-        let mut partitions: Vec<Vec<RecordBatch>> =
-            batches.chunks(per_partition).map(<[RecordBatch]>::to_vec).collect();
-        if partitions.is_empty() {
-            partitions.push(vec![]);
-        }
-        let table = MemTable::try_new(rows.arrow_schema.clone(), partitions).map_err(vonk_expr::spark_error)?;
-        Ok(Some(Kept { table: Arc::new(table), schema, _memory: memory }))
+        keeper.finish(schema).map(Some)
     }
 
     /// Computes a relation and keeps its rows under an id until they are removed.
     pub async fn checkpoint(self: &Arc<Self>, input: Relation, _local: bool, _eager: bool) -> SparkResult<String> {
         let relation = Arc::new(Deep::new(input));
-        let Some(kept) = self.compute(&relation, vec![]).await? else {
+        let Some(kept) = self.compute(&relation, Level::DEFAULT, vec![]).await? else {
             return Err(SparkError::new("UNABLE_TO_ACQUIRE_MEMORY")
                 .param("requestedBytes", "more")
                 .param("receivedBytes", "0"));

@@ -36,7 +36,9 @@ use crate::operators::python::cogroups::CoGroupsExec;
 use crate::operators::python::exec::PythonExec;
 use crate::operators::python::number::NumberExec;
 use crate::operators::python::scan::PythonScan;
+use crate::operators::pieces::Pieces;
 use crate::operators::rows::{Choice, ChooseExec};
+use crate::operators::window::WindowByPartition;
 use crate::source::Format;
 use crate::source::partitions::{NULL_NAME, value_of};
 use crate::source::scan::{ScanSettings, Split, TextScan};
@@ -52,6 +54,8 @@ enum Node {
     CoGroups(Box<CoGroupsMessage>),
     Number { keys: Vec<usize> },
     PythonScan(Box<PythonScanMessage>),
+    WindowByPartition,
+    Pieces,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -114,6 +118,8 @@ impl PhysicalExtensionCodec for Codec {
             Node::CoGroups(message) => Arc::new(message.decode(inputs)?),
             Node::PythonScan(message) => Arc::new(message.decode()?),
             Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
+            Node::Pieces => Arc::new(Pieces::new(input()?)),
+            Node::WindowByPartition => Arc::new(WindowByPartition::new(input()?)?),
         })
     }
 
@@ -145,6 +151,10 @@ impl PhysicalExtensionCodec for Codec {
             Node::PythonScan(Box::new(PythonScanMessage::of(scan)))
         } else if let Some(number) = any.downcast_ref::<NumberExec>() {
             Node::Number { keys: number.keys.clone() }
+        } else if any.is::<WindowByPartition>() {
+            Node::WindowByPartition
+        } else if any.is::<Pieces>() {
+            Node::Pieces
         } else {
             return Err(DataFusionError::NotImplemented(format!("the operator {} cannot be sent", node.name())));
         };

@@ -1,8 +1,13 @@
 //! Physical operators of our own, and how logical nodes of ours become them.
 
+pub mod count_distinct;
 pub mod gather;
 pub mod generate;
+pub mod nested_loop;
+pub mod pieces;
 pub mod planner;
 pub mod python;
 pub mod random;
 pub mod rows;
+pub mod window;
+pub mod yielding;

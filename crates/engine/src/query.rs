@@ -1,19 +1,20 @@
 //! A planned query and its run.
 //!
-//! A join that builds a hash table cannot spill. When memory runs out before the first row went
-//! out, the query is planned again with joins that sort (they spill), and runs once more.
+//! A join that builds a hash table cannot spill. When memory runs out before rows went out, the query
+//! is planned again with joins that sort (they spill), and runs once more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use vonk_common::planner::{self, Deep};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::spark_error;
@@ -21,6 +22,7 @@ use vonk_plan::types::StructType;
 
 use crate::codec;
 use crate::exact;
+use crate::memory::is_out_of_memory;
 use crate::operators::gather::in_order;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -131,32 +133,56 @@ impl Prepared {
     }
 }
 
-/// The stream, or that of a second plan when the first runs out of memory before its first batch.
+/// How much of a result is held back, and for how long, as long as a hash table may still fail to be
+/// built by another partition.
+const HELD_BYTES: usize = 8 << 20;
+const HELD_FOR: Duration = Duration::from_secs(1);
+
+/// The stream, or that of a second plan when the first runs out of memory before its rows went out.
 async fn with_second_chance(
     query: Prepared,
     mut first: SendableRecordBatchStream,
 ) -> SparkResult<BoxStream<'static, SparkResult<RecordBatch>>> {
-    let head = match first.next().await {
-        Some(Err(e)) if out_of_memory(&e) && has_hash_join(&query.plan) => {
-            drop(first);
-            memory_settles(&query.state).await;
-            log::info!("a hash join does not fit in memory: planning again with sort-merge joins");
-            let state = Arc::new(state::without_hash_joins(&query.state));
-            let plan = physical_plan(Arc::clone(&state), Arc::clone(&query.logical)).await?;
-            query.progress.started(&plan);
-            let second = in_order(&plan, &state.task_ctx()).map_err(spark_error)?;
-            return Ok(second.map_err(spark_error).boxed());
+    if !has_hash_join(&query.plan) {
+        return Ok(first.map_err(spark_error).boxed());
+    }
+    let mut held = vec![];
+    let mut bytes = 0;
+    let mut until = None;
+    while bytes < HELD_BYTES {
+        let next = match until {
+            None => first.next().await,
+            Some(until) => match tokio::time::timeout_at(until, first.next()).await {
+                Ok(next) => next,
+                Err(_) => break,
+            },
+        };
+        match next {
+            Some(Err(e)) if is_out_of_memory(&e) => {
+                drop((held, first));
+                memory_settles(&query.state).await;
+                log::info!("a hash join does not fit in memory, planning again with sort-merge joins: {e}");
+                let state = Arc::new(state::without_hash_joins(&query.state));
+                let plan = physical_plan(Arc::clone(&state), Arc::clone(&query.logical)).await?;
+                query.progress.started(&plan);
+                let second = in_order(&plan, &state.task_ctx()).map_err(spark_error)?;
+                return Ok(second.map_err(spark_error).boxed());
+            }
+            Some(batch) => {
+                bytes += batch.as_ref().map_or(HELD_BYTES, RecordBatch::get_array_memory_size);
+                until.get_or_insert_with(|| Instant::now() + HELD_FOR);
+                held.push(batch);
+            }
+            None => break,
         }
-        head => head,
-    };
-    let head = futures::stream::iter(head);
-    Ok(head.chain(first).map_err(spark_error).boxed())
+    }
+    Ok(futures::stream::iter(held).chain(first).map_err(spark_error).boxed())
 }
 
 /// Waits, a second at most, until the tasks of a query that was dropped have given their memory back:
 /// they end at their next await, not at once.
 async fn memory_settles(state: &SessionState) {
-    const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+    const PAUSE: Duration = Duration::from_millis(20);
     let pool = &state.runtime_env().memory_pool;
     let (mut last, mut same) = (pool.reserved(), 0);
     for _ in 0..50 {
@@ -167,23 +193,6 @@ async fn memory_settles(state: &SessionState) {
         if now == 0 || same >= 10 {
             break;
         }
-    }
-}
-
-fn out_of_memory(e: &DataFusionError) -> bool {
-    match e {
-        DataFusionError::ResourcesExhausted(_) => true,
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => out_of_memory(inner),
-        DataFusionError::Shared(inner) => out_of_memory(inner),
-        DataFusionError::Collection(all) => all.iter().any(out_of_memory),
-        DataFusionError::External(inner) => inner.downcast_ref::<DataFusionError>().is_some_and(out_of_memory),
-        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
-            arrow::error::ArrowError::ExternalError(x) => {
-                x.downcast_ref::<DataFusionError>().is_some_and(out_of_memory)
-            }
-            _ => false,
-        },
-        _ => false,
     }
 }
 

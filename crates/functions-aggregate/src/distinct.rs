@@ -64,7 +64,8 @@ impl Accumulator for Distinct {
         for row in rows.iter() {
             let row = row.owned();
             if !self.seen.contains(&row) {
-                self.bytes += 2 * row.as_ref().len() + 64;
+                // Twice the bytes, their allocations, and a slot each in the list and in the table.
+                self.bytes += 2 * row.as_ref().len() + 160;
                 self.rows.push(row.clone());
                 self.seen.insert(row);
             }

@@ -22,6 +22,7 @@ pub struct Gather {
     call: AggregateCallData,
     batches: Vec<Vec<ArrayRef>>,
     rows: usize,
+    bytes: usize,
     /// Rows whose first argument is NULL are left out.
     drop_nulls: bool,
     finish: Finish,
@@ -60,9 +61,21 @@ pub fn list(call: &AggregateCallData, items: ArrayRef) -> DfResult<ScalarValue> 
     Ok(ScalarValue::List(Arc::new(ListArray::try_new(field, offsets, items, None)?)))
 }
 
+/// What columns occupy. Of the buffers that slices share, each counts its part: the other parts are
+/// held by other groups.
+pub fn held_bytes(columns: &[ArrayRef]) -> usize {
+    const ARRAY: usize = 160;
+    let of = |a: &ArrayRef| match a.data_type() {
+        // Short of the texts that views point to.
+        Arrow::Utf8View | Arrow::BinaryView => a.get_array_memory_size(),
+        _ => ARRAY + a.to_data().get_slice_memory_size().unwrap_or_else(|_| a.get_array_memory_size()),
+    };
+    columns.iter().map(of).sum()
+}
+
 impl Gather {
     pub fn boxed(call: &AggregateCallData, drop_nulls: bool, finish: Finish, empty: Empty) -> Box<dyn Accumulator> {
-        Box::new(Gather { call: call.clone(), batches: vec![], rows: 0, drop_nulls, finish, empty })
+        Box::new(Gather { call: call.clone(), batches: vec![], rows: 0, bytes: 0, drop_nulls, finish, empty })
     }
 
     fn columns(&self) -> DfResult<Vec<ArrayRef>> {
@@ -80,10 +93,12 @@ impl Gather {
             return Ok(());
         }
         self.rows += rows;
+        self.bytes += held_bytes(&batch);
         self.batches.push(batch);
         // Many small batches are slow to join later.
         if self.batches.len() > 256 {
             let all = self.columns()?;
+            self.bytes = held_bytes(&all);
             self.batches = vec![all];
         }
         Ok(())
@@ -111,7 +126,7 @@ impl Accumulator for Gather {
     }
 
     fn size(&self) -> usize {
-        self.batches.iter().flatten().map(|a| a.get_array_memory_size()).sum()
+        size_of::<Self>() + self.bytes
     }
 
     fn state(&mut self) -> DfResult<Vec<ScalarValue>> {

@@ -7,6 +7,7 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 
+use crate::gather::held_bytes;
 use crate::udaf::AggregateCallData;
 
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Accumulator for Sliding {
     }
 
     fn size(&self) -> usize {
-        self.batches.iter().flatten().map(|a| a.get_array_memory_size()).sum()
+        self.batches.iter().map(|b| held_bytes(b)).sum()
     }
 
     fn state(&mut self) -> DfResult<Vec<ScalarValue>> {

@@ -10,6 +10,7 @@ use vonk_connect::backend::{
     Analyze, Analyzed, Backend as Connect, BackendSession, Execution, OperationContext, ResultStream, SessionKey,
     StorageLevel,
 };
+use vonk_engine::cache::Level;
 use vonk_engine::{Server, Session};
 
 use crate::execute;
@@ -74,17 +75,17 @@ impl BackendSession for Connected {
             Analyze::InputFiles(r) => Analyzed::Files(session.input_files(r).await?),
             Analyze::SameSemantics(a, b) => Analyzed::Flag(session.same_semantics(&a, &b)),
             Analyze::SemanticHash(r) => Analyzed::Hash(session.semantic_hash(&r)),
-            Analyze::Persist(r, _) => {
-                session.persist(r).await?;
+            Analyze::Persist(r, level) => {
+                session.persist(r, level.map_or(Level::DEFAULT, level_to_engine)).await?;
                 Analyzed::Done
             }
             Analyze::Unpersist { input, .. } => {
                 session.unpersist(&input);
                 Analyzed::Done
             }
-            Analyze::StorageLevel(r) => Analyzed::StorageLevel(match session.is_persisted(&r) {
-                true => StorageLevel { disk: true, memory: true, off_heap: false, deserialized: true, replication: 1 },
-                false => StorageLevel { replication: 1, ..StorageLevel::default() },
+            Analyze::StorageLevel(r) => Analyzed::StorageLevel(match session.storage_level(&r) {
+                Some(level) => level_from_engine(level),
+                None => StorageLevel { replication: 1, ..StorageLevel::default() },
             }),
         })
     }
@@ -92,4 +93,14 @@ impl BackendSession for Connected {
     async fn close(&self) {
         self.session.server.close_session(&self.session.user, &self.session.id);
     }
+}
+
+fn level_to_engine(level: StorageLevel) -> Level {
+    let StorageLevel { disk, memory, off_heap, deserialized, replication } = level;
+    Level { disk, memory, off_heap, deserialized, replication }
+}
+
+fn level_from_engine(level: Level) -> StorageLevel {
+    let Level { disk, memory, off_heap, deserialized, replication } = level;
+    StorageLevel { disk, memory, off_heap, deserialized, replication }
 }

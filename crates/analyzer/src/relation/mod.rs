@@ -53,10 +53,13 @@ pub type Outer<'a> = Option<&'a Rc<Env>>;
 impl Analyzer {
     /// Analyses a relation. What its columns are called is remembered under its plan id.
     pub fn relation(&self, r: &Relation, outer: Outer) -> SparkResult<Node> {
-        let mut node = self.relation_kind(r, outer).map_err(|e| e.at(r.origin.clone()))?;
-        if let Some(source) = self.resolver().cached(r) {
-            node = self.substitute(node, source)?;
-        }
+        let node = match (self.relation_kind(r, outer), self.resolver().cached(r)) {
+            (Ok(node), Some(source)) => self.substitute(node, source)?,
+            (Ok(node), None) => node,
+            // Persisted rows outlive what they were computed from: files that are gone, for one.
+            (Err(_), Some(source)) => self.source(source)?,
+            (Err(e), None) => return Err(e.at(r.origin.clone())),
+        };
         if let Some(id) = r.plan_id {
             self.register(id, &node.scope);
         }

@@ -21,8 +21,6 @@ use crate::analyzer::Analyzer;
 use crate::node::Node;
 use crate::resolver::Source;
 
-const BATCH: i64 = 8192;
-
 impl Analyzer {
     pub fn range(&self, start: i64, end: i64, step: i64, partitions: Option<i32>) -> SparkResult<Node> {
         if step == 0 {
@@ -84,6 +82,7 @@ impl TableProvider for RangeTable {
                 first: at(part),
                 next: at(part),
                 end: at(part + 1),
+                batch: state.config().batch_size(),
                 shown: projection.is_none_or(|p| !p.is_empty()),
             })));
         }
@@ -103,6 +102,8 @@ struct Numbers {
     first: i128,
     next: i128,
     end: i128,
+    /// Rows of a batch.
+    batch: usize,
     shown: bool,
 }
 
@@ -119,7 +120,7 @@ impl LazyBatchGenerator for Numbers {
 
     fn generate_next_batch(&mut self) -> Result<Option<RecordBatch>> {
         use datafusion::arrow::record_batch::RecordBatchOptions;
-        let count = (self.end - self.next).min(i128::from(BATCH));
+        let count = (self.end - self.next).min(i128::try_from(self.batch).unwrap_or(i128::MAX));
         if count <= 0 {
             return Ok(None);
         }

@@ -48,7 +48,7 @@ impl Shared {
             server_side_session_id: session.map(|s| s.server_id.clone()).unwrap_or_default(),
             session_id: r.session_id,
             root_error_idx: error.as_ref().map(|_| 0),
-            errors: error.iter().map(error::details).collect(),
+            errors: error.as_ref().map(error::chain).unwrap_or_default(),
         })
     }
 }

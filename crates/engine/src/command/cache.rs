@@ -7,6 +7,7 @@ use vonk_plan::Relation;
 use vonk_plan::command::{CreateView, Name, ViewKind};
 
 use super::rows::Rows;
+use crate::cache::Level;
 use crate::session::Session;
 
 /// The relation that a query of the table holds: what is to be found again.
@@ -20,6 +21,7 @@ pub(super) async fn cache(
     session: &Arc<Session>,
     name: Name,
     lazy: bool,
+    level: Level,
     query: Option<Relation>,
 ) -> SparkResult<Rows> {
     if let Some(query) = query {
@@ -37,7 +39,7 @@ pub(super) async fn cache(
         super::view::create(session, view).await?;
     }
     let relation = relation_of(session, &name).await?;
-    session.persist(relation.clone()).await?;
+    session.persist(relation.clone(), level).await?;
     if !lazy {
         // Counting asks for the rows, which computes them.
         session.execute(relation).await?.collect().await?;

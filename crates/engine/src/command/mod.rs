@@ -30,6 +30,7 @@ use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{Command, Name, Statement};
 
+use crate::cache::Level;
 use crate::session::Session;
 
 /// Runs a command that needs no query engine. What writes data, explains or trains is not here.
@@ -97,7 +98,11 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
             view::create_using(session, &name, replace, global, schema, provider, options).await
         }
         C::Catalog(c) => Box::pin(call::run(session, c)).await,
-        C::CacheTable { name, lazy, query, .. } => cache::cache(session, name, lazy, query.map(|q| *q)).await,
+        C::CacheTable { name, lazy, options, query } => {
+            let level = options.iter().find(|(key, _)| key.eq_ignore_ascii_case("storageLevel"));
+            let level = level.map_or(Ok(Level::DEFAULT), |(_, level)| Level::named(level))?;
+            cache::cache(session, name, lazy, level, query.map(|q| *q)).await
+        }
         C::UncacheTable { name, if_exists } => cache::uncache(session, &name, if_exists).await,
         C::ClearCache => {
             session.clear_cache();

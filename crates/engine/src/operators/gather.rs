@@ -24,6 +24,8 @@ use futures::stream::BoxStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use crate::memory::is_out_of_memory;
+
 /// How many bytes of a partition wait for their turn.
 const AHEAD_BYTES: usize = 32 << 20;
 
@@ -117,38 +119,71 @@ pub fn in_order(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Re
     }
     let mut tasks = JoinSet::new();
     let mut receivers = Vec::with_capacity(partitions);
+    let (refuse, refused) = mpsc::unbounded_channel();
     for partition in 0..partitions {
         let (send, receive) = mpsc::unbounded_channel();
         let input = plan.execute(partition, Arc::clone(context))?;
-        tasks.spawn(run_ahead(input, send));
+        tasks.spawn(run_ahead(input, send, refuse.clone()));
         receivers.push(receive);
     }
-    let state = (receivers.into_iter(), None::<mpsc::UnboundedReceiver<Ahead>>, tasks);
-    let batches = futures::stream::unfold(state, |(mut rest, mut current, mut tasks)| async move {
+    drop(refuse);
+    let state = Turns { rest: receivers.into_iter(), current: None, refused, tasks };
+    let batches = futures::stream::unfold(state, |mut state| async move { Some((state.next().await?, state)) });
+    Ok(adapt(plan, batches.boxed()))
+}
+
+/// The partitions whose turn is now and later.
+struct Turns {
+    rest: std::vec::IntoIter<mpsc::UnboundedReceiver<Ahead>>,
+    current: Option<mpsc::UnboundedReceiver<Ahead>>,
+    /// Refusals of the memory pool, in any partition. They do not wait for their turn: the sooner
+    /// they are known, the fewer rows have gone out that a second plan would repeat.
+    refused: mpsc::UnboundedReceiver<DataFusionError>,
+    tasks: JoinSet<()>,
+}
+
+impl Turns {
+    async fn next(&mut self) -> Option<Result<RecordBatch>> {
         loop {
-            let Some(receiver) = current.as_mut() else {
-                current = Some(rest.next()?);
+            let Some(receiver) = self.current.as_mut() else {
+                self.current = Some(self.rest.next()?);
                 continue;
             };
-            match receiver.recv().await {
-                Some((batch, _turn)) => return Some((batch, (rest, current, tasks))),
-                None => match failed(&mut tasks) {
-                    Some(error) => return Some((Err(error), (rest, current, tasks))),
-                    None => current = None,
+            let ahead = tokio::select! {
+                biased;
+                Some(error) = self.refused.recv() => return Some(Err(error)),
+                ahead = receiver.recv() => ahead,
+            };
+            match ahead {
+                Some((batch, _turn)) => return Some(batch),
+                None => match failed(&mut self.tasks) {
+                    Some(error) => return Some(Err(error)),
+                    None => self.current = None,
                 },
             }
         }
-    });
-    Ok(adapt(plan, batches.boxed()))
+    }
 }
 
 type Ahead = (Result<RecordBatch>, Option<OwnedSemaphorePermit>);
 
 /// Runs one partition, with at most [`AHEAD_BYTES`] waiting in the channel.
-async fn run_ahead(mut input: SendableRecordBatchStream, send: mpsc::UnboundedSender<Ahead>) {
+async fn run_ahead(
+    mut input: SendableRecordBatchStream,
+    send: mpsc::UnboundedSender<Ahead>,
+    refuse: mpsc::UnboundedSender<DataFusionError>,
+) {
     const KIB: usize = 1024;
     let room = Arc::new(Semaphore::new(AHEAD_BYTES / KIB));
     while let Some(batch) = input.next().await {
+        let batch = match batch {
+            Err(e) if is_out_of_memory(&e) => {
+                let _ = refuse.send(e);
+                // The partition has not ended: what it would have given is not to be taken for all.
+                return std::future::pending().await;
+            }
+            batch => batch,
+        };
         let size = batch.as_ref().map_or(0, RecordBatch::get_array_memory_size).div_ceil(KIB);
         let permits = u32::try_from(size.clamp(1, AHEAD_BYTES / KIB)).unwrap_or(1);
         let permit = Arc::clone(&room).acquire_many_owned(permits).await.ok();

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StringArray};
-use datafusion::execution::TaskContext;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use uuid::Uuid;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SessionConf, SparkError, SparkResult};
@@ -25,6 +25,7 @@ use vonk_plan::types::{DataType, StructType};
 
 use super::encode::{Encoding, OpenFile};
 use super::stage::{Replace, Stage};
+use super::tasks::Tasks;
 use crate::fs::{Files, Place};
 use crate::source::options::{number, text};
 use crate::source::partitions::folder_name;
@@ -180,25 +181,25 @@ pub async fn write(
         max_rows: usize::try_from(max_rows).ok().filter(|n| *n > 0).unwrap_or(usize::MAX),
         schema: job.schema.clone(),
     });
-    let stage = Stage::open(files, &job.target).await?;
     let plan = sorted(plan, &task.partition_columns)?;
-    let mut tasks = JoinSet::new();
-    for partition in 0..plan.output_partitioning().partition_count() {
-        let stream = plan.execute(partition, Arc::clone(&context)).map_err(spark_error)?;
-        let (task, folder) = (Arc::clone(&task), stage.folder.clone());
-        tasks.spawn(async move { task.run(partition, stream, &folder).await });
-    }
+    let mut tasks = Tasks::new(Stage::open(files, &job.target).await?);
     let mut stats = WriteStats::default();
     let mut written = vec![];
-    while let Some(ended) = tasks.join_next().await {
-        let done = ended.map_err(|e| match e.try_into_panic() {
-            Ok(panic) => SparkError::internal(vonk_common::planner::panic_message(panic.as_ref())),
-            Err(e) => SparkError::internal(e),
-        })??;
-        stats.rows += done.rows;
-        stats.partitions.extend(done.partitions);
-        written.extend(done.written);
-    }
+    let outcome = async {
+        for partition in 0..plan.output_partitioning().partition_count() {
+            let stream = plan.execute(partition, Arc::clone(&context)).map_err(spark_error)?;
+            tasks.start(Arc::clone(&task), partition, stream);
+        }
+        while let Some(done) = tasks.next().await {
+            let done = done?;
+            stats.rows += done.rows;
+            stats.partitions.extend(done.partitions);
+            written.extend(done.written);
+        }
+        Ok(())
+    };
+    let outcome: SparkResult<()> = outcome.await;
+    let stage = tasks.finish(outcome).await?;
     stats.files = written.len() as u64;
     let replace = match &job.overwrite {
         Overwrite::Append => vec![],
@@ -224,7 +225,7 @@ fn sorted(plan: Arc<dyn ExecutionPlan>, by: &[usize]) -> SparkResult<Arc<dyn Exe
 }
 
 /// What the tasks of a write share.
-struct Task {
+pub(super) struct Task {
     files: Files,
     encoding: Arc<Encoding>,
     write_id: Uuid,
@@ -236,18 +237,19 @@ struct Task {
 }
 
 #[derive(Default)]
-struct TaskResult {
+pub(super) struct TaskResult {
     rows: u64,
     partitions: BTreeSet<String>,
     written: Vec<String>,
 }
 
 impl Task {
-    async fn run(
+    pub(super) async fn run(
         &self,
         partition: usize,
-        mut input: datafusion::execution::SendableRecordBatchStream,
+        mut input: SendableRecordBatchStream,
         folder: &Place,
+        mut stop: watch::Receiver<bool>,
     ) -> SparkResult<TaskResult> {
         let mut out = TaskResult::default();
         let mut open: Option<(String, OpenFile)> = None;
@@ -256,7 +258,14 @@ impl Task {
         if partition == 0 && self.partition_columns.is_empty() {
             open = Some((String::new(), self.start(partition, &mut files_of_task, "", folder, &mut out).await?));
         }
-        while let Some(batch) = input.next().await {
+        loop {
+            // A write under way is never dropped: what it does to the file system would go on.
+            let batch = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return Ok(out),
+                batch = input.next() => batch,
+            };
+            let Some(batch) = batch else { break };
             let batch = batch.map_err(spark_error)?;
             out.rows += batch.num_rows() as u64;
             for (at, length, below) in self.runs(&batch)? {

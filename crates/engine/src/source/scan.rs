@@ -8,11 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
+    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
     TimestampMicrosecondArray,
 };
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType as Arrow, Schema, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -40,8 +41,7 @@ use super::options::{ParseMode, flag, parse_mode, text};
 use super::table::{DataFile, splits};
 use crate::fs::{Files, Place};
 
-/// Rows and bytes of text that make a batch.
-const BATCH_ROWS: usize = 8192;
+/// Bytes of text that make a batch, if its rows have not done so.
 const BATCH_BYTES: usize = 8 << 20;
 /// Batches that wait for the reader of a partition.
 const WAITING: usize = 2;
@@ -189,6 +189,7 @@ impl ExecutionPlan for TextScan {
             projection: self.projection.clone(),
             schema: self.schema(),
             limit: self.limit,
+            batch_rows: context.session_config().batch_size(),
             bytes: MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition),
             rows: MetricBuilder::new(&self.metrics).output_rows(partition),
             runtime: Handle::current(),
@@ -233,6 +234,7 @@ struct Reading {
     projection: Vec<usize>,
     schema: SchemaRef,
     limit: Option<usize>,
+    batch_rows: usize,
     bytes: Count,
     rows: Count,
     runtime: Handle,
@@ -354,7 +356,7 @@ impl Reading {
         while let Some(line) = lines.next_line()? {
             builder.append_value(String::from_utf8_lossy(line));
             rows += 1;
-            if rows == BATCH_ROWS || builder.values_slice().len() >= BATCH_BYTES {
+            if rows >= self.batch_rows || builder.values_slice().len() >= BATCH_BYTES {
                 rows = 0;
                 put(emit(&mut builder)?)?;
             }
@@ -450,7 +452,7 @@ impl Reading {
                 held.push_str(&String::from_utf8_lossy(line));
                 ends.push(held.len());
             }
-            if ended || ends.len() == BATCH_ROWS || held.len() >= BATCH_BYTES {
+            if ended || ends.len() >= self.batch_rows || held.len() >= BATCH_BYTES {
                 let starts = std::iter::once(0).chain(ends.iter().copied());
                 let records = starts.zip(&ends).map(|(a, b)| &held[a..*b]);
                 self.json_records(split, records, allow, put)?;
@@ -530,8 +532,34 @@ impl Reading {
                 let good = bad.iter().map(|b| Some(!*b)).collect();
                 Ok(filter_record_batch(&batch, &good)?)
             }
-            ParseMode::FailFast => Err(lines::read_failed(&split.place, "malformed record, mode FAILFAST").into()),
+            ParseMode::FailFast => {
+                let first = bad.iter().position(|b| *b).unwrap_or_default();
+                let cause = SparkError::new("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION")
+                    .param("badRecord", self.shown(&batch, first)?)
+                    .param("failFastMode", "FAILFAST");
+                Err(lines::read_failed(&split.place, &cause).caused_by(cause).into())
+            }
         }
+    }
+}
+
+impl Reading {
+    /// What could be read of a record, as Spark shows it in its errors: `[1,null]`.
+    fn shown(&self, batch: &RecordBatch, row: usize) -> Result<String> {
+        let options = FormatOptions::default().with_null("null");
+        let of_file = self.projection.iter().zip(batch.columns());
+        let mut values = vec![];
+        for (_, column) in of_file.filter(|(i, _)| **i < self.settings.data_schema.len()) {
+            let value = column.slice(row, 1);
+            // Dates and times as the numbers that Spark has for them inside.
+            let value = match column.data_type() {
+                Arrow::Date32 => cast(&value, &Arrow::Int32)?,
+                Arrow::Timestamp(..) => cast(&value, &Arrow::Int64)?,
+                _ => value,
+            };
+            values.push(ArrayFormatter::try_new(&value, &options)?.value(0).to_string());
+        }
+        Ok(format!("[{}]", values.join(",")))
     }
 }
 
@@ -618,14 +646,13 @@ impl<'r> CsvRows<'r> {
         }
         self.bad.push(self.expected.is_some_and(|n| n != fields.len()));
         self.bytes += raw.len();
-        if self.bad.len() == BATCH_ROWS || self.bytes >= BATCH_BYTES {
+        if self.bad.len() >= self.reading.batch_rows || self.bytes >= BATCH_BYTES {
             self.flush(put)?;
         }
         Ok(())
     }
 
     fn flush(&mut self, put: &mut dyn FnMut(RecordBatch) -> Result<(), Stop>) -> Result<(), Stop> {
-        use arrow::array::Array;
         let mut bad = std::mem::take(&mut self.bad);
         self.bytes = 0;
         if bad.is_empty() {
