@@ -11,6 +11,7 @@ pub mod aggregate;
 pub mod analyzer;
 pub mod env;
 pub mod expr;
+pub mod keyed;
 pub mod names;
 pub mod node;
 pub mod nodes;

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{JoinType, Spans};
+use datafusion::common::{Column, JoinType, NullEquality, Spans};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
+use crate::keyed::marked;
 use crate::node::Node;
 use crate::scope::{ColumnId, column_expr, column_id, column_name};
-use crate::unnest::{join, outer_slots};
+use crate::unnest::{Carried, keyed_join, outer_slots};
 
 impl Analyzer {
     /// Replaces the sub-queries of the expressions by columns of the node.
@@ -103,33 +104,41 @@ impl Analyzer {
         }
         let name = q.subquery.schema().fields().first().map(|f| f.name().clone()).unwrap_or_default();
         let one = one_row(&q.subquery);
-        let domain = self.domain(node.plan()?, slots)?;
-        let (plan, carried) = self.unnest(&q.subquery, &domain)?;
-        let value = DfExpr::Column(datafusion::common::Column::new_unqualified(name));
-        let out = self.fresh();
-        let keys: Vec<DfExpr> = carried.iter().map(|(_, to)| column_expr(*to)).collect();
-        let plan = if one {
-            let exprs = keys.iter().cloned().chain([value.alias(column_name(out))]).collect();
-            LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(plan)).map_err(spark_error)?)
-        } else {
-            // One row for each value of the domain, or an error.
-            let (count, first) = (column_name(self.fresh()), column_name(self.fresh()));
-            let calls = vec![
-                datafusion::functions_aggregate::expr_fn::count(lit(1i64)).alias(&count),
-                datafusion::functions_aggregate::expr_fn::first_value(value, vec![]).alias(&first),
-            ];
-            let grouped = Aggregate::try_new(Arc::new(plan), keys.clone(), calls).map_err(spark_error)?;
-            let column = |n: &str| DfExpr::Column(datafusion::common::Column::new_unqualified(n));
-            let data_type =
-                grouped.schema.field_with_unqualified_name(&first).map_err(spark_error)?.data_type().clone();
-            let data_type = vonk_expr::arrow_types::from_arrow(&data_type)?;
-            let checked = vonk_expr::extract::only_row(self.facts(), column(&count), column(&first), data_type);
-            let exprs = keys.iter().cloned().chain([checked.alias(column_name(out))]).collect();
-            let input = Arc::new(LogicalPlan::Aggregate(grouped));
-            LogicalPlan::Projection(Projection::try_new(exprs, input).map_err(spark_error)?)
+        let value = DfExpr::Column(Column::new_unqualified(&name));
+        let (plan, carried, nulls) = match self.keyed(&q.subquery, &slots)? {
+            Some(keyed) => {
+                let found = self.fresh();
+                if let Some(taken) = keyed.or_empty(&name, found)? {
+                    let nulls = NullEquality::NullEqualsNothing;
+                    self.attach(node, marked(keyed.plan, found)?, &keyed.carried, nulls)?;
+                    return Ok(taken);
+                }
+                (keyed.plan, keyed.carried, NullEquality::NullEqualsNothing)
+            }
+            None => {
+                let domain = self.domain(node.plan()?, slots)?;
+                let (plan, carried) = self.unnest(&q.subquery, &domain)?;
+                (plan, carried, NullEquality::NullEqualsNull)
+            }
         };
-        self.attach(node, plan, &carried)?;
-        Ok(column_expr(out))
+        if one {
+            self.attach(node, plan, &carried, nulls)?;
+            return Ok(value);
+        }
+        // One row for each outer row, or an error.
+        let keys: Vec<DfExpr> = carried.iter().map(|(_, to)| column_expr(*to)).collect();
+        let (count, first) = (column_name(self.fresh()), column_name(self.fresh()));
+        let calls = vec![
+            datafusion::functions_aggregate::expr_fn::count(lit(1i64)).alias(&count),
+            datafusion::functions_aggregate::expr_fn::first_value(value, vec![]).alias(&first),
+        ];
+        let grouped = Aggregate::try_new(Arc::new(plan), keys, calls).map_err(spark_error)?;
+        let column = |n: &str| DfExpr::Column(Column::new_unqualified(n));
+        let data_type = grouped.schema.field_with_unqualified_name(&first).map_err(spark_error)?.data_type().clone();
+        let data_type = vonk_expr::arrow_types::from_arrow(&data_type)?;
+        let checked = vonk_expr::extract::only_row(self.facts(), column(&count), column(&first), data_type);
+        self.attach(node, LogicalPlan::Aggregate(grouped), &carried, nulls)?;
+        Ok(checked)
     }
 
     fn take_exists(&self, node: &mut Node, query: &Arc<LogicalPlan>) -> SparkResult<DfExpr> {
@@ -142,8 +151,14 @@ impl Analyzer {
             let q = Subquery { subquery: plan, outer_ref_columns, spans: Spans::new() };
             return Ok(DfExpr::ScalarSubquery(q).gt(lit(0i64)));
         }
-        let domain = self.domain(node.plan()?, slots)?;
-        let (plan, carried) = self.unnest(query, &domain)?;
+        let (plan, carried, nulls) = match self.keyed(query, &slots)? {
+            Some(keyed) if keyed.on_empty.is_none() => (keyed.plan, keyed.carried, NullEquality::NullEqualsNothing),
+            _ => {
+                let domain = self.domain(node.plan()?, slots)?;
+                let (plan, carried) = self.unnest(query, &domain)?;
+                (plan, carried, NullEquality::NullEqualsNull)
+            }
+        };
         let keys = carried.iter().map(|(_, to)| column_expr(*to)).collect();
         let keys = Projection::try_new(keys, Arc::new(plan)).map_err(spark_error)?;
         let keys = LogicalPlan::Distinct(Distinct::All(Arc::new(LogicalPlan::Projection(keys))));
@@ -151,7 +166,7 @@ impl Analyzer {
         let exprs =
             carried.iter().map(|(_, to)| column_expr(*to)).chain([lit(true).alias(column_name(flag))]).collect();
         let flagged = Projection::try_new(exprs, Arc::new(keys)).map_err(spark_error)?;
-        self.attach(node, LogicalPlan::Projection(flagged), &carried)?;
+        self.attach(node, LogicalPlan::Projection(flagged), &carried, nulls)?;
         Ok(column_expr(flag).is_not_null())
     }
 
@@ -175,14 +190,16 @@ impl Analyzer {
     }
 
     /// Joins rows that belong to values of the node's columns.
-    fn attach(&self, node: &mut Node, plan: LogicalPlan, carried: &crate::unnest::Carried) -> SparkResult<()> {
+    fn attach(&self, node: &mut Node, plan: LogicalPlan, carried: &Carried, nulls: NullEquality) -> SparkResult<()> {
         let on = carried.iter().map(|(own, to)| (column_expr(*own), column_expr(*to))).collect();
         let mut failure = None;
-        node.keep_all(|outer| match join(Arc::unwrap_or_clone(outer.clone()), plan, on, None, JoinType::Left) {
-            Ok(joined) => Ok(joined),
-            Err(e) => {
-                failure = Some(e);
-                Ok(Arc::unwrap_or_clone(outer))
+        node.keep_all(|outer| {
+            match keyed_join(Arc::unwrap_or_clone(outer.clone()), plan, on, nulls, None, JoinType::Left) {
+                Ok(joined) => Ok(joined),
+                Err(e) => {
+                    failure = Some(e);
+                    Ok(Arc::unwrap_or_clone(outer))
+                }
             }
         })?;
         failure.map_or(Ok(()), Err)

@@ -3,7 +3,7 @@
 //!
 //! Every operator is rewritten by one rule; below the last outer reference the domain is joined in.
 //! After that, the plan is joined to the outer one on the domain's columns. This is the general
-//! way; simple EXISTS, IN and aggregate sub-queries are left to DataFusion's own rules.
+//! way; [`crate::keyed`] and DataFusion's own rules (EXISTS, IN in filters) come first where they can.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -276,6 +276,17 @@ pub fn join(
     kind: JoinType,
 ) -> SparkResult<LogicalPlan> {
     let nulls = if on.is_empty() { NullEquality::NullEqualsNothing } else { NullEquality::NullEqualsNull };
+    keyed_join(left, right, on, nulls, condition, kind)
+}
+
+pub fn keyed_join(
+    left: LogicalPlan,
+    right: LogicalPlan,
+    on: Vec<(DfExpr, DfExpr)>,
+    nulls: NullEquality,
+    condition: Option<DfExpr>,
+    kind: JoinType,
+) -> SparkResult<LogicalPlan> {
     let join = Join::try_new(Arc::new(left), Arc::new(right), on, condition, kind, JoinConstraint::On, nulls, false);
     Ok(LogicalPlan::Join(join.map_err(spark_error)?))
 }
@@ -288,7 +299,7 @@ fn columns(carried: &Carried) -> impl Iterator<Item = DfExpr> + '_ {
     carried.iter().map(|(_, to)| column_expr(*to))
 }
 
-fn filter(predicate: DfExpr, input: LogicalPlan) -> SparkResult<LogicalPlan> {
+pub fn filter(predicate: DfExpr, input: LogicalPlan) -> SparkResult<LogicalPlan> {
     Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input)).map_err(spark_error)?))
 }
 

@@ -32,11 +32,25 @@ pub fn engine(args: &EngineArgs) -> Result<Arc<Server>, String> {
     Server::start(config).map_err(|e| e.message())
 }
 
-/// The runtime that serves and computes.
+/// Threads that talk to clients: they only move bytes.
+const SERVICE_THREADS: usize = 2;
+
+/// The runtime that serves clients, apart from [`runtime`] so that no query keeps them waiting.
+fn service() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SERVICE_THREADS)
+        .thread_name("vonk-service")
+        .enable_all()
+        .build()
+        .map_err(|e| format!("cannot start threads: {e}"))
+}
+
+/// The runtime that computes.
 pub fn runtime(args: &EngineArgs) -> Result<Runtime, String> {
     let cores = std::thread::available_parallelism().map_or(4, |n| n.get());
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.threads.unwrap_or(cores).max(2))
+        .thread_name("vonk-compute")
         .thread_stack_size(16 * 1024 * 1024)
         .enable_all()
         .build()
@@ -54,10 +68,11 @@ pub fn main(args: ServerArgs) -> Result<ExitCode, String> {
     let token = std::env::var(TOKEN).ok();
     let listen = Listen { ip: args.ip, port: args.port, token, tls, insecure: args.insecure };
     listen.check().map_err(|e| e.to_string())?;
-    let runtime = runtime(&args.engine)?;
+    let (service, compute) = (service()?, runtime(&args.engine)?);
     let engine = engine(&args.engine)?;
+    let queries = compute.handle().clone();
     let until_stdin_closes = args.until_stdin_closes;
-    let served = runtime.block_on(async move {
+    let served = service.block_on(async move {
         let terminated = terminated()?;
         let shutdown = async move {
             match until_stdin_closes {
@@ -65,12 +80,13 @@ pub fn main(args: ServerArgs) -> Result<ExitCode, String> {
                 false => terminated.await,
             }
         };
-        let backend = Arc::new(vonk_server::Backend::new(engine));
+        let backend = Arc::new(vonk_server::Backend::new(engine, queries));
         let (address, serving) = serve(&listen, backend, shutdown).map_err(|e| e.to_string())?;
         announce(address, &listen, until_stdin_closes);
         serving.await.map_err(|e| e.to_string())
     });
-    runtime.shutdown_timeout(GRACE);
+    compute.shutdown_timeout(GRACE);
+    service.shutdown_timeout(GRACE);
     served.map(|()| ExitCode::SUCCESS)
 }
 
@@ -110,7 +126,8 @@ async fn stdin_closed() {
 /// A server on a free port of the loopback interface, inside this process.
 pub struct Embedded {
     address: SocketAddr,
-    runtime: Runtime,
+    service: Runtime,
+    compute: Runtime,
     stop: oneshot::Sender<()>,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -123,25 +140,26 @@ impl Embedded {
     /// Ends the server and waits for what it still has to clear away.
     pub fn stop(self) {
         let _ = self.stop.send(());
-        let _ = self.runtime.block_on(async { tokio::time::timeout(GRACE, self.serving).await });
-        self.runtime.shutdown_timeout(GRACE);
+        let _ = self.service.block_on(async { tokio::time::timeout(GRACE, self.serving).await });
+        self.compute.shutdown_timeout(GRACE);
+        self.service.shutdown_timeout(GRACE);
     }
 }
 
 pub fn embed(args: &EngineArgs) -> Result<Embedded, String> {
-    let runtime = runtime(args)?;
+    let (service, compute) = (service()?, runtime(args)?);
     let engine = engine(args)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let listen = Listen { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, token: None, tls: None, insecure: false };
-    let _guard = runtime.enter();
-    let backend = Arc::new(vonk_server::Backend::new(engine));
+    let guard = service.enter();
+    let backend = Arc::new(vonk_server::Backend::new(engine, compute.handle().clone()));
     let shutdown = async move {
         let _ = stopped.await;
     };
     let (address, serving) = serve(&listen, backend, shutdown).map_err(|e| e.to_string())?;
-    let serving = runtime.spawn(log_failure(serving));
-    drop(_guard);
-    Ok(Embedded { address, runtime, stop, serving })
+    let serving = service.spawn(log_failure(serving));
+    drop(guard);
+    Ok(Embedded { address, service, compute, stop, serving })
 }
 
 async fn log_failure(serving: impl Future<Output = Result<(), vonk_connect::ServeError>>) {

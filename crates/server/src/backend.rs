@@ -4,47 +4,52 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
+use tokio::runtime::Handle;
 use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_connect::backend::{
     Analyze, Analyzed, Backend as Connect, BackendSession, Execution, OperationContext, ResultStream, SessionKey,
-    StorageLevel,
+    StorageLevel, cancelled,
 };
 use vonk_engine::cache::Level;
 use vonk_engine::{Server, Session};
 
+use crate::compute::Compute;
 use crate::execute;
 use crate::ml::Library;
 
 /// The engine's server as a Connect backend.
 pub struct Backend {
     server: Arc<Server>,
+    compute: Compute,
 }
 
 /// A session of the engine as the Connect service sees it.
 struct Connected {
     session: Arc<Session>,
     ml: Arc<Library>,
+    compute: Compute,
 }
 
 impl Connected {
-    fn new(session: Arc<Session>) -> Arc<Self> {
+    fn new(session: Arc<Session>, compute: &Compute) -> Arc<Self> {
         let ml = Arc::new(Library::default());
         session.set_ml(ml.clone());
-        Arc::new(Connected { session, ml })
+        Arc::new(Connected { session, ml, compute: compute.clone() })
     }
 }
 
 impl Backend {
-    pub fn new(server: Arc<Server>) -> Self {
-        Backend { server }
+    /// `compute`: the runtime that queries run on. It is not the one that serves clients.
+    pub fn new(server: Arc<Server>, compute: Handle) -> Self {
+        Backend { server, compute: Compute::new(compute) }
     }
 }
 
 #[async_trait]
 impl Connect for Backend {
     async fn open_session(&self, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
-        Ok(Connected::new(self.server.session(&key.user, &key.id)))
+        Ok(Connected::new(self.server.session(&key.user, &key.id), &self.compute))
     }
 }
 
@@ -56,11 +61,15 @@ impl BackendSession for Connected {
 
     async fn clone_session(self: Arc<Self>, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
         let session = self.session.server.clone_session(&self.session, &key.user, &key.id);
-        Ok(Connected::new(session))
+        Ok(Connected::new(session, &self.compute))
     }
 
     async fn execute(self: Arc<Self>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
-        execute::run(self.session.clone(), self.ml.clone(), plan, op).await
+        let work = execute::run(self.session.clone(), self.ml.clone(), plan, Arc::clone(&op));
+        tokio::select! {
+            items = self.compute.run(work) => Ok(self.compute.stream(items?)),
+            () = op.cancelled() => Err(cancelled()),
+        }
     }
 
     async fn analyze(self: Arc<Self>, question: Deep<Analyze>) -> SparkResult<Analyzed> {

@@ -28,23 +28,17 @@ pub async fn run(
     plan: Deep<Execution>,
     op: Arc<OperationContext>,
 ) -> SparkResult<ResultStream> {
-    let work = async {
-        match plan.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))? {
-            Execution::Relation(relation) => query(session, relation, op.clone()).await,
-            Execution::Command(command) => one_command(session, ml, command).await,
-            Execution::Sql(Statement::Query(relation)) => {
-                session.analyze(relation).await?;
-                Ok(items(vec![ResultItem::SqlQuery]))
-            }
-            Execution::Sql(Statement::Command(command)) => {
-                let rows = session.run_command(command).await?;
-                Ok(items(vec![sql_rows(&rows)?]))
-            }
+    match plan.into_inner().ok_or_else(|| SparkError::internal("a plan was taken twice"))? {
+        Execution::Relation(relation) => query(session, relation, op).await,
+        Execution::Command(command) => one_command(session, ml, command).await,
+        Execution::Sql(Statement::Query(relation)) => {
+            session.analyze(relation).await?;
+            Ok(items(vec![ResultItem::SqlQuery]))
         }
-    };
-    tokio::select! {
-        out = work => out,
-        () = op.cancelled() => Err(vonk_connect::backend::cancelled()),
+        Execution::Sql(Statement::Command(command)) => {
+            let rows = session.run_command(command).await?;
+            Ok(items(vec![sql_rows(&rows)?]))
+        }
     }
 }
 

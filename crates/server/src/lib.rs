@@ -5,6 +5,7 @@
 //! sessions of the engine.
 
 mod backend;
+mod compute;
 mod execute;
 mod ipc;
 mod ml;

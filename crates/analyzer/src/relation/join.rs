@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::{JoinConstraint, JoinType, NullEquality};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Case, Expr as DfExpr, Join as DfJoin, LogicalPlan};
+use datafusion::logical_expr::{Case, Expr as DfExpr, Join as DfJoin, LogicalPlan, Projection};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
@@ -18,9 +18,11 @@ use super::Outer;
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
+use crate::keyed::{Keyed, marked};
 use crate::node::Node;
 use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
+use crate::unnest::keyed_join;
 
 impl Analyzer {
     pub fn join(&self, j: &Join, outer: Outer) -> SparkResult<Node> {
@@ -278,10 +280,47 @@ impl Analyzer {
         slots: Vec<crate::scope::ColumnId>,
     ) -> SparkResult<LogicalPlan> {
         let left = left.plan()?;
+        if matches!(kind, JoinType::Inner | JoinType::Left)
+            && let Some(keyed) = self.keyed(right, &slots)?
+            && (keyed.on_empty.is_none() || kind == JoinType::Inner || condition.is_none())
+        {
+            return self.lateral_by_keys(Arc::unwrap_or_clone(left), right, keyed, kind, condition);
+        }
         let domain = self.domain(left.clone(), slots)?;
         let (right, carried) = self.unnest(right, &domain)?;
         let on = carried.iter().map(|(own, to)| (column_expr(*own), column_expr(*to))).collect();
         crate::unnest::join(Arc::unwrap_or_clone(left), right, on, condition, kind)
+    }
+
+    /// The same where the right side has columns equal to those of the left. A right side that always
+    /// has a row (an aggregate without keys) gets it back after the join.
+    fn lateral_by_keys(
+        &self,
+        left: LogicalPlan,
+        right: &LogicalPlan,
+        keyed: Keyed,
+        kind: JoinType,
+        condition: Option<DfExpr>,
+    ) -> SparkResult<LogicalPlan> {
+        let nulls = NullEquality::NullEqualsNothing;
+        let on = keyed.carried.iter().map(|(own, to)| (column_expr(*own), column_expr(*to))).collect();
+        if keyed.on_empty.is_none() {
+            return keyed_join(left, keyed.plan, on, nulls, condition, kind);
+        }
+        let mut exprs: Vec<DfExpr> = left.schema().columns().into_iter().map(DfExpr::Column).collect();
+        let found = self.fresh();
+        for field in right.schema().fields() {
+            let column = DfExpr::Column(datafusion::common::Column::new_unqualified(field.name()));
+            let value = keyed.or_empty(field.name(), found)?.map(|e| e.alias(field.name()));
+            exprs.push(value.unwrap_or(column));
+        }
+        let joined = keyed_join(left, marked(keyed.plan, found)?, on, nulls, None, JoinType::Left)?;
+        let out = Projection::try_new(exprs, Arc::new(joined)).map_err(spark_error)?;
+        let out = LogicalPlan::Projection(out);
+        match condition {
+            Some(condition) => crate::unnest::filter(condition, out),
+            None => Ok(out),
+        }
     }
 }
 
