@@ -23,13 +23,17 @@ impl Chunking {
     }
 }
 
-/// Makes the responses of one operation.
+/// Makes the responses of one operation. A client pays for each of them (it releases every one by a
+/// call of its own), so what has a field beside the others' waits and travels with the next: the
+/// schema with the first rows, metrics with the end.
 pub struct Responder {
     blank: proto::ExecutePlanResponse,
     chunking: Chunking,
     rows: i64,
     /// What SQL text that is a query is answered with: the text itself, encoded.
     sql: Option<Bytes>,
+    /// Schema and metrics for the next response.
+    waiting: proto::ExecutePlanResponse,
 }
 
 /// A response, and more fields of it that are encoded already.
@@ -59,15 +63,28 @@ pub fn sql_query(relation: proto::Relation) -> proto::ExecutePlanResponse {
 
 impl Responder {
     pub fn new(blank: proto::ExecutePlanResponse, chunking: Chunking, sql: Option<Bytes>) -> Self {
-        Responder { blank, chunking, rows: 0, sql }
+        let waiting = blank.clone();
+        Responder { blank, chunking, rows: 0, sql, waiting }
     }
 
     fn typed(&self, kind: ResponseType) -> Reply {
         proto::ExecutePlanResponse { response_type: Some(kind), ..self.blank.clone() }.into()
     }
 
-    pub fn complete(&self) -> Reply {
-        self.typed(ResponseType::ResultComplete(p::ResultComplete {}))
+    /// A response of this kind with all that waits.
+    fn with_waiting(&mut self, kind: Option<ResponseType>) -> Reply {
+        let waiting = std::mem::replace(&mut self.waiting, self.blank.clone());
+        proto::ExecutePlanResponse { response_type: kind, ..waiting }.into()
+    }
+
+    /// The end, for clients that wait for it.
+    pub fn complete(&mut self) -> Reply {
+        self.with_waiting(Some(ResponseType::ResultComplete(p::ResultComplete {})))
+    }
+
+    /// What still waits, for clients that are not told of the end.
+    pub fn rest(&mut self) -> Option<Reply> {
+        (self.waiting != self.blank).then(|| self.with_waiting(None))
     }
 
     pub fn progress(&self, progress: &Progress) -> Reply {
@@ -89,7 +106,8 @@ impl Responder {
     pub fn item(&mut self, item: ResultItem) -> Vec<Reply> {
         let response = match item {
             ResultItem::Schema(s) => {
-                proto::ExecutePlanResponse { schema: Some(types::schema_to_proto(&s)), ..self.blank.clone() }.into()
+                self.waiting.schema = Some(types::schema_to_proto(&s));
+                return vec![];
             }
             ResultItem::Batch { rows, data } => return self.batch(i64::try_from(rows).unwrap_or(i64::MAX), data),
             ResultItem::SqlQuery => Reply { message: self.blank.clone(), tail: self.sql.take().unwrap_or_default() },
@@ -115,11 +133,12 @@ impl Responder {
             }
             ResultItem::Ml(result) => self.typed(ResponseType::MlCommandResult(ml(result))),
             ResultItem::Metrics(nodes) => {
-                let metrics = p::Metrics { metrics: nodes.into_iter().map(node).collect() };
-                proto::ExecutePlanResponse { metrics: Some(metrics), ..self.blank.clone() }.into()
+                self.waiting.metrics = Some(p::Metrics { metrics: nodes.into_iter().map(node).collect() });
+                return vec![];
             }
             ResultItem::Observed(m) => {
-                proto::ExecutePlanResponse { observed_metrics: vec![observed(m)], ..self.blank.clone() }.into()
+                self.waiting.observed_metrics.push(observed(m));
+                return vec![];
             }
         };
         vec![response]
@@ -130,17 +149,17 @@ impl Responder {
         let whole = p::ArrowBatch { row_count: rows, start_offset: Some(self.rows), ..Default::default() };
         self.rows += rows;
         let Chunking(Some(size)) = self.chunking else {
-            return vec![self.typed(ResponseType::ArrowBatch(p::ArrowBatch { data, ..whole }))];
+            return vec![self.with_waiting(Some(ResponseType::ArrowBatch(p::ArrowBatch { data, ..whole })))];
         };
         let chunks = data.len().div_ceil(size).max(1);
         let piece = |i: usize| {
             let end = data.len().min((i + 1) * size);
-            self.typed(ResponseType::ArrowBatch(p::ArrowBatch {
+            self.with_waiting(Some(ResponseType::ArrowBatch(p::ArrowBatch {
                 data: data.slice(i * size..end),
                 chunk_index: Some(i as i64),
                 num_chunks_in_batch: Some(chunks as i64),
                 ..whole.clone()
-            }))
+            })))
         };
         (0..chunks).map(piece).collect()
     }

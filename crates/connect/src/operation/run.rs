@@ -84,9 +84,13 @@ async fn produce(
             operation.push(response).await;
         }
     }
-    report(operation, &responder, &mut reported);
-    if operation.reattachable {
-        operation.push_now(responder.complete());
+    // A query that was too quick to report has no need to.
+    if reported != Progress::default() {
+        report(operation, &responder, &mut reported);
+    }
+    match operation.reattachable {
+        true => operation.push_now(responder.complete()),
+        false => responder.rest().into_iter().for_each(|rest| operation.push_now(rest)),
     }
     Ok(())
 }
