@@ -9,6 +9,8 @@ if [ $# -eq 0 ]; then
   say "crates"
   VONK_PYTHON="$PWD/$PYTHON" cargo test --workspace --locked
 fi
+say "worker"
+"$PYTHON" -m pytest tests/worker
 say "binary"
 cargo build --locked "${BINARY[@]}"
 say "end to end"

@@ -8,6 +8,7 @@ interface; it ends with this process.
 """
 
 import atexit
+import os
 import subprocess
 import sys
 import threading
@@ -26,7 +27,9 @@ class EmbeddedServer:
 
     def __init__(self, *args):
         command = [find_binary(), "server", "--port", "0", "--until-stdin-closes", *args]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # Python functions run in this interpreter, unless the user wants another.
+        env = {"VONK_PYTHON": sys.executable, **os.environ}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         line = self._process.stdout.readline()
         if not line.startswith("sc://"):
             self._process.wait(timeout=10)

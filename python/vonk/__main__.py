@@ -8,6 +8,7 @@ from vonk._binary import find_binary
 
 def main():
     binary = find_binary()
+    os.environ.setdefault("VONK_PYTHON", sys.executable)
     os.execv(binary, [binary, *sys.argv[1:]])
 
 
