@@ -76,7 +76,7 @@ impl Launcher {
     pub async fn start(python: &str) -> SparkResult<Arc<Self>> {
         let failed = |e: &dyn std::fmt::Display| fault::not_started(python, e);
         let folder = tempfile::Builder::new().prefix("vonk-python-").tempdir().map_err(|e| failed(&e))?;
-        modules::write(folder.path()).map_err(|e| failed(&e))?;
+        let package = modules::provide(folder.path()).map_err(|e| failed(&e))?;
         let socket = folder.path().join("workers");
         let listener = UnixListener::bind(&socket).map_err(|e| failed(&e))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|e| failed(&e))?;
@@ -85,7 +85,7 @@ impl Launcher {
             .arg(&socket)
             .arg(folder.path())
             .env_clear()
-            .envs(interpreter::environment(&folder.path().to_string_lossy()))
+            .envs(interpreter::environment(&package))
             .current_dir(folder.path())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())

@@ -44,8 +44,19 @@ const MODULES: &[(&str, &str)] = modules![
 /// Where the rest of a `vonk` package is looked for, when the interpreter has one.
 const PACKAGE: &str = "__path__ = __import__(\"pkgutil\").extend_path(__path__, __name__)\n";
 
-/// Writes the package below `folder`, which is then an entry of `PYTHONPATH`.
-pub fn write(folder: &Path) -> Result<()> {
+/// Names a folder with another `vonk` package, for work on the worker itself.
+const OTHER: &str = "VONK_WORKER_PATH";
+
+/// The entry of `PYTHONPATH` that has the package: `folder`, where it is written to.
+pub fn provide(folder: &Path) -> Result<String> {
+    if let Some(other) = std::env::var(OTHER).ok().filter(|o| !o.is_empty()) {
+        return Ok(other);
+    }
+    write(folder)?;
+    Ok(folder.to_string_lossy().into_owned())
+}
+
+fn write(folder: &Path) -> Result<()> {
     let package = folder.join("vonk");
     std::fs::create_dir_all(package.join("worker/kinds"))?;
     std::fs::write(package.join("__init__.py"), PACKAGE)?;
