@@ -97,20 +97,19 @@ impl Pool {
         reply
     }
 
-    /// Starts what the first tasks of such an environment will need, in the background.
+    /// Starts the interpreter of such an environment in the background. Once it runs, a worker is a fork away.
     pub fn warm(&self, environment: &Environment) {
-        let (pool, environment) = (self.clone(), Arc::new(environment.clone()));
+        let (pool, python) = (self.clone(), environment.python.clone());
         tokio::spawn(async move {
-            for _ in 0..cores() {
-                match pool.fork(&environment).await {
-                    Ok(worker) => pool.release(worker),
-                    Err(e) => {
-                        log::info!("Python workers are not started ahead: {e}");
-                        return;
-                    }
-                }
+            if let Err(e) = pool.launcher(python.as_deref()).await {
+                log::info!("Python is not started ahead: {e}");
             }
         });
+    }
+
+    /// Ends the session's idle workers: what they could import has changed.
+    pub fn renew(&self, session: &str) {
+        self.0.idle.lock().retain(|environment, _| environment.session != session);
     }
 
     /// Ends the workers that serve this session alone, and forgets what it reported.

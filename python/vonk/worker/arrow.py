@@ -6,16 +6,31 @@ read with the schema that the user is to see.
 """
 
 import pyarrow as pa
-from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.errors import PySparkTypeError
 from pyspark.sql.types import (
     ArrayType,
+    BinaryType,
+    BooleanType,
+    ByteType,
     CharType,
+    DateType,
+    DayTimeIntervalType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
     MapType,
+    NullType,
+    ShortType,
     StringType,
     StructField,
     StructType,
+    TimestampNTZType,
+    TimestampType,
     UserDefinedType,
     VarcharType,
+    VariantType,
 )
 
 from vonk.worker.errors import pyspark_error
@@ -40,9 +55,58 @@ def plain_schema(fields, names=None):
     return StructType([StructField(n, plain_type(f.dataType), f.nullable) for n, f in zip(names, fields.fields)])
 
 
+_ATOMIC = {
+    NullType: pa.null(),
+    BooleanType: pa.bool_(),
+    ByteType: pa.int8(),
+    ShortType: pa.int16(),
+    IntegerType: pa.int32(),
+    LongType: pa.int64(),
+    FloatType: pa.float32(),
+    DoubleType: pa.float64(),
+    DateType: pa.date32(),
+    TimestampNTZType: pa.timestamp("us"),
+    DayTimeIntervalType: pa.duration("us"),
+}
+
+
+def to_arrow_type(t, zone="UTC", large=False):
+    """The Arrow type of a Spark type: timestamps in `zone`, strings with large offsets if asked for."""
+    atomic = _ATOMIC.get(type(t))
+    if atomic is not None:
+        return atomic
+    if isinstance(t, StringType):
+        return pa.large_string() if large else pa.string()
+    if isinstance(t, BinaryType):
+        return pa.large_binary() if large else pa.binary()
+    if isinstance(t, TimestampType):
+        return pa.timestamp("us", tz=zone)
+    if isinstance(t, DecimalType):
+        return pa.decimal128(t.precision, t.scale)
+    if isinstance(t, ArrayType):
+        return pa.list_(pa.field("element", to_arrow_type(t.elementType, zone, large), t.containsNull))
+    if isinstance(t, MapType):
+        key = pa.field("key", to_arrow_type(t.keyType, zone, large), False)
+        return pa.map_(key, pa.field("value", to_arrow_type(t.valueType, zone, large), t.valueContainsNull))
+    if isinstance(t, StructType):
+        return pa.struct([pa.field(f.name, to_arrow_type(f.dataType, zone, large), f.nullable) for f in t.fields])
+    if isinstance(t, UserDefinedType):
+        return to_arrow_type(t.sqlType(), zone, large)
+    if isinstance(t, VariantType):
+        marked = {b"variant": b"true"}
+        return pa.struct(
+            [pa.field("value", pa.binary(), False), pa.field("metadata", pa.binary(), False, metadata=marked)]
+        )
+    if type(t).__name__ == "TimeType":
+        return pa.time64("ns")
+    raise pyspark_error(
+        "UNSUPPORTED_DATA_TYPE_FOR_ARROW_CONVERSION", PySparkTypeError, data_type=str(t)
+    )
+
+
 def arrow_schema(fields, zone="UTC", large=False):
     """The Arrow schema of a StructType; names may repeat."""
-    kinds = [to_arrow_type(f.dataType, timezone=zone, prefers_large_types=large) for f in fields.fields]
+    kinds = [to_arrow_type(f.dataType, zone, large) for f in fields.fields]
     return pa.schema([pa.field(f.name, t, nullable=f.nullable) for f, t in zip(fields.fields, kinds)])
 
 

@@ -16,9 +16,13 @@ _PR_SET_PDEATHSIG = 1
 # Loaded before the fork: a worker with little memory could not.
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _FAULTS = "faults"
+# Libraries alone reserve more address space than a small machine has memory.
+_LEAST_LIMIT = 4 << 30
 # So much of a fault's report is passed on.
 _REPORT_BYTES = 8192
 _fault_file = None
+# Whether the session has files, which may grow in number between tasks.
+has_files = False
 
 
 def folder_of(base, pid):
@@ -27,7 +31,7 @@ def folder_of(base, pid):
 
 def enter(request, parent, base):
     """Turns a fork of the fork server into a worker."""
-    global _fault_file
+    global _fault_file, has_files
     os.setsid()
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -42,6 +46,7 @@ def enter(request, parent, base):
     os.environ["TMPDIR"] = own
     tempfile.tempdir = None
     files = request.get("files")
+    has_files = bool(files)
     os.chdir(files if files and os.path.isdir(files) else own)
     for entry in reversed([p for p in (files, *request.get("python_path", [])) if p]):
         if entry not in sys.path:
@@ -53,12 +58,26 @@ def enter(request, parent, base):
     sys.stdout.reconfigure(line_buffering=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _first_to_go()
-    limit = request.get("memory_limit")
+    limit = request.get("memory_limit") or _default_limit()
     if limit:
         try:
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         except (OSError, ValueError) as e:
             print(f"no memory limit: {e}", file=sys.stderr)
+
+
+def _default_limit():
+    """Four fifths of the machine's (or container's) memory: a runaway ends before the server does."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+    try:
+        with open("/sys/fs/cgroup/memory.max") as f:
+            total = min(total, int(f.read()))
+    except (OSError, ValueError):
+        pass
+    return max(total * 4 // 5, _LEAST_LIMIT)
 
 
 def _files_root(folder):
@@ -91,9 +110,12 @@ def leave(status):
 
 
 def last_words(base, pid):
-    """What the fault handler wrote when the worker crashed."""
+    """What the fault handler wrote when the worker crashed, down to the last frame of the user's code."""
     try:
         with open(os.path.join(folder_of(base, pid), _FAULTS), errors="replace") as f:
-            return f.read(_REPORT_BYTES)
+            lines = f.read(_REPORT_BYTES).splitlines()
     except OSError:
         return ""
+    own = os.path.dirname(__file__)
+    end = next((i for i, line in enumerate(lines) if own in line or line.startswith("Extension modules")), len(lines))
+    return "\n".join(lines[:end])

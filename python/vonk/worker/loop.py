@@ -1,12 +1,13 @@
 """A worker's life: connect, then one task or call after the other until the server closes."""
 
+import importlib
 import json
 import os
 import sys
 
 import pyarrow as pa
 
-from vonk.worker import errors, profile
+from vonk.worker import errors, isolate, profile
 from vonk.worker.task import Conf, Task
 from vonk.worker.wire import BATCH, CALL, DONE, END, ERROR, FRAME, HELLO, REPLY, TASK, Closed, connect
 
@@ -60,6 +61,8 @@ def run_task(channel, parts):
     try:
         conf = Conf(json.loads(bytes(parts[0]))["conf"])
         profile.begin()
+        if isolate.has_files:
+            importlib.invalidate_caches()
         task = Task(parts)
         results = evaluate(task, frames)
         try:

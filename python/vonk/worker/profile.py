@@ -1,5 +1,8 @@
 """UDF profiles: what PySpark's own profilers collect, passed to the client as accumulator updates."""
 
+import cProfile
+import pstats
+
 from pyspark import cloudpickle
 
 _ITERATORS = (204, 205, 207, 208, 215, 216, 251)
@@ -42,20 +45,43 @@ def _accumulators():
     return (old, _deserialize_accumulator(new_id, {}, profiler.ProfileResultsParamV2))
 
 
-def _wrap(f, kind, iterates, result_id):
+class _Perf:
+    """Profiles the calls inside, and adds what it saw to the accumulators."""
+
+    def __init__(self, accumulators, result_id):
+        self._accumulators, self._id, self._profile = accumulators, result_id, cProfile.Profile()
+
+    def __enter__(self):
+        self._profile.enable()
+
+    def __exit__(self, *_):
+        self._profile.disable()
+        for accumulator, form in zip(self._accumulators, (lambda st: (st, None), lambda st: {"perf": st})):
+            stats = pstats.Stats(self._profile, stream=None)
+            stats.stream = None  # a stream cannot be pickled
+            stats.strip_dirs()
+            accumulator.add({self._id: form(stats)})
+
+
+def _memory_profiler():
+    """PySpark's profiler of lines, where it and the package it needs are there."""
     from pyspark.sql import profiler
 
-    if kind == "memory":
+    try:
         import pyspark.memory_profiler_ext as ext
+    except ImportError:
+        return None
+    return getattr(profiler, "WorkerMemoryProfiler", None) if ext.has_memory_profiler else None
 
-        if not ext.has_memory_profiler:
-            return f
+
+def _wrap(f, kind, iterates, result_id):
+    lines = _memory_profiler() if kind == "memory" else None
+    if kind == "memory" and lines is None:
+        return f
     accumulators = _accumulators()
 
     def watch(code):
-        if kind == "perf":
-            return profiler.WorkerPerfProfiler(*accumulators, result_id)
-        return profiler.WorkerMemoryProfiler(*accumulators, result_id, code)
+        return _Perf(accumulators, result_id) if lines is None else lines(*accumulators, result_id, code)
 
     def iterate(*args, **kwargs):
         given = f(*args, **kwargs)

@@ -217,7 +217,7 @@ fn by_class(class: &str) -> Option<Family> {
         | "INVALID_LABEL_USAGE"
         | "UNSUPPORTED_FEATURE.CONTINUE_EXCEPTION_HANDLER"
         | "UNSUPPORTED_FEATURE.SQL_CURSOR" => SCRIPTING,
-        _ if class.starts_with("INTERNAL_ERROR") => SPARK,
+        _ if class.starts_with("INTERNAL_ERROR") || class.starts_with("PYTHON_WORKER_") => SPARK,
         // Errors that Spark has not named yet are numbered by the stage they come from.
         _ => match class.strip_prefix("_LEGACY_ERROR_TEMP_")?.as_bytes().first()? {
             b'0' => PARSE,

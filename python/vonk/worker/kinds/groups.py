@@ -91,6 +91,8 @@ def groups(frames, source):
         first = next(stream, None)
         if first is None:
             return
+        if first.last and first.start == first.stop:
+            continue
         group = Group(_Rejoined(first, stream))
         yield group
         group.drain()
