@@ -23,6 +23,8 @@ fuzz:            ## random queries, Vonk against Spark and against itself
 	scripts/fuzz.sh
 bench:           ## TPC-H beside Spark and DuckDB (../shared/bench)
 	scripts/bench.sh
+bench-udf:       ## Python functions beside Spark and Sail
+	scripts/bench_udf.sh
 oracle-validate: ## our own expected results, replayed on real Spark
 	scripts/oracle_validate.sh
 status:          ## the tables of docs/STATUS.md, asked of the binary
