@@ -24,6 +24,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::contains_aggregate;
 use crate::node::Node;
+use crate::python::function::aggregate_call;
 use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
 
 const MARKER: &str = "grouping:";
@@ -184,7 +185,8 @@ impl Analyzer {
         };
         let slots_empty = slots.is_empty();
         // Without keys there is one row all the same. The total of grouping sets over no rows is none.
-        let total = !slots_empty && keys.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty));
+        let python = calls.keys().any(|c| aggregate_call(c).is_some());
+        let total = !slots_empty && !python && keys.sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty));
         let count_id = self.fresh();
         if total || (slots_empty && aggregates.is_empty()) {
             let one = DfExpr::Literal(ScalarValue::Int64(Some(1)), None);

@@ -13,7 +13,7 @@ use vonk_plan::expr::{ExprKind, SortOrder, SubqueryKind, SubqueryPlan, UserCode}
 use vonk_plan::relation::{Join, JoinCondition, JoinKind, UdtfCall};
 use vonk_plan::types::{DataType, StructType};
 use vonk_plan::{Expr, Relation, RelationKind};
-use vonk_python::{Arg, Function, TableFunction, Task};
+use vonk_python::{Arg, Function, TableFunction, Task, eval_type};
 use vonk_sql::ParseOptions;
 
 use super::Outer;
@@ -27,7 +27,7 @@ use crate::python::extract::extension;
 use crate::python::sent::{Sent, next_result};
 use crate::relation::join::after;
 use crate::resolver::{SessionFunction, UdtfAnalysis, UdtfArgument};
-use crate::scope::{Scope, ScopeColumn, column_expr, column_name};
+use crate::scope::{Scope, ScopeColumn, column_name};
 
 type At<'a> = Option<&'a Arc<Origin>>;
 
@@ -72,6 +72,9 @@ impl Analyzer {
         };
         if args.iter().any(|a| table_argument(a).is_some()) {
             return Ok(None);
+        }
+        if matches!(call.code, UserCode::Python { eval_type: eval_type::ARROW_UDTF, .. }) {
+            return Err(SparkError::new("LATERAL_JOIN_WITH_ARROW_UDTF_UNSUPPORTED").at(relation.origin.clone()));
         }
         let around = Rc::new(Env::of(left, outer));
         let mut node = left.clone();
@@ -124,8 +127,8 @@ impl Analyzer {
                 _ => (None, e),
             };
             if table_argument(e).is_some() {
-                let mut found = self.table_of(e, outer)?;
-                let row = self.row_of(&mut found)?;
+                let found = self.table_of(e, outer)?;
+                let row = self.row_of(&found, &[])?;
                 described.push(UdtfArgument { name: name.clone(), is_table: true, value: row.clone() });
                 values.push((name, row));
                 table = Some((i, found));
@@ -147,14 +150,19 @@ impl Analyzer {
                 (analysis.schema.clone(), Some(analysis))
             }
         };
-        if let (Some((i, table)), Some(analysis)) = (&mut table, &analyzed) {
+        if let (Some((_, table)), Some(analysis)) = (&mut table, &analyzed) {
             self.required_partitioning(call, table, analysis, at)?;
             if !analysis.select.is_empty() {
                 table.node = self.project(table.node.clone(), &self.selected(analysis)?, None)?;
             }
-            if let Some((_, value)) = values.get_mut(*i) {
-                *value = self.row_of(table)?;
-            }
+        }
+        let mut partition_columns = vec![];
+        if let Some((i, table)) = &table
+            && let Some((_, value)) = values.get_mut(*i)
+        {
+            let own = table.node.scope.columns.len();
+            partition_columns = (own..own + table.partition_by.len()).collect();
+            *value = self.row_of(table, &table.partition_by)?;
         }
         let mut sent = Sent::default();
         let mut input_args = vec![];
@@ -199,11 +207,7 @@ impl Analyzer {
             functions: vec![function],
             input: sent.schema(),
             output: schema.clone(),
-            table: Some(TableFunction {
-                analyze_result: analyzed.map(|a| a.pickled),
-                partition_columns: vec![],
-                table_args,
-            }),
+            table: Some(TableFunction { analyze_result: analyzed.map(|a| a.pickled), partition_columns, table_args }),
             ..Task::default()
         };
         let columns = self.table_columns(&schema);
@@ -250,13 +254,17 @@ impl Analyzer {
         Ok(())
     }
 
-    /// The rows of the table as one struct.
-    fn row_of(&self, table: &mut Table) -> SparkResult<TypedExpr> {
-        let columns = table.node.scope.columns.clone();
+    /// The rows of the table as one struct; after its columns those that part it, which the worker
+    /// looks at and the user does not see.
+    fn row_of(&self, table: &Table, partition_by: &[TypedExpr]) -> SparkResult<TypedExpr> {
         let mut args = vec![];
-        for c in &columns {
+        for c in &table.node.scope.columns {
             args.push(TypedExpr::literal(&vonk_plan::Literal::string(c.name.to_string()))?);
-            args.push(TypedExpr { expr: column_expr(c.slot), ..c.typed() });
+            args.push(c.typed());
+        }
+        for (i, key) in partition_by.iter().enumerate() {
+            args.push(TypedExpr::literal(&vonk_plan::Literal::string(format!("partition_by_{i}")))?);
+            args.push(key.clone());
         }
         self.call_builtin(&Env::default(), "named_struct", args, None)
     }

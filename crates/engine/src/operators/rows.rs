@@ -132,7 +132,7 @@ impl ExecutionPlan for ChooseExec {
 }
 
 /// The rows of these numbers, also of a batch without columns.
-fn take_rows(batch: &RecordBatch, rows: &UInt32Array) -> Result<RecordBatch> {
+pub fn take_rows(batch: &RecordBatch, rows: &UInt32Array) -> Result<RecordBatch> {
     if batch.num_columns() > 0 {
         return Ok(take_record_batch(batch, rows)?);
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{concat, concat_batches, partition, take_record_batch};
+use arrow::compute::{concat, concat_batches, partition};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
@@ -12,6 +12,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::align::bytes;
+use crate::operators::rows::take_rows;
 
 /// Finds where groups end, batch by batch.
 pub struct Boundaries {
@@ -50,7 +51,7 @@ impl Boundaries {
 /// The first row of each group of a batch, `ends` being those of the batch.
 pub fn first_rows(batch: &RecordBatch, ends: &[u32], is_first: bool) -> Result<RecordBatch> {
     let rows: UInt32Array = is_first.then_some(0).into_iter().chain(ends.iter().copied()).collect();
-    Ok(take_record_batch(batch, &rows)?)
+    take_rows(batch, &rows)
 }
 
 /// Whole groups: a batch, and where groups end in it. The last ends with the batch.
