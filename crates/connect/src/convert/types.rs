@@ -77,7 +77,12 @@ impl Reader<'_> {
             Kind::Geometry(g) => DataType::Geometry(g.srid),
             Kind::Geography(g) => DataType::Geography(g.srid),
             Kind::Udt(u) => self.udt(u)?,
-            Kind::Unparsed(u) => self.text.data_type(&u.data_type_string)?,
+            Kind::Unparsed(u) => {
+                // A type, or the columns of one: `a int, b: string`.
+                let text = u.data_type_string.trim();
+                let columns = |e| self.text.data_type(&format!("struct<{text}>")).map_err(|_| e);
+                self.text.data_type(text).or_else(columns)?
+            }
             Kind::TimestampNtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
             Kind::TimestampLtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
         })

@@ -212,6 +212,8 @@ fn by_class(class: &str) -> Option<Family> {
             "org.apache.spark.sql.AnalysisException",
         ],
         "UDF_ERROR" | "PYTHON_EXCEPTION" | "PYTHON_UDF_ERROR" => PYTHON,
+        "PYTHON_WORKER_CRASHED" | "PYTHON_WORKER_NOT_STARTED" => SPARK,
+        "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX" => ANALYSIS,
         "STREAM_FAILED" => STREAMING,
         "INVALID_BOOLEAN_STATEMENT"
         | "INVALID_LABEL_USAGE"
