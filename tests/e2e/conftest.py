@@ -14,6 +14,10 @@ import pytest
 
 from harness import Server
 
+# Functions that modules of tests define are those of this client, and run in its Python.
+os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+os.environ.setdefault("VONK_PYTHON", sys.executable)
+
 
 class Remote:
     """A server that somebody else runs."""

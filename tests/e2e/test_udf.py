@@ -1,12 +1,20 @@
 """Scalar Python functions: in every place of a query, chained, registered, named; errors as Spark has them."""
 
+import sys
+from collections.abc import Iterator
+
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyspark import cloudpickle
 from pyspark.errors import AnalysisException, PythonException
 from pyspark.sql import Row
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.functions import arrow_udf, col, lit, pandas_udf, udf
+from pyspark.sql.types import IntegerType
+
+# What the module defines travels with the queries.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture
@@ -14,12 +22,12 @@ def df(spark):
     return spark.createDataFrame([(1, 2.0), (2, 3.0), (1, 5.0), (None, 7.0)], "id int, v double")
 
 
-@udf("int")
+@udf(IntegerType())
 def plus(a):
     return None if a is None else a + 1
 
 
-@udf("int")
+@udf(IntegerType())
 def add(a, b=10):
     return None if a is None else a + b
 
@@ -46,7 +54,10 @@ def test_kinds_of_rows(df, use_arrow):
 
 
 def test_kinds_of_batches(df):
-    a = pandas_udf(lambda v: v + 1, "double")
+    @pandas_udf("double")
+    def a(v: pd.Series) -> pd.Series:
+        return v + 1
+
     assert rows(df.select(a("v"))) == [(3.0,), (4.0,), (6.0,), (8.0,)]
 
     @arrow_udf("double")
@@ -56,13 +67,10 @@ def test_kinds_of_batches(df):
     assert rows(df.select(b("v"))) == [(4.0,), (6.0,), (10.0,), (14.0,)]
 
     @pandas_udf("double")
-    def c(batches: "typing.Iterator[pd.Series]") -> "typing.Iterator[pd.Series]":  # noqa: F821
+    def c(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         for v in batches:
             yield v - 1
 
-    import typing
-
-    c.func.__globals__["typing"] = typing
     assert rows(df.select(c("v"), c(col("v") + 1))) == [(1.0, 2.0), (2.0, 3.0), (4.0, 5.0), (6.0, 7.0)]
 
 

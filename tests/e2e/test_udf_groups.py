@@ -1,12 +1,18 @@
 """Python functions over partitions, groups, pairs of groups and windows."""
 
+import sys
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyspark import cloudpickle
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.functions import col, pandas_udf
 from pyspark.sql.connect.window import Window
+from pyspark.sql.types import DoubleType
+
+# What the module defines travels with the queries.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture
@@ -15,7 +21,7 @@ def df(spark):
     return spark.createDataFrame(rows, "id int, v double, s string")
 
 
-@pandas_udf("double")
+@pandas_udf(DoubleType())
 def mean(v: pd.Series) -> float:
     return v.mean()
 

@@ -1,11 +1,16 @@
 """Python table functions: inline and registered, with TABLE arguments, `analyze`, and LATERAL."""
 
+import sys
 import pytest
+from pyspark import cloudpickle
 from pyspark.errors import AnalysisException, PythonException
 from pyspark.sql import Row
 from pyspark.sql.connect.functions import col, lit, udtf
 from pyspark.sql.types import IntegerType, StringType, StructType
 from pyspark.sql.udtf import AnalyzeArgument, AnalyzeResult, OrderingColumn, PartitioningColumn, SelectedColumn
+
+# What the module defines travels with the queries.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 class Split:

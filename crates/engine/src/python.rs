@@ -1,5 +1,7 @@
 //! Questions to Python workers outside of queries: what a table function's `analyze` says.
 
+pub mod files;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -43,6 +44,8 @@ pub struct Server {
     pub recode_plans: bool,
     /// The processes that run users' Python.
     pub python: Pool,
+    /// Have workers been started ahead of need?
+    warmed: AtomicBool,
     settings: SessionConf,
     sessions: DashMap<(String, String), Arc<Session>>,
     spill: SpillDirectory,
@@ -77,6 +80,7 @@ impl Server {
             memory_bytes,
             recode_plans: config.recode_plans,
             python: Pool::new(),
+            warmed: AtomicBool::new(false),
             settings,
             sessions: DashMap::new(),
             spill,
@@ -87,7 +91,13 @@ impl Server {
     pub fn session(self: &Arc<Self>, user: &str, id: &str) -> Arc<Session> {
         let key = (user.to_string(), id.to_string());
         let entry = self.sessions.entry(key);
-        Arc::clone(&entry.or_insert_with(|| Arc::new(Session::new(self, user, id, self.settings.clone()))))
+        let new = || Arc::new(Session::new(self, user, id, self.settings.clone()));
+        let session = Arc::clone(&entry.or_insert_with(new));
+        // Whoever opens a session may have Python functions: workers start while it makes its first query.
+        if tokio::runtime::Handle::try_current().is_ok() && !self.warmed.swap(true, Ordering::Relaxed) {
+            self.python.warm(&session.python_environment(&self.settings));
+        }
+        session
     }
 
     /// A session that starts with the settings, names and cached results of another.

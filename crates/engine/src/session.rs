@@ -14,6 +14,7 @@ use vonk_plan::relation::{MlMethod, MlOperatorRef};
 use vonk_plan::types::StructType;
 use vonk_plan::{Literal, Relation};
 
+use crate::python::files::SessionFiles;
 use crate::query::Prepared;
 use crate::server::Server;
 use crate::state;
@@ -46,6 +47,7 @@ pub struct Session {
     conf: RwLock<SessionConf>,
     pub names: RwLock<SessionNames>,
     pub(crate) cache: crate::cache::Cache,
+    pub(crate) python_files: Mutex<SessionFiles>,
     /// The machine learning library, once the server has given it.
     ml: OnceLock<Arc<dyn MachineLearning>>,
     /// The state built for the settings beside it.
@@ -61,6 +63,7 @@ impl Session {
             conf: RwLock::new(conf),
             names: RwLock::default(),
             cache: Default::default(),
+            python_files: Mutex::default(),
             ml: OnceLock::new(),
             state: Mutex::new(None),
         }
@@ -104,6 +107,11 @@ impl Session {
         &*self.server.catalog
     }
 
+    /// Has the state built anew at the next query.
+    pub(crate) fn forget_state(&self) {
+        *self.state.lock() = None;
+    }
+
     /// DataFusion's state for the present settings: built again only when they have changed.
     pub fn state(&self) -> Arc<SessionState> {
         let conf = self.conf();
@@ -111,7 +119,7 @@ impl Session {
         match &*slot {
             Some((of, state)) if *of == conf => Arc::clone(state),
             _ => {
-                let state = Arc::new(state::build(&self.server, &conf, &self.id));
+                let state = Arc::new(state::build(&self.server, &conf, &self.id, self.python_environment(&conf)));
                 *slot = Some((conf, Arc::clone(&state)));
                 state
             }

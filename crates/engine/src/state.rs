@@ -30,12 +30,13 @@ fn batch_rows(server: &Server) -> usize {
 }
 
 /// The state of a session with these settings.
-pub fn build(server: &Server, conf: &SessionConf, id: &str) -> SessionState {
+pub fn build(server: &Server, conf: &SessionConf, id: &str, python: Environment) -> SessionState {
+    let python = PythonSession::new(server.python.clone(), Arc::new(python), conf);
     let rules = Analyzer::new().rules.into_iter().filter(|r| r.name() != "type_coercion").collect();
     SessionStateBuilder::new()
         .with_default_features()
         .with_session_id(id.to_string())
-        .with_config(config(server, conf).with_extension(Arc::new(python(server, conf, id))))
+        .with_config(config(server, conf).with_extension(Arc::new(python)))
         .with_runtime_env(Arc::clone(&server.runtime))
         .with_analyzer_rules(rules)
         .with_optimizer_rule(Arc::new(CountDistinctByGroups))
@@ -76,31 +77,6 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     options.optimizer.expand_views_at_output = false;
     options.optimizer.prefer_existing_sort = true;
     config
-}
-
-/// Where the session's Python functions run.
-fn python(server: &Server, conf: &SessionConf, id: &str) -> PythonSession {
-    let environment = Environment {
-        python: conf.get("spark.pyspark.python").map(str::to_string),
-        session: id.to_string(),
-        memory_limit: conf.get("spark.executor.pyspark.memory").and_then(byte_size),
-        ..Environment::default()
-    };
-    PythonSession::new(server.python.clone(), Arc::new(environment), conf)
-}
-
-/// `512m`, `2g`; a plain number is MiB, as Spark reads this setting.
-fn byte_size(text: &str) -> Option<u64> {
-    let text = text.trim().to_lowercase();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text.get(digits.len()..)?.trim_end_matches('b').chars().next() {
-        None | Some('m') => 20,
-        Some('k') => 10,
-        Some('g') => 30,
-        Some('t') => 40,
-        _ => return None,
-    };
-    digits.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// The same state with joins planned for data that do not fit in memory: by sorting.

@@ -8,10 +8,11 @@ use tokio::runtime::Handle;
 use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_connect::backend::{
-    Analyze, Analyzed, Backend as Connect, BackendSession, Execution, OperationContext, ResultStream, SessionKey,
-    StorageLevel, cancelled,
+    Analyze, Analyzed, Artifact, ArtifactKind, Backend as Connect, BackendSession, Execution, OperationContext,
+    ResultStream, SessionKey, StorageLevel, cancelled,
 };
 use vonk_engine::cache::Level;
+use vonk_engine::python::files::FileUse;
 use vonk_engine::{Server, Session};
 
 use crate::compute::Compute;
@@ -62,6 +63,16 @@ impl BackendSession for Connected {
     async fn clone_session(self: Arc<Self>, key: &SessionKey) -> SparkResult<Arc<dyn BackendSession>> {
         let session = self.session.server.clone_session(&self.session, &key.user, &key.id);
         Ok(Connected::new(session, &self.compute))
+    }
+
+    async fn add_artifact(&self, artifact: Artifact) -> SparkResult<()> {
+        let usage = match artifact.kind {
+            ArtifactKind::PyFile => FileUse::Module,
+            ArtifactKind::Archive => FileUse::Archive,
+            ArtifactKind::File => FileUse::File,
+            ArtifactKind::Jvm | ArtifactKind::Cache | ArtifactKind::Other => return Ok(()),
+        };
+        self.session.add_python_file(&artifact.name, &artifact.path, usage, artifact.alias.as_deref()).await
     }
 
     async fn execute(self: Arc<Self>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {

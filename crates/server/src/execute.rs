@@ -14,7 +14,7 @@ use vonk_engine::command::Rows;
 use vonk_engine::resolver::Observation;
 use vonk_engine::{ProgressSnapshot, Session};
 use vonk_plan::command::Statement;
-use vonk_plan::{Command, Relation};
+use vonk_plan::{Command, Literal, Relation};
 
 use crate::ipc;
 use crate::ml::Library;
@@ -105,6 +105,7 @@ async fn query(session: Arc<Session>, relation: Relation, op: Arc<OperationConte
             op.report(stages(&progress.snapshot()));
             let mut out = vec![Ok(ResultItem::Metrics(metrics(&progress)))];
             out.extend(observed(&session, observations).await.into_iter().map(Ok));
+            out.extend(reported(&session).map(Ok));
             stream::iter(out)
         })
         .flatten()
@@ -121,6 +122,15 @@ async fn observed(session: &Arc<Session>, observations: Vec<Observation>) -> Vec
         out.push(ResultItem::Observed(ObservedMetrics { name: o.name, plan_id, values }));
     }
     out
+}
+
+/// What the session's Python workers reported: profiles.
+fn reported(session: &Session) -> Option<ResultItem> {
+    let updates = session.server.python.take_updates(&session.id);
+    let values = updates.into_iter().map(|u| (String::new(), Literal::Binary(u.into())));
+    let values: Vec<_> = values.collect();
+    let name = "__python_accumulator__".to_string();
+    (!values.is_empty()).then_some(ResultItem::Observed(ObservedMetrics { name, plan_id: 0, values: Ok(values) }))
 }
 
 /// Adds a batch without rows when there is none at all.

@@ -9,6 +9,7 @@
     plan_write         value {provider, options, schema, overwrite}, blobs [class] -> {}, [writer]
     end_write          value {abort}, blobs [writer, messages… (empty: none)] -> {}, []
     find_sources       -> {names}, [classes]
+    unpack             value {archive, to}: unpacks a file of the session into a folder -> {}, []
 """
 
 import inspect
@@ -23,7 +24,7 @@ from vonk.worker.errors import pyspark_error
 
 def answer(name, value, blobs, conf):
     """The answer: a JSON value and pickled parts."""
-    calls = {f.__name__: f for f in (analyze_udtf, create_source, plan_read, plan_write, end_write, find_sources)}
+    calls = {f.__name__: f for f in (analyze_udtf, create_source, plan_read, plan_write, end_write, find_sources, unpack)}
     return calls[name](value, blobs, conf)
 
 
@@ -292,3 +293,19 @@ def find_sources(value, blobs, conf):
             if isinstance(cls, type) and issubclass(cls, DataSource):
                 found[cls.name()] = cloudpickle.dumps(cls)
     return {"names": list(found)}, list(found.values())
+
+
+def unpack(value, blobs, conf):
+    """Nothing of a tar file gets out of the folder, where this Python can see to it."""
+    import shutil
+    import tarfile
+
+    archive, to = value["archive"], value["to"]
+    if archive.endswith(".jar"):
+        shutil.unpack_archive(archive, to, "zip")
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as tar:
+            tar.extractall(to, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    else:
+        shutil.unpack_archive(archive, to)
+    return {}, []

@@ -18,13 +18,11 @@ pub struct PythonSession {
 }
 
 /// Beginnings of the keys that workers look at.
-const KEYS: [&str; 9] = [
-    "spark.sql.execution.arrow.",
-    "spark.sql.execution.pandas.",
-    "spark.sql.execution.pythonUDF",
-    "spark.sql.execution.pythonUDTF",
+const KEYS: [&str; 7] = [
+    "spark.sql.execution.",
     "spark.sql.legacy.execution.",
     "spark.sql.pyspark.",
+    "spark.sql.python.",
     "spark.sql.session.timeZone",
     "spark.sql.ansi.enabled",
     "spark.python.",

@@ -1,0 +1,222 @@
+"""Hostile Python functions: each ends its own query with an error, and nothing else.
+
+After every one of them the server is the same process, another session's query has gone on, and the
+next Python function works at once.
+"""
+
+import os
+import sys
+import threading
+import time
+import zipfile
+
+import pytest
+from pyspark import cloudpickle
+from pyspark.sql.connect.functions import col, udf
+from pyspark.sql.types import IntegerType, StringType
+
+from harness import eventually
+
+# What the module defines travels with the queries.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@udf(IntegerType())
+def plus(x):
+    return x + 1
+
+
+def exits(x):
+    os._exit(3)
+
+
+def leaves(x):
+    raise SystemExit(4)
+
+
+def crashes(x):
+    import ctypes
+
+    return ctypes.string_at(0)
+
+
+def raises(x):
+    raise ValueError("of the user")
+
+
+def kills_itself(x):
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def breaks_the_stack(x):
+    return breaks_the_stack(x)
+
+
+def returns_the_wrong(x):
+    return object()
+
+
+def closes_everything(x):
+    os.closerange(0, 4096)
+    return x
+
+
+@pytest.fixture
+def unharmed(own_server):
+    """What has to hold after each of these tests."""
+    pid = own_server.pid
+    other = own_server.session()
+    slow = other.range(0, 2_000_000, 1, 2).select((col("id") % 7).alias("k")).groupBy("k").count()
+    result = []
+    thread = threading.Thread(target=lambda: result.append(len(slow.collect())), daemon=True)
+    thread.start()
+    yield
+    thread.join(60)
+    assert result == [7]
+    assert own_server.alive and own_server.pid == pid
+    other.range(1).select(plus(col("id").cast("int"))).collect()
+    begun = time.monotonic()
+    assert other.range(1).select(plus(col("id").cast("int"))).collect() == [(1,)]
+    assert time.monotonic() - begun < 1
+    other.stop()
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (exits, "PYTHON_WORKER_CRASHED"),
+        (leaves, "SystemExit"),
+        (crashes, "PYTHON_WORKER_CRASHED"),
+        (raises, "ValueError: of the user"),
+        (kills_itself, "PYTHON_WORKER_CRASHED"),
+        (breaks_the_stack, "RecursionError"),
+        (returns_the_wrong, "PYTHON_EXCEPTION"),
+        (closes_everything, "PYTHON_WORKER_CRASHED"),
+    ],
+)
+def test_ends(spark, unharmed, function, message):
+    with pytest.raises(Exception, match=message):
+        spark.range(10).select(udf(function, IntegerType())("id")).collect()
+
+
+def test_loops_for_ever(spark, unharmed):
+    def loops(x):
+        while True:
+            pass
+
+    failed = []
+
+    def run():
+        try:
+            spark.range(2).select(udf(loops, IntegerType())("id")).collect()
+        except Exception as e:
+            failed.append((e, time.monotonic()))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    time.sleep(1.5)
+    begun = time.monotonic()
+    spark.interruptAll()
+    thread.join(10)
+    assert failed and failed[0][0].getCondition() == "OPERATION_CANCELED"
+    assert failed[0][1] - begun < 1
+
+
+def test_allocates_without_end(spark, unharmed):
+    spark.conf.set("spark.executor.pyspark.memory", "1g")
+
+    def allocates(x):
+        held = []
+        while True:
+            held.append(bytearray(64 << 20))
+
+    with pytest.raises(Exception, match="MemoryError|PYTHON_WORKER_CRASHED"):
+        spark.range(1).select(udf(allocates, IntegerType())("id")).collect()
+
+
+def test_prints_and_reads(spark, unharmed):
+    def prints(x):
+        import sys
+
+        print("x" * 100_000)
+        sys.stderr.write("y" * 100_000)
+        return len(sys.stdin.read())
+
+    assert spark.range(3).select(udf(prints, IntegerType())("id").alias("n")).collect() == [(0,)] * 3
+
+
+def test_forks(spark, unharmed):
+    def forks(x):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        return x + 1
+
+    assert [r[0] for r in spark.range(3).select(udf(forks, IntegerType())("id")).collect()] == [1, 2, 3]
+
+
+def test_sees_no_secrets_and_no_descriptors(new_server):
+    server = new_server(env={"VONK_SECRET_OF_THE_SERVER": "s3cret", "AWS_SECRET_ACCESS_KEY": "s3cret"})
+    spark = server.session()
+
+    @udf(StringType())
+    def looks(x):
+        def target(d):
+            try:
+                return os.readlink(f"/proc/self/fd/{d}")
+            except OSError:
+                return ""
+
+        sockets = [t for t in (target(d) for d in os.listdir("/proc/self/fd")) if ".sqlite" in t or "spill" in t]
+        return f"{[v for v in os.environ.values() if 's3cret' in v]} {sockets}"
+
+    assert spark.range(1).select(looks("id")).first()[0] == "[] []"
+    spark.stop()
+
+
+def test_workers_end_with_the_server(new_server):
+    server = new_server()
+    spark = server.session()
+    pids = [r[0] for r in spark.range(2).select(udf(lambda x: os.getpid(), IntegerType())("id")).collect()]
+    server.process.kill()
+    server.process.wait(10)
+    assert eventually(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), 10)
+
+
+def test_artifacts_belong_to_their_session(own_server, spark, tmp_path):
+    module = tmp_path / "only_here.py"
+    module.write_text("def value():\n    return 'module'\n")
+    data = tmp_path / "data.txt"
+    data.write_text("file")
+    packed = tmp_path / "things.zip"
+    with zipfile.ZipFile(packed, "w") as z:
+        z.writestr("inside.txt", "archive")
+    spark.addArtifact(str(module), pyfile=True)
+    spark.addArtifact(str(data), file=True)
+    spark.addArtifact(f"{packed}#things", archive=True)
+
+    @udf(StringType())
+    def reads(x):
+        from pyspark import SparkFiles
+
+        try:
+            import only_here
+        except ImportError:
+            return "nothing"
+        root = SparkFiles.getRootDirectory()
+        with open(SparkFiles.get("data.txt")) as a, open(f"{root}/things/inside.txt") as b:
+            return f"{only_here.value()} {a.read()} {b.read()}"
+
+    assert spark.range(1).select(reads("id")).first()[0] == "module file archive"
+    other = own_server.session()
+    assert other.range(1).select(reads("id")).first()[0] == "nothing"
+    other.stop()
+
+
+def test_profiles(spark):
+    spark.conf.set("spark.sql.pyspark.udf.profiler", "perf")
+    spark.range(10).select(plus(col("id").cast("int"))).collect()
+    assert spark._profiler_collector._perf_profile_results
