@@ -20,12 +20,12 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use vonk_analyzer::nodes::python::PythonKind;
 use vonk_common::SparkResult;
 use vonk_python::{Frame, Task};
 
-use super::align::{Held, alone, beside, numbered};
+use super::align::{Held, Results, alone, beside, numbered};
 use super::groups::{Boundaries, first_rows, whole_groups};
 use super::session::PythonSession;
 use super::windows;
@@ -170,7 +170,11 @@ impl ExecutionPlan for PythonExec {
             _ => sent(input, work.clone(), Arc::clone(&held)),
         };
         let functions = work.task.output.len();
-        let results = session.pool.run(Arc::clone(&work.task), frames);
+        let (pool, task) = (session.pool.clone(), Arc::clone(&work.task));
+        let results = match &work.kind {
+            PythonKind::Map { .. } => pool.run(task, frames),
+            _ => unless_empty(frames, move |frames| pool.run(task, frames)),
+        };
         let batches = match &work.kind {
             PythonKind::Scalar | PythonKind::Window { .. } | PythonKind::Aggregate => {
                 beside(held, results, Arc::clone(&schema), functions)
@@ -186,6 +190,17 @@ impl ExecutionPlan for PythonExec {
     fn partition_statistics(&self, _: Option<usize>) -> Result<Arc<Statistics>> {
         Ok(Arc::new(Statistics::new_unknown(&self.schema())))
     }
+}
+
+/// Runs the task once there is something to run it on: no function but a map sees an empty partition.
+fn unless_empty(mut frames: Frames, run: impl FnOnce(Frames) -> Results + Send + 'static) -> Results {
+    let started = async move {
+        match frames.next().await {
+            Some(first) => run(stream::iter([first]).chain(frames).boxed()),
+            None => stream::empty().boxed(),
+        }
+    };
+    stream::once(started).flatten().boxed()
 }
 
 type Frames = BoxStream<'static, SparkResult<Frame>>;
