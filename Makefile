@@ -10,7 +10,7 @@ test:            ## all tests, the end-to-end ones included
 lint:            ## rustfmt, clippy, layers
 	scripts/lint.sh
 release:         ## target/release/vonk
-	scripts/setup.sh build && cargo build --release --locked -p vonk-cli -p vonk-warm
+	scripts/setup.sh build && cargo build --release --locked -p vonk-cli
 wheel:           ## dist/vonk-*.whl
 	scripts/wheel.sh
 oracle:          ## the recorded Spark cases of ../shared/oracle

@@ -9,5 +9,4 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} PYTHONDONTWRITEBYTECODE=1
 
 say() { printf '\n== %s (%s)\n' "$*" "$(date +%H:%M:%S)"; }
 
-# The two packages that make up the binary; `vonk-warm` keeps the features of all libraries the same in every build.
-BINARY=(-p vonk-cli -p vonk-warm)
+BINARY=(-p vonk-cli)

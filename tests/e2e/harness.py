@@ -20,7 +20,7 @@ def binary():
     target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
     path = pathlib.Path(os.environ.get("VONK_BIN", f"{target}/debug/vonk"))
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: build it with `cargo build -p vonk-cli -p vonk-warm`, or set VONK_BIN")
+        raise FileNotFoundError(f"{path}: build it with `cargo build -p vonk-cli`, or set VONK_BIN")
     return str(path)
 
 
