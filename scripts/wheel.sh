@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh build python
 "$PYTHON" -m pip install -q --disable-pip-version-check 'maturin>=1.9,<2'
 rm -rf dist
-PATH="$PWD/$VENV/bin:$PATH" maturin build --release --locked --out dist
+"$VENV/bin/maturin" build --release --locked --out dist
 ls -l dist
 if [ "${1:-}" = try ]; then
   folder=$(mktemp -d)
