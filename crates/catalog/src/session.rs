@@ -28,6 +28,9 @@ pub struct TempView {
     pub text: Option<String>,
     /// Catalog and database that names in the query refer to.
     pub namespace: (String, String),
+    /// The temporary views that names in the query mean, by lower-case name, where it keeps the meaning
+    /// that they had when it was made: a view of SQL text does not.
+    pub uses: BTreeMap<String, Arc<TempView>>,
 }
 
 /// A session variable; its value as a literal expression text is the engine's matter, so it is

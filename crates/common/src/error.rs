@@ -194,7 +194,7 @@ impl SparkError {
         fill(&template, &self.0.params)
     }
 
-    /// The whole message as a client shows it, with class and SQLSTATE.
+    /// The whole message as a client shows it, with class, SQLSTATE and what led to it.
     pub fn message(&self) -> String {
         let mut out = format!("[{}] {}", self.class(), self.text());
         if let Some(state) = self.sqlstate() {
@@ -203,6 +203,10 @@ impl SparkError {
         if let Some(origin) = self.origin() {
             out.push('\n');
             out.push_str(&origin.summary());
+        }
+        if let Some(cause) = self.cause() {
+            out.push_str("\nCaused by: ");
+            out.push_str(&cause.message());
         }
         out
     }

@@ -54,6 +54,8 @@ pub struct SessionResolver {
     runtime: Handle,
     /// Catalog and database that unqualified names mean, where a view's text says so.
     namespace: Option<(String, String)>,
+    /// The temporary views that names mean where a view keeps the meaning they had.
+    uses: Arc<BTreeMap<String, Arc<TempView>>>,
     depth: usize,
     /// Views that the query names, noted by the analysis.
     views: Arc<Mutex<Vec<NamedView>>>,
@@ -71,6 +73,7 @@ impl SessionResolver {
             conf,
             runtime,
             namespace: None,
+            uses: Arc::default(),
             depth: 0,
             views: Arc::default(),
             observed: Arc::default(),
@@ -89,16 +92,27 @@ impl SessionResolver {
     }
 
     fn inside_view(&self, namespace: (String, String), conf: Arc<SessionConf>) -> SparkResult<Arc<dyn Resolver>> {
-        if self.depth >= MAX_VIEW_DEPTH {
+        self.inside(namespace, conf, Arc::default(), MAX_VIEW_DEPTH)
+    }
+
+    fn inside(
+        &self,
+        namespace: (String, String),
+        conf: Arc<SessionConf>,
+        uses: Arc<BTreeMap<String, Arc<TempView>>>,
+        max_depth: usize,
+    ) -> SparkResult<Arc<dyn Resolver>> {
+        if self.depth >= max_depth {
             return Err(SparkError::new("VIEW_EXCEED_MAX_NESTED_DEPTH")
                 .param("viewName", quote_id([&namespace.1]))
-                .param("maxNestedDepth", MAX_VIEW_DEPTH));
+                .param("maxNestedDepth", max_depth));
         }
         Ok(Arc::new(SessionResolver {
             session: self.session.clone(),
             conf,
             runtime: self.runtime.clone(),
             namespace: Some(namespace),
+            uses,
             depth: self.depth + 1,
             views: self.views.clone(),
             observed: self.observed.clone(),
@@ -120,6 +134,10 @@ impl SessionResolver {
             .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([catalog, database])))
     }
 
+    fn temp_view_named(&self, name: &str) -> Option<Arc<TempView>> {
+        self.uses.get(&name.to_lowercase()).cloned().or_else(|| self.session.names.read().temp_view(name))
+    }
+
     fn temp_view(&self, view: &TempView, qualifier: Vec<String>) -> SparkResult<ResolvedTable> {
         if self.depth == 0 {
             self.views.lock().push(NamedView::Temporary(view.name.clone()));
@@ -130,12 +148,13 @@ impl SessionResolver {
             let names = view.columns.iter().map(|(n, _)| n.clone()).collect();
             relation = Relation::new(RelationKind::ToDf { input: Box::new(relation), names });
         }
-        // A view made of SQL text keeps the database it was written in; a DataFrame's view has
-        // its tables looked up as the session stands.
-        let resolver = match view.text {
-            Some(_) => Some(self.inside_view(view.namespace.clone(), self.conf.clone())?),
-            None => None,
-        };
+        // A view made of SQL text keeps the database it was written in, a DataFrame's view also the views
+        // that it was made of. Of those Spark has any number, one in the other: each was analysed once.
+        let namespace = view.namespace.clone();
+        let resolver = Some(match view.text {
+            Some(_) => self.inside_view(namespace, self.conf.clone())?,
+            None => self.inside(namespace, self.conf.clone(), Arc::new(view.uses.clone()), 4 * MAX_VIEW_DEPTH)?,
+        });
         Ok(ResolvedTable::View(View { relation, schema: None, query_columns: None, qualifier, resolver }))
     }
 
@@ -205,7 +224,7 @@ impl Resolver for SessionResolver {
             return Err(SparkError::new("UNSUPPORTED_FEATURE.TIME_TRAVEL").param("relationId", quote_id(name)));
         }
         if let [single] = name
-            && let Some(view) = self.session.names.read().temp_view(single)
+            && let Some(view) = self.temp_view_named(single)
         {
             return self.temp_view(&view, vec![single.to_lowercase()]);
         }
@@ -284,6 +303,14 @@ impl Resolver for SessionResolver {
     }
 
     fn cached(&self, relation: &Relation) -> Option<Source> {
+        // A name that means something else here than in the session.
+        if let RelationKind::Table { name, .. } = &relation.kind
+            && let [single] = name.as_slice()
+            && let Some(meant) = self.uses.get(&single.to_lowercase())
+            && !self.session.names.read().temp_view(single).is_some_and(|now| Arc::ptr_eq(meant, &now))
+        {
+            return None;
+        }
         self.session.cached_source(relation, &self.building, &self.runtime)
     }
 

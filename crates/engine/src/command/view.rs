@@ -90,6 +90,7 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
                 properties: v.properties,
                 text: Some(v.text),
                 namespace: namespace(session),
+                uses: BTreeMap::new(),
             };
             store(session, view, kind == ViewKind::GlobalTemporary, v.replace)
         }
@@ -209,7 +210,11 @@ pub(super) async fn create_from_dataframe(
     let [single] = parts.as_slice() else {
         return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", name));
     };
-    session.analyze(input.clone()).await?;
+    let named = session.views_of(input.clone()).await?;
+    let uses = named.into_iter().filter_map(|view| match view {
+        NamedView::Temporary(name) => session.names.read().temp_view(&name).map(|v| (name.to_lowercase(), v)),
+        NamedView::Permanent(_) => None,
+    });
     let view = TempView {
         name: single.clone(),
         query: Arc::new(Deep::new(input)),
@@ -218,6 +223,7 @@ pub(super) async fn create_from_dataframe(
         properties: BTreeMap::new(),
         text: None,
         namespace: namespace(session),
+        uses: uses.collect(),
     };
     store(session, view, global, replace)
 }
@@ -246,6 +252,7 @@ pub(super) async fn create_using(
         properties: BTreeMap::new(),
         text: None,
         namespace: namespace(session),
+        uses: BTreeMap::new(),
     };
     store(session, view, global, replace)
 }
