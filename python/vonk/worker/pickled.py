@@ -92,7 +92,7 @@ def converter(t):
     if type(t) in _BITS:
         return _integer(_BITS[type(t)])
     if isinstance(t, (FloatType, DoubleType)):
-        return lambda v: v if isinstance(v, float) else None
+        return _float
     if isinstance(t, DecimalType):
         return _decimal(t)
     if isinstance(t, StringType):
@@ -112,6 +112,11 @@ def converter(t):
     if isinstance(t, NullType):
         return lambda v: None
     return _integer(32 if raw_type(t) == pa.int32() else 64)
+
+
+def _float(v):
+    _picklable(v)
+    return v if isinstance(v, float) else None
 
 
 def _integer(bits):
