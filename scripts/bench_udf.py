@@ -16,6 +16,9 @@ import statistics
 import sys
 import time
 
+# Before PySpark is imported: functions are those of a Connect client, though no session is active yet.
+os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
