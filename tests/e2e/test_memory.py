@@ -3,7 +3,7 @@
 import pytest
 
 pytestmark = pytest.mark.timeout(200)
-ROWS = 4_000_000  # some 8 times the pool below, as rows of a sort
+ROWS = 1_000_000  # some 8 times the pool below, as rows of a sort; crates/engine/tests/memory.rs has more shapes
 
 QUERIES = {
     "sort": ("SELECT count(*), sum(n) FROM (SELECT k, row_number() OVER (ORDER BY k, id) AS n FROM big)", lambda n: (n, n * (n + 1) // 2)),
@@ -15,7 +15,7 @@ QUERIES = {
 
 @pytest.fixture
 def small(new_server, tmp_path):
-    return new_server("--memory", "64m", "--threads", "2", env={"TMPDIR": str(tmp_path)})
+    return new_server("--memory", "16m", "--threads", "2", env={"TMPDIR": str(tmp_path)})
 
 
 @pytest.mark.parametrize("name", QUERIES)

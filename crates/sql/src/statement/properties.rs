@@ -32,7 +32,8 @@ impl Parser<'_> {
 
     pub fn property_key(&mut self) -> SparkResult<String> {
         if self.kind(0) == Kind::String {
-            return self.string_constant();
+            // Not joined with the string that follows: that is the value.
+            return self.one_string();
         }
         let mut key = self.strict_ident()?;
         while self.eat_sym(".") {
