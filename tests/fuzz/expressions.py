@@ -18,8 +18,8 @@ NUMBER_TYPES = [TYPES[t][0] for t in NUMBERS] + ["DECIMAL(5,0)", "DECIMAL(3,2)",
 PLACE = re.compile(r"(<(?:'\w+'|[\[{(][\w\[\]{}():]*|[a-z]\w*|[NITOXAM])>)")  # not the <DOUBLE> of a type
 
 
-def serves(result, wanted):
-    return result == wanted or wanted in CLASSES.get(result, ()) or result in ("e", "k")
+def serves(result, wanted, loose):
+    return result == wanted or result in ("e", "k") or (wanted in CLASSES.get(result, ()) and (loose or result != "X"))
 
 
 class Expressions:
@@ -86,11 +86,11 @@ class Expressions:
         for _ in range(12):
             if self.rng.random() < 0.5:
                 result, name, arguments = self.rng.choice(self.calls)
-                if serves(result, tag):
+                if serves(result, tag, self.odd):
                     return self.call(result, name, arguments, tag, depth)
             else:
                 result, form = self.rng.choice(self.forms)
-                if serves(result, tag):
+                if serves(result, tag, self.odd):
                     return self.form(result, form, tag, depth)
         return self.value(tag)
 

@@ -118,7 +118,7 @@ bool <- str 'like' | like ilike
 {str:i32} <- str str? str? | str_to_map
 bin <- str 'charset' | encode
 str <- bin 'charset' | decode
-X <- O O O O* | decode
+e <- k k e k e e | decode
 bin <- str | unhex unbase64 from_base32
 bin <- str 'binfmt'? | to_binary try_to_binary
 dec <- str 'numfmt' | try_to_number to_number
@@ -356,8 +356,6 @@ str <- to_csv(struct(<O> AS p, <O> AS q))
 str <- to_json(named_struct('p', <X>, 'q', <X>))
 X <- <var>:a
 X <- <var>:b[1]::int
-str <- (<str> COLLATE UTF8_LCASE)
-bool <- (<str> COLLATE UTF8_LCASE = <str>)
 i32 <- length(<str>)
 bool <- (<[e]> = <[e]>)
 bool <- (<(ab)> = <(ab)>)

@@ -5,7 +5,7 @@
 A run is its seed: the same seed asks the same questions. Expressions go many to a query and are told apart when
 something differs; what differs is cut down to the least that still differs, once per kind, and written as a case
 to OUT/findings.jsonl (the form of ../shared/oracle) with Spark's answer. Vonk runs in one shape per `--vonk`
-option, e.g. 'one: --threads 1' or 'many: --threads 4'; the names `one` and `many` are there without it.
+option, e.g. 'one: --threads 1'; without it in two: one partition, and several with batches of 7 rows.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from tree import Node, listing, shrink  # noqa: E402
 T = Table("t", TAGS)
 ZONES = ["UTC", "America/Los_Angeles"]
 BATCH = 24
+SHAPES = ["one: --threads 1", "many: --threads 4 --conf spark.vonk.execution.batchRows=7"]
 PER_CAUSE = 2  # so many findings of one kind are cut down; the others are counted
 
 
@@ -96,6 +97,9 @@ class Fuzz:
     def found_expression(self, node, kind, detail, conf, shape):
         cause = (kind, str(detail), root(str(node)))
         self.causes[cause] += 1
+        if kind == "error" and all(detail) and sum(1 for _ in node.nodes()) > 6:
+            self.causes[("which error first", "", "")] += 1
+            return
         if self.causes[cause] > PER_CAUSE or kind == "late":
             return
 
@@ -148,6 +152,9 @@ class Fuzz:
         self.checks["queries"] += 1
         self.checks["queries with an error"] += "error" in theirs
         for kind, detail in found[:1]:
+            if kind == "error" and all(detail):
+                self.causes[("which error first", str(detail))] += 1
+                continue
             words = re.findall(r"JOIN|GROUP BY \w+|OVER|UNION|INTERSECT|EXCEPT|EXISTS|LATERAL|DISTINCT|LIMIT", str(query))
             detail = detail if kind == "error" else None
             cause = (kind, str(detail), "query " + " ".join(sorted(set(words))))
@@ -229,7 +236,7 @@ def main():
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vonk-fuzz-") as folder:
-        shapes = [start(s, folder) for s in args.vonk or ["one: --threads 1", "many: --threads 4"]]
+        shapes = [start(s, folder) for s in args.vonk or SHAPES]
         fuzz = Fuzz(Engine("spark", args.spark, limit=40), shapes, out)
         until, began = time.time() + args.minutes * 60, time.time()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

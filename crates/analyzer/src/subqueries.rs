@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, NullEquality, Spans};
+use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
@@ -42,9 +43,8 @@ impl Analyzer {
             let not = !std::ptr::eq(plain, &conjunct);
             let native = match plain {
                 DfExpr::Exists(e) => simple(&e.subquery, &available),
-                DfExpr::InSubquery(i) if i.negated != not && !outer_slots(&i.subquery.subquery).is_empty() => {
-                    let (value, q) = ((*i.expr).clone(), i.subquery.clone());
-                    out.push(DfExpr::Not(Box::new(self.take_in(node, value, &q, true)?)));
+                DfExpr::InSubquery(i) if i.negated != not => {
+                    out.push(self.take_not_in(node, i.clone())?);
                     continue;
                 }
                 DfExpr::InSubquery(i) => simple(&i.subquery, &available) && !contains_subquery(&i.expr),
@@ -72,9 +72,16 @@ impl Analyzer {
                 DfExpr::Exists(x) => self
                     .take_exists(node, &x.subquery.subquery)
                     .map(|e| if x.negated { DfExpr::Not(Box::new(e)) } else { e }),
-                DfExpr::InSubquery(i) => self
-                    .take_in(node, *i.expr, &i.subquery, false)
-                    .map(|e| if i.negated { DfExpr::Not(Box::new(e)) } else { e }),
+                DfExpr::InSubquery(i) => {
+                    let found = self.take_in(node, *i.expr, &i.subquery, i.negated);
+                    found.map(|e| if i.negated { DfExpr::Not(Box::new(e)) } else { e })
+                }
+                DfExpr::Not(inner) => match *inner {
+                    DfExpr::InSubquery(i) if !i.negated => {
+                        self.take_in(node, *i.expr, &i.subquery, true).map(|e| DfExpr::Not(Box::new(e)))
+                    }
+                    other => return Ok(Transformed::no(DfExpr::Not(Box::new(other)))),
+                },
                 other => return Ok(Transformed::no(other)),
             };
             match taken {
@@ -170,8 +177,29 @@ impl Analyzer {
         Ok(column_expr(flag).is_not_null())
     }
 
+    /// NOT IN as a condition. DataFusion's own join for it knows what NULLs mean, but takes one plain
+    /// column on the outer side and nothing from there into the sub-query.
+    fn take_not_in(&self, node: &mut Node, i: InSubquery) -> SparkResult<DfExpr> {
+        let constant = !i.expr.any_column_refs();
+        if constant || contains_subquery(&i.expr) || !outer_slots(&i.subquery.subquery).is_empty() {
+            return Ok(DfExpr::Not(Box::new(self.take_in(node, *i.expr, &i.subquery, true)?)));
+        }
+        let column = match &*i.expr {
+            DfExpr::Column(_) => *i.expr,
+            _ => {
+                let schema = node.plan()?.schema().clone();
+                let arrow =
+                    datafusion::logical_expr::ExprSchemable::get_type(&*i.expr, &schema).map_err(spark_error)?;
+                let id = self.fresh();
+                node.compute(vec![(id, *i.expr, vonk_expr::arrow_types::from_arrow(&arrow)?)])?;
+                column_expr(id)
+            }
+        };
+        Ok(DfExpr::InSubquery(InSubquery::new(Box::new(column), i.subquery, true)))
+    }
+
     /// TRUE if a row is equal, else FALSE: outside of plain filters Spark has no NULL here either.
-    /// `maybe`: TRUE if a row is equal or may be, because of a NULL; what NOT IN in a filter asks.
+    /// `maybe`: TRUE if a row is equal or may be, because of a NULL; what NOT IN asks.
     fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery, maybe: bool) -> SparkResult<DfExpr> {
         let value = self.take(node, value)?;
         let schema = node.plan()?.schema().clone();

@@ -23,9 +23,14 @@ use crate::operators::yielding::YieldingJoins;
 use crate::server::Server;
 
 /// Rows of a batch: what suits a processor's caches, and fewer where the pool is small, since sorts and
-/// merges cannot do with less than a few batches each.
-fn batch_rows(server: &Server) -> usize {
+/// merges cannot do with less than a few batches each. Tests ask for very few, to have the seams of
+/// operators in small data.
+fn batch_rows(server: &Server, conf: &SessionConf) -> usize {
     const POOL_BYTES_PER_ROW: usize = 8 << 10;
+    let asked = conf.i64("spark.vonk.execution.batchRows").and_then(|n| usize::try_from(n).ok());
+    if let Some(rows) = asked.filter(|n| *n > 0) {
+        return rows;
+    }
     (server.memory_bytes / server.parallelism / POOL_BYTES_PER_ROW).clamp(1024, 8192)
 }
 
@@ -52,7 +57,7 @@ pub fn build(server: &Server, conf: &SessionConf, id: &str, python: Environment)
 fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(server.parallelism)
-        .with_batch_size(batch_rows(server))
+        .with_batch_size(batch_rows(server, conf))
         .with_round_robin_repartition(false)
         .with_information_schema(false);
     let options = config.options_mut();

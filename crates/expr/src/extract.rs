@@ -57,9 +57,15 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
         (DataType::Array(element, null), t) if t.is_integral() || *t == DataType::Null => {
             let text = item_text(&child, &extraction);
             let index = cast(facts, extraction, &DataType::Int)?;
+            let args = vec![child, index];
             // Under ANSI an index out of bounds is an error, not NULL.
-            let nullable = !facts.conf.ansi() || null || child.nullable || index.nullable;
-            Ok(call(facts, &ARRAY_ITEM, vec![child, index], *element, nullable, text, vec![]))
+            let nullable = match &args[..] {
+                [child, index] if written_elements(child).is_none() || !index.foldable => {
+                    !facts.conf.ansi() || null || child.nullable || index.nullable
+                }
+                args => element_nullable(args, 0, facts.conf.ansi(), null)?,
+            };
+            Ok(call(facts, &ARRAY_ITEM, args, *element, nullable, text, vec![]))
         }
         (DataType::Map(key, value, _), _) => {
             let text = item_text(&child, &extraction);
@@ -99,6 +105,34 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
             .param("other", quote_sql(other.sql()))
             .at(at)),
     }
+}
+
+/// Known of elements that are written out at a constant place, and guessed of others: a constant
+/// place may be out of bounds, a computed one is an error there.
+pub fn element_nullable(args: &[TypedExpr], base: i32, strict: bool, contains_null: bool) -> SparkResult<bool> {
+    let [array, index] = args else { return Ok(true) };
+    if !index.foldable || index.nullable {
+        return Ok(!strict || contains_null);
+    }
+    let Some(items) = written_elements(array) else { return Ok(true) };
+    let Some(i) = index.constant_i64("element_at", "index")? else { return Ok(true) };
+    let position = match (base, i) {
+        (1, 0) => return Ok(false),
+        (1, i) if i < 0 => items.len() as i64 + i,
+        (base, i) => i - i64::from(base),
+    };
+    let item = usize::try_from(position).ok().and_then(|p| items.get(p));
+    Ok(match item {
+        Some(Expr::Literal(value, _)) => value.is_null(),
+        Some(_) => contains_null,
+        None => !strict,
+    })
+}
+
+/// The arguments of `array(...)`.
+fn written_elements(array: &TypedExpr) -> Option<&[Expr]> {
+    let Expr::ScalarFunction(f) = &array.expr else { return None };
+    (f.func.name() == "array").then_some(f.args.as_slice())
 }
 
 /// A struct with the field set (a new one comes last), or without it.

@@ -64,6 +64,7 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &avg::AVG,
         &collect::COLLECT_LIST,
         &collect::COLLECT_SET,
+        &logical::DISTINCT_XOR,
         &extreme_by::EXTREME_BY,
         &extreme_by::EXTREMES_BY,
         &first_last::FIRST,

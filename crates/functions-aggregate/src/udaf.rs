@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
@@ -198,6 +198,11 @@ impl AggregateUDFImpl for AggregateUdf {
             Some(make) => make(&self.call),
             None => Err(self.call.error(SparkError::internal("no groups accumulator"))),
         }
+    }
+
+    /// What the aggregate of no rows is: windows ask for it where a frame is empty.
+    fn default_value(&self, _: &Arrow) -> DfResult<ScalarValue> {
+        (self.call.aggregate.accumulator)(&self.call)?.evaluate()
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {

@@ -13,9 +13,7 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::types::DataType;
 
 pub static SPECS: &[FunctionSpec] = &[
-    FunctionSpec::scalar("base64", "string_funcs", |c, a| encode(c, a, &BASE64))
-        .usage("The bytes in base 64.")
-        .kernels(&[&BASE64]),
+    FunctionSpec::scalar("base64", "string_funcs", build_base64).usage("The bytes in base 64.").kernels(&[&BASE64]),
     FunctionSpec::scalar("unbase64", "string_funcs", |c, a| decode(c, a, &UNBASE64))
         .usage("The bytes that a string in base 64 stands for.")
         .kernels(&[&UNBASE64]),
@@ -39,16 +37,33 @@ fn encode(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> Spa
     Ok(ctx.call(kernel, args, DataType::STRING, Nullability::Args))
 }
 
+fn build_base64(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let args = ctx.coerce(args, 1, &[Want::BINARY])?;
+    let lines = ctx.facts.conf.bool("spark.sql.chunkBase64String.enabled");
+    let params = if lines { vec!["lines".to_string()] } else { vec![] };
+    Ok(ctx.call_with(&BASE64, args, DataType::STRING, Nullability::Args, params))
+}
+
 fn decode(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::Str])?;
     Ok(ctx.call(kernel, args, DataType::Binary, Nullability::Args))
 }
 
-fn base64(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+/// Characters of a line of MIME's base 64, and the bytes they stand for.
+const LINE: usize = 76;
+const LINE_BYTES: usize = LINE / 4 * 3;
+
+fn base64(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     use base64::Engine;
     let bytes = Col::<BinaryArray>::new(args, 0)?;
+    let lines = call.param(0) == "lines";
     string_rows(rows, bytes.array().value_data().len() / 3 * 4 + 4 * rows, |i, out| {
-        base64::engine::general_purpose::STANDARD.encode_string(not_null!(bytes.get(i)), out);
+        let bytes = not_null!(bytes.get(i));
+        let line = if lines { LINE_BYTES } else { bytes.len().max(1) };
+        for (n, chunk) in bytes.chunks(line).enumerate() {
+            out.push_str(if n > 0 { "\r\n" } else { "" });
+            base64::engine::general_purpose::STANDARD.encode_string(chunk, out);
+        }
         Ok(Some(()))
     })
 }
@@ -143,6 +158,10 @@ fn from_base32(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
                 bits -= 8;
                 out.push((buffer >> bits) as u8);
             }
+        }
+        // A last digit that fills no byte stands for one all the same.
+        if bits == 5 {
+            out.push(((buffer & 31) >> 2) as u8);
         }
         Ok(Some(()))
     })

@@ -59,7 +59,10 @@ fn build_to(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     if let Some(a) = args.first()
         && !matches!(a.data_type.storage(), DataType::Struct(_) | DataType::Null)
     {
-        return Err(ctx.unexpected_type(&args, 0, "\"STRUCT\""));
+        return Err(ctx
+            .mismatch("UNSUPPORTED_INPUT_TYPE", &args)
+            .param("functionName", "`to_csv`")
+            .param("dataType", quote_sql(a.data_type.sql())));
     }
     Ok(ctx.call_with(&TO_CSV, args, DataType::STRING, Nullability::Always, to_params(ctx, &options)))
 }

@@ -24,7 +24,11 @@ fn build(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         let value = default.map_or(Literal::Null(DataType::STRING), Literal::string);
         args.push(TypedExpr::literal(&value)?);
     }
-    let args = ctx.coerce(args, 5, &[Want::Str, Want::Str, Want::Str, Want::Str, Want::Str])?;
+    let mut args = args;
+    let rest = args.split_off(1);
+    let mut all = ctx.coerce(args, 1, &[Want::Str])?;
+    all.extend(rest);
+    let args = ctx.expect(all, 5, &[Want::Str, Want::Str, Want::Str, Want::Str, Want::Str])?;
     let mut params = vec![];
     for (arg, name) in args.iter().zip(PARAMETERS).skip(1) {
         if !arg.foldable {

@@ -14,7 +14,8 @@ use datafusion::logical_expr::{
 use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::{Body, SqlText, TypedExpr, spark_error};
-use vonk_plan::expr::{ExprKind, FrameBound, WindowExpr, WindowFrame};
+use vonk_plan::Expr;
+use vonk_plan::expr::{CallSyntax, ExprKind, FrameBound, WindowExpr, WindowFrame};
 use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
@@ -155,7 +156,13 @@ impl Analyzer {
             FrameBound::CurrentRow => (DfBound::CurrentRow, "CURRENT ROW".into()),
             FrameBound::Value(e) => {
                 let value = self.expr(env, e)?;
-                let text = format!("{} FOLLOWING", value.sql);
+                // `1 PRECEDING` is the negated 1, and says so where it is cast to the type of the key.
+                let key_type = order.first().map(|k| &k.value.data_type);
+                let cast = !rows && key_type.is_some_and(|t| t.is_numeric() && *t != value.data_type);
+                let text = match negated_part(e) {
+                    Some(part) if !cast => format!("{} PRECEDING", self.expr(env, part)?.sql),
+                    _ => format!("{} FOLLOWING", value.sql),
+                };
                 if !value.foldable {
                     return Err(SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WITHOUT_FOLDABLE")
                         .param("sqlExpr", value.quoted_sql())
@@ -179,10 +186,6 @@ impl Analyzer {
                 let negative = self.is_negative(&value)?;
                 let size = if negative { self.negated(value)? } else { value };
                 let offset = self.range_offset(size, &key.value.data_type)?;
-                let text = match (negative, text.strip_prefix('-')) {
-                    (true, Some(size)) => size.replace("FOLLOWING", "PRECEDING"),
-                    _ => text,
-                };
                 (if negative { preceding(offset) } else { following(offset) }, text)
             }
         })
@@ -321,4 +324,14 @@ fn unaccepted(value: &TypedExpr, expected: &DataType) -> SparkError {
         .param("location", "lower")
         .param("exprType", quote_sql(value.data_type.sql()))
         .param("expectedType", quote_sql(expected.sql()))
+}
+
+/// What the bound negates, as the grammar writes `x PRECEDING`.
+fn negated_part(e: &Expr) -> Option<&Expr> {
+    match &e.kind {
+        ExprKind::Function(call) if call.syntax == CallSyntax::Operator && call.name.as_slice() == ["negative"] => {
+            call.args.first()
+        }
+        _ => None,
+    }
 }

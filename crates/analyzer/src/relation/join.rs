@@ -1,11 +1,13 @@
 //! Joins: ON, USING, NATURAL, semi, anti, cross, and LATERAL.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datafusion::common::{JoinConstraint, JoinType, NullEquality};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinConstraint, JoinType, NullEquality, ScalarValue};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Case, Expr as DfExpr, Join as DfJoin, LogicalPlan, Projection};
+use datafusion::logical_expr::{Case, Expr as DfExpr, Filter, Join as DfJoin, LogicalPlan, Projection};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
@@ -22,6 +24,7 @@ use crate::keyed::{Keyed, marked};
 use crate::node::Node;
 use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
+use crate::subqueries::contains_subquery;
 use crate::unnest::keyed_join;
 
 impl Analyzer {
@@ -72,6 +75,7 @@ impl Analyzer {
                 .param("leftPlan", "the left side")
                 .param("rightPlan", "the right side"));
         }
+        let (mut left, mut right) = (left, right);
         let both = beside(&left.scope, &right.scope);
         let condition = match condition {
             None => None,
@@ -84,8 +88,9 @@ impl Analyzer {
                         .param("conditionType", vonk_common::error::quote_sql(typed.data_type.sql()))
                         .at(e.origin.clone()));
                 }
-                let typed = self.boolean(typed)?;
-                self.check_subqueries_of_join(&typed.expr, &env.scope, (&left.scope, &right.scope))
+                let mut typed = self.boolean(typed)?;
+                typed.expr = self
+                    .take_subqueries_of_join(typed.expr, &mut left, &mut right)
                     .map_err(|err| err.at(e.origin.clone()))?;
                 if contains_aggregate(&typed.expr) || contains_window(&typed.expr) {
                     return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
@@ -97,7 +102,17 @@ impl Analyzer {
                         .param("sqlExprs", typed.quoted_sql())
                         .at(e.origin.clone()));
                 }
-                Some(typed.expr)
+                // `ON false` of a semi or anti join asks nothing of the right side.
+                let semi = matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
+                match typed.constant() {
+                    Ok(Some(value)) if semi && value != ScalarValue::Boolean(Some(true)) => {
+                        let none = DfExpr::Literal(ScalarValue::Boolean(Some(kind == JoinKind::LeftAnti)), None);
+                        let scope = after(&left.scope, &right.scope, kind);
+                        left.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(none, plan)?)))?;
+                        return Ok(left.with_scope(scope));
+                    }
+                    _ => Some(typed.expr),
+                }
             }
         };
         let (left_scope, right_scope) = (left.scope.clone(), right.scope.clone());
@@ -238,35 +253,49 @@ impl Analyzer {
 }
 
 impl Analyzer {
-    /// Sub-queries in a condition may refer to one side, those that give a value to none.
-    fn check_subqueries_of_join(&self, e: &DfExpr, both: &Scope, sides: (&Scope, &Scope)) -> SparkResult<()> {
-        use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    /// Computes the sub-queries of a join's condition as columns of the side they refer to. Those that
+    /// give a value may refer to none.
+    fn take_subqueries_of_join(&self, e: DfExpr, left: &mut Node, right: &mut Node) -> SparkResult<DfExpr> {
+        if !contains_subquery(&e) {
+            return Ok(e);
+        }
         let has = |scope: &Scope, slot| scope.columns.iter().chain(&scope.hidden).any(|c| c.slot == slot);
-        let mut wrong = None;
-        let walked = e.apply(|e| {
-            let query = match e {
-                DfExpr::ScalarSubquery(q) => q,
-                DfExpr::Exists(x) => &x.subquery,
-                DfExpr::InSubquery(i) => &i.subquery,
-                _ => return Ok(TreeNodeRecursion::Continue),
+        let mut failure = None;
+        let out = e.transform_down(|e| {
+            let (query, value) = match &e {
+                DfExpr::ScalarSubquery(q) => (q, None),
+                DfExpr::Exists(x) => (&x.subquery, None),
+                DfExpr::InSubquery(i) => (&i.subquery, Some(&i.expr)),
+                DfExpr::Not(inner) => match &**inner {
+                    DfExpr::InSubquery(i) => (&i.subquery, Some(&i.expr)),
+                    _ => return Ok(Transformed::no(e)),
+                },
+                _ => return Ok(Transformed::no(e)),
             };
-            let slots = crate::unnest::outer_slots(&query.subquery);
-            let in_side = |side: &Scope| slots.iter().any(|s| has(side, *s));
-            if matches!(e, DfExpr::ScalarSubquery(_)) {
-                if slots.iter().any(|s| has(both, *s)) {
-                    wrong = Some("UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY");
-                }
-            } else if in_side(sides.0) && in_side(sides.1) {
-                wrong = Some("UNSUPPORTED_CORRELATED_EXPRESSION_IN_JOIN_CONDITION");
+            let mut slots: HashSet<_> = crate::unnest::outer_slots(&query.subquery).into_iter().collect();
+            if let Some(value) = value {
+                crate::node::columns_of(value, &mut slots);
             }
-            Ok(TreeNodeRecursion::Continue)
+            let of_left = slots.iter().any(|s| has(&left.scope, *s));
+            let of_right = slots.iter().any(|s| has(&right.scope, *s));
+            let taken = match (&e, of_left, of_right) {
+                (DfExpr::ScalarSubquery(_), false, false) => Ok(e),
+                (DfExpr::ScalarSubquery(_), ..) => Err(not_supported("UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY")),
+                (_, true, true) => Err(not_supported("UNSUPPORTED_CORRELATED_EXPRESSION_IN_JOIN_CONDITION")),
+                (_, false, true) => self.take_subqueries_of(right, e),
+                _ => self.take_subqueries_of(left, e),
+            };
+            Ok(match taken {
+                Ok(e) => Transformed::new(e, true, TreeNodeRecursion::Jump),
+                Err(err) => {
+                    failure = Some(err);
+                    Transformed::new(DfExpr::default(), true, TreeNodeRecursion::Stop)
+                }
+            })
         });
-        walked.map_err(spark_error)?;
-        match wrong {
-            None => Ok(()),
-            Some(class) => Err(SparkError::new(format!("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.{class}"))
-                .param("treeNode", "the condition of the join")
-                .param("subqueryExpression", "a sub-query")),
+        match failure {
+            Some(err) => Err(err),
+            None => Ok(out.map_err(spark_error)?.data),
         }
     }
 
@@ -322,6 +351,12 @@ impl Analyzer {
             None => Ok(out),
         }
     }
+}
+
+fn not_supported(class: &str) -> SparkError {
+    SparkError::new(format!("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.{class}"))
+        .param("treeNode", "the condition of the join")
+        .param("subqueryExpression", "a sub-query")
 }
 
 /// The columns of both sides.

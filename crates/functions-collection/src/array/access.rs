@@ -3,10 +3,11 @@
 use datafusion::arrow::array::{Array, Int32Array, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::common::Result as DfResult;
-use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::context::Nullability;
+use vonk_expr::extract::element_nullable;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::types::DataType;
@@ -94,34 +95,6 @@ fn at(ctx: &FnContext, args: Vec<TypedExpr>, base: i32, strict: bool) -> SparkRe
         }
         _ => Err(ctx.unexpected_type(&args, 0, "(\"ARRAY\" or \"MAP\")")),
     }
-}
-
-/// Known of elements that are written out at a constant place, and guessed of others: a constant
-/// place may be out of bounds, a computed one is an error there.
-fn element_nullable(args: &[TypedExpr], base: i32, strict: bool, contains_null: bool) -> SparkResult<bool> {
-    let [array, index] = args else { return Ok(true) };
-    if !index.foldable || index.nullable {
-        return Ok(!strict || contains_null);
-    }
-    let Some(items) = written_elements(array) else { return Ok(true) };
-    let Some(i) = index.constant_i64("element_at", "index")? else { return Ok(true) };
-    let position = match (base, i) {
-        (1, 0) => return Ok(false),
-        (1, i) if i < 0 => items.len() as i64 + i,
-        (base, i) => i - i64::from(base),
-    };
-    let item = usize::try_from(position).ok().and_then(|p| items.get(p));
-    Ok(match item {
-        Some(Expr::Literal(value, _)) => value.is_null(),
-        Some(_) => contains_null,
-        None => !strict,
-    })
-}
-
-/// The arguments of `array(...)`.
-fn written_elements(array: &TypedExpr) -> Option<&[Expr]> {
-    let Expr::ScalarFunction(f) = &array.expr else { return None };
-    (f.func.name() == "array").then_some(f.args.as_slice())
 }
 
 fn eval_at(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

@@ -51,7 +51,14 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: Dat
             .param("actualNum", 0)
             .at(ctx.origin.clone()));
     }
-    if args.iter().any(|a| has_map(&a.data_type)) && !ctx.facts.conf.bool("spark.sql.legacy.allowHashOnMapType") {
+    let has = |is: fn(&DataType) -> bool| args.iter().any(|a| contains(&a.data_type, is));
+    if has(|t| *t == DataType::Variant) {
+        return Err(SparkError::new("DATATYPE_MISMATCH.HASH_VARIANT_TYPE")
+            .param("sqlExpr", quote_sql(ctx.sql(&args)))
+            .param("functionName", quote_id([&*ctx.name]))
+            .at(ctx.origin.clone()));
+    }
+    if has(|t| matches!(t, DataType::Map(..))) && !ctx.facts.conf.bool("spark.sql.legacy.allowHashOnMapType") {
         return Err(SparkError::new("DATATYPE_MISMATCH.HASH_MAP_TYPE")
             .param("sqlExpr", quote_sql(ctx.sql(&args)))
             .param("functionName", quote_id([&*ctx.name]))
@@ -60,13 +67,15 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: Dat
     Ok(ctx.call(kernel, args, ty, Nullability::Never))
 }
 
-fn has_map(t: &DataType) -> bool {
-    match t {
-        DataType::Map(..) => true,
-        DataType::Array(e, _) => has_map(e),
-        DataType::Struct(s) => s.fields.iter().any(|f| has_map(&f.data_type)),
-        _ => false,
-    }
+/// The type or one that it is made of.
+fn contains(t: &DataType, is: fn(&DataType) -> bool) -> bool {
+    is(t)
+        || match t {
+            DataType::Map(k, v, _) => contains(k, is) || contains(v, is),
+            DataType::Array(e, _) => contains(e, is),
+            DataType::Struct(s) => s.fields.iter().any(|f| contains(&f.data_type, is)),
+            _ => false,
+        }
 }
 
 /// A hash function over the primitive forms that values come down to.

@@ -5,7 +5,7 @@ use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::cast::text::datetime::{MICROS_PER_DAY, civil};
-use vonk_expr::cast::text::format_array;
+use vonk_expr::cast::text::{Style, format_array, format_with};
 use vonk_expr::cast::variant::Variants;
 use vonk_expr::cast::variant::json::to_json;
 use vonk_expr::cast::zone::Zone;
@@ -248,7 +248,10 @@ impl TextFormat {
                 let strings = column.as_string_opt::<i32>().cloned();
                 strings.ok_or_else(|| DataFusionError::Internal("a string column of another type".into()))
             }
-            _ => format_array(column, of, &self.zone()?),
+            _ => {
+                let style = if self.format == Kind::Csv { Style::csv() } else { Style::legacy_cast() };
+                format_with(column, of, style, &self.zone()?)
+            }
         }
     }
 
@@ -362,7 +365,9 @@ impl TextFormat {
                 let bytes = column.as_binary_opt::<i32>().ok_or_else(bad)?;
                 Node::Quoted(bytes.iter().map(|b| b.map(base64)).collect())
             }
-            t if t.is_numeric() || *t == DataType::Boolean => Node::Bare(format_array(column, of, &self.zone()?)?),
+            t if t.is_numeric() || *t == DataType::Boolean => {
+                Node::Bare(format_with(column, of, Style::legacy_cast(), &self.zone()?)?)
+            }
             _ => Node::Quoted(self.plain(column, of)?),
         })
     }

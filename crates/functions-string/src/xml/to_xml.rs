@@ -6,7 +6,6 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
-use vonk_common::error::quote_sql;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr};
@@ -29,7 +28,7 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     if let Some(a) = args.first()
         && !matches!(a.data_type.storage(), DataType::Struct(_) | DataType::Null | DataType::Variant)
     {
-        return Err(ctx.mismatch("INVALID_XML_SCHEMA", &args).param("schema", quote_sql(a.data_type.sql())));
+        return Err(ctx.unexpected_type(&args, 0, "\"STRUCT\""));
     }
     Ok(ctx.call_with(&TO_XML, args, DataType::STRING, Nullability::Always, to_params(ctx, &options)))
 }
@@ -126,7 +125,7 @@ impl Writer {
                     match node {
                         Node::Leaf(texts) if is_attribute(field) => {
                             out.push_str(&format!(" {}=\"", &field[self.names.attribute.len()..]));
-                            escape(texts.value(row), out);
+                            out.push_str(&escaped(texts.value(row)).replace('"', "&quot;"));
                             out.push('"');
                         }
                         Node::Leaf(texts) if *field == self.names.value => value = Some(texts.value(row)),
@@ -168,16 +167,21 @@ fn bounds(offsets: &[i32], row: usize) -> std::ops::Range<usize> {
     at(row)..at(row + 1)
 }
 
+/// Text between tags: quotes and `>` stand for themselves there.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
             c => out.push(c),
         }
     }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape(text, &mut out);
+    out
 }
 
 fn to_xml(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

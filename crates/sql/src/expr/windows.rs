@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{Expr, ExprKind, FrameBound, SortOrder, WindowExpr, WindowFrame};
-use vonk_plan::literal::Literal;
 
 use crate::parser::Parser;
 
@@ -89,35 +88,14 @@ impl Parser<'_> {
             let error = SparkError::new("INVALID_SQL_SYNTAX.INVALID_WINDOW_FRAME_BOUND");
             return Err(self.error(error, start));
         }
-        let value = if preceding { self.negated(value, start)? } else { value };
-        Ok(FrameBound::Value(Box::new(value)))
-    }
-
-    /// The value of a PRECEDING bound: literals change their sign in place.
-    fn negated(&mut self, value: Expr, start: usize) -> SparkResult<Expr> {
-        let literal = match &value.kind {
-            ExprKind::Literal(Literal::Byte(v)) => v.checked_neg().map(Literal::Byte),
-            ExprKind::Literal(Literal::Short(v)) => v.checked_neg().map(Literal::Short),
-            ExprKind::Literal(Literal::Int(v)) => v.checked_neg().map(Literal::Int),
-            ExprKind::Literal(Literal::Long(v)) => v.checked_neg().map(Literal::Long),
-            ExprKind::Literal(Literal::Float(v)) => Some(Literal::Float(-v)),
-            ExprKind::Literal(Literal::Double(v)) => Some(Literal::Double(-v)),
-            ExprKind::Literal(Literal::Decimal(v, p, s)) => Some(Literal::Decimal(-v, *p, *s)),
-            ExprKind::Literal(Literal::DayTimeInterval(v, a, b)) => {
-                v.checked_neg().map(|v| Literal::DayTimeInterval(v, *a, *b))
-            }
-            ExprKind::Literal(Literal::YearMonthInterval(v, a, b)) => {
-                v.checked_neg().map(|v| Literal::YearMonthInterval(v, *a, *b))
-            }
-            _ => None,
-        };
-        match literal {
-            Some(literal) => Ok(self.make(ExprKind::Literal(literal), start)),
-            None => {
+        let value = match preceding {
+            true => {
                 self.grow()?;
-                Ok(self.operator("negative", vec![value], start))
+                self.operator("negative", vec![value], start)
             }
-        }
+            false => value,
+        };
+        Ok(FrameBound::Value(Box::new(value)))
     }
 }
 

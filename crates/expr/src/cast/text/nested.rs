@@ -41,6 +41,11 @@ impl Style {
         Style { plain_decimals: false, ..Style::cast() }
     }
 
+    /// A value in a CSV line.
+    pub const fn csv() -> Style {
+        Style { null: "", binary: BinaryStyle::HexDiscrete, plain_decimals: false }
+    }
+
     /// `df.show()`.
     pub const fn pretty() -> Style {
         Style { null: "NULL", binary: BinaryStyle::HexDiscrete, plain_decimals: true }
@@ -63,6 +68,14 @@ impl<'a> Writer<'a> {
 
     pub fn is_null(&self, i: usize) -> bool {
         self.array.is_null(i) || *self.array.data_type() == DataType::Null
+    }
+
+    /// Appends a space and cell `i`, nothing at all for a NULL without a text.
+    fn write_spaced(&self, i: usize, out: &mut String) {
+        if !(self.null.is_empty() && self.is_null(i)) {
+            out.push(' ');
+        }
+        self.write(i, out);
     }
 
     /// Appends cell `i`; NULL as the style's text.
@@ -144,8 +157,13 @@ fn cell<'a>(array: &'a dyn Array, ty: &Spark, style: Style, zone: &Zone) -> DfRe
             Box::new(move |i, out| {
                 out.push('[');
                 for (n, k) in range(offsets, i).enumerate() {
-                    out.push_str(if n > 0 { ", " } else { "" });
-                    items.write(k, out);
+                    match n {
+                        0 => items.write(k, out),
+                        _ => {
+                            out.push(',');
+                            items.write_spaced(k, out);
+                        }
+                    }
                 }
                 out.push(']');
             })
@@ -160,8 +178,8 @@ fn cell<'a>(array: &'a dyn Array, ty: &Spark, style: Style, zone: &Zone) -> DfRe
                 for (n, k) in range(offsets, i).enumerate() {
                     out.push_str(if n > 0 { ", " } else { "" });
                     keys.write(k, out);
-                    out.push_str(" -> ");
-                    values.write(k, out);
+                    out.push_str(" ->");
+                    values.write_spaced(k, out);
                 }
                 out.push('}');
             })
@@ -179,8 +197,13 @@ fn cell<'a>(array: &'a dyn Array, ty: &Spark, style: Style, zone: &Zone) -> DfRe
             Box::new(move |i, out| {
                 out.push('{');
                 for (n, part) in parts.iter().enumerate() {
-                    out.push_str(if n > 0 { ", " } else { "" });
-                    part.write(i, out);
+                    match n {
+                        0 => part.write(i, out),
+                        _ => {
+                            out.push(',');
+                            part.write_spaced(i, out);
+                        }
+                    }
                 }
                 out.push('}');
             })
