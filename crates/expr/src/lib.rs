@@ -28,7 +28,7 @@ pub use columns::Col;
 pub use context::FnContext;
 pub use kernel::{Call, Kernel, KernelUdf};
 pub use signature::Want;
-pub use spec::{AggregateCall, Body, FunctionSpec, GeneratorCall};
+pub use spec::{AggregateCall, Body, FunctionSpec, GeneratorCall, INTERNAL};
 pub use sql_text::SqlText;
 pub use typed::TypedExpr;
 

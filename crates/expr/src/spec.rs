@@ -10,6 +10,9 @@ use crate::kernel::Kernel;
 use crate::lambda::HigherOrderArg;
 use crate::typed::TypedExpr;
 
+/// The group of functions that the DataFrame API calls and `SHOW FUNCTIONS` does not list.
+pub const INTERNAL: &str = "internal_funcs";
+
 pub struct FunctionSpec {
     /// Spark's name, in lower case.
     pub name: &'static str,

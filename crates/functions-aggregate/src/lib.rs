@@ -22,6 +22,7 @@ pub mod logical;
 pub mod min_max;
 pub mod mode;
 pub mod percentile;
+pub mod product;
 pub mod registers;
 pub mod regression;
 pub mod sketch;
@@ -47,6 +48,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         min_max::SPECS,
         mode::SPECS,
         percentile::SPECS,
+        product::SPECS,
         registers::SPECS,
         regression::SPECS,
         statistics::SPECS,
@@ -73,6 +75,7 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &listagg::LISTAGG,
         &mode::MODE,
         &percentile::PERCENTILE,
+        &product::PRODUCT,
         &sum::SUM,
         &variant_schema::SCHEMA_OF_VARIANT_AGG,
         &vector::VECTOR_AVG,

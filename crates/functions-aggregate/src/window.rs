@@ -164,8 +164,12 @@ fn shift(ctx: &FnContext, call: AggregateCall, udwf: Arc<WindowUDF>) -> SparkRes
 }
 
 fn nth_value(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
-    ctx.arity(&call.args, 2..=2)?;
-    let [input, offset] = call.args.as_slice() else { return Err(SparkError::internal("nth_value of two")) };
+    ctx.arity(&call.args, 2..=3)?;
+    let [input, offset, flag @ ..] = call.args.as_slice() else { return Err(SparkError::internal("nth_value of two")) };
+    let mut call = call.clone();
+    if let [flag] = flag {
+        call.ignore_nulls |= flag.constant()? == Some(ScalarValue::Boolean(Some(true)));
+    }
     let mut sql = SqlText::call("nth_value", [input.sql.clone(), offset.sql.clone()]);
     let n = constant(ctx, &sql, "offset", offset)?;
     if n <= 0 {

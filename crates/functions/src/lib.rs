@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use vonk_expr::{FunctionSpec, Kernel};
+use vonk_expr::{FunctionSpec, INTERNAL, Kernel};
 
 static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = LazyLock::new(|| {
     let families = [
@@ -35,9 +35,9 @@ pub fn lookup(name: &str) -> Option<&'static FunctionSpec> {
     FUNCTIONS.get(name).copied()
 }
 
-/// All names and aliases, in order.
+/// All names and aliases that users are told of, in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.keys().copied()
+    FUNCTIONS.iter().filter(|(_, f)| f.group != INTERNAL).map(|(name, _)| *name)
 }
 
 /// The kernel of that name.

@@ -12,9 +12,13 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::logical_expr::Volatility;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
@@ -232,12 +236,41 @@ fn adapt(plan: &Arc<dyn ExecutionPlan>, batches: BoxStream<'static, Result<Recor
 #[derive(Debug)]
 pub struct GatherInOrder;
 
+/// Sequences (`rand(seed)`, row numbers) go over the rows of all partitions, in order: a projection
+/// with one takes its rows gathered.
+fn numbered_in_order(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let any: &dyn std::any::Any = node.as_ref();
+    let Some(projection) = any.downcast_ref::<ProjectionExec>() else { return Ok(Transformed::no(node)) };
+    let many = projection.input().output_partitioning().partition_count() > 1;
+    if !many || !projection.expr().iter().any(|e| is_sequence(&e.expr)) {
+        return Ok(Transformed::no(node));
+    }
+    let input = Arc::clone(projection.input());
+    let one: Arc<dyn ExecutionPlan> = match input.output_ordering() {
+        Some(order) => Arc::new(SortPreservingMergeExec::new(order.clone(), Arc::clone(&input))),
+        None => Arc::new(Gather::new(input, None)),
+    };
+    let partitioning = node.output_partitioning().clone();
+    let numbered = node.with_new_children(vec![one])?;
+    // What stands above may count on the partitioning.
+    Ok(Transformed::yes(match partitioning {
+        Partitioning::Hash(..) => Arc::new(RepartitionExec::try_new(numbered, partitioning)?),
+        _ => numbered,
+    }))
+}
+
+fn is_sequence(e: &Arc<dyn PhysicalExpr>) -> bool {
+    let any: &dyn std::any::Any = e.as_ref();
+    let volatile = |f: &ScalarFunctionExpr| f.fun().signature().volatility == Volatility::Volatile;
+    any.downcast_ref::<ScalarFunctionExpr>().is_some_and(volatile) || e.children().into_iter().any(is_sequence)
+}
+
 impl PhysicalOptimizerRule for GatherInOrder {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
             let any: &dyn std::any::Any = node.as_ref();
             let Some(coalesce) = any.downcast_ref::<CoalescePartitionsExec>() else {
-                return Ok(Transformed::no(node));
+                return numbered_in_order(node);
             };
             let gather = Gather::new(Arc::clone(coalesce.input()), coalesce.fetch());
             Ok(Transformed::yes(Arc::new(gather)))
