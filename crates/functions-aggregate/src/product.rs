@@ -1,7 +1,7 @@
 //! `product`: the product of a group as DOUBLE. The DataFrame API has it, SQL text does not
 //! (Spark's `Product`).
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType as Arrow, Float64Type};
 use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
@@ -13,9 +13,9 @@ use vonk_plan::types::DataType;
 use crate::build::{coerced, text, typed};
 use crate::udaf::{Aggregate, AggregateCallData};
 
-pub const SPECS: &[&FunctionSpec] = &[
-    &FunctionSpec::new("product", INTERNAL, Body::Aggregate(build)).usage("product(expr) - The product over a group.")
-];
+pub const SPECS: &[&FunctionSpec] =
+    &[&FunctionSpec::new("product", INTERNAL, Body::Aggregate(build))
+        .usage("product(expr) - The product over a group.")];
 
 pub static PRODUCT: Aggregate = Aggregate {
     name: "product",
