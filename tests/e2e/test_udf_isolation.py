@@ -124,8 +124,9 @@ def test_loops_for_ever(spark, unharmed):
     assert failed[0][1] - begun < 1
 
 
-def test_allocates_without_end(spark, unharmed):
-    spark.conf.set("spark.executor.pyspark.memory", "1g")
+def test_allocates_without_end(new_server):
+    server = new_server("--conf", "spark.executor.pyspark.memory=1g")
+    spark = server.session()
 
     def allocates(x):
         held = []
@@ -134,6 +135,9 @@ def test_allocates_without_end(spark, unharmed):
 
     with pytest.raises(Exception, match="MemoryError|PYTHON_WORKER_CRASHED"):
         spark.range(1).select(udf(allocates, IntegerType())("id")).collect()
+    assert server.alive
+    assert spark.range(1).select(plus(col("id").cast("int"))).collect() == [(1,)]
+    spark.stop()
 
 
 def test_prints_and_reads(spark, unharmed):

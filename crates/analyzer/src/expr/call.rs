@@ -66,8 +66,8 @@ impl Analyzer {
     }
 
     pub fn call(&self, env: &Env, call: &FunctionCall, at: At) -> SparkResult<TypedExpr> {
-        if let Some(number) = self.row_number_call(env, call)? {
-            return Ok(number);
+        if let Some(meaning) = super::internal::meaning(call) {
+            return self.expr(env, &meaning);
         }
         if let Some(marker) = self.grouping_call(env, call)? {
             return Ok(marker);
@@ -122,24 +122,6 @@ impl Analyzer {
             Body::Generator(_) => Err(SparkError::new("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS")
                 .param("expression", vonk_common::error::quote_sql(name))),
         }
-    }
-
-    /// `distributed_sequence_id()` of the client's own code: rows numbered from 0.
-    fn row_number_call(&self, env: &Env, call: &FunctionCall) -> SparkResult<Option<TypedExpr>> {
-        if !matches!(call.name.as_slice(), [f] if call.args.is_empty() && f == "distributed_sequence_id") {
-            return Ok(None);
-        }
-        let order = Expr::call("monotonically_increasing_id", vec![]);
-        let number = Expr::new(ExprKind::Window(Box::new(vonk_plan::expr::WindowExpr {
-            function: Expr::call("row_number", vec![]),
-            partition_by: vec![],
-            order_by: vec![vonk_plan::expr::SortOrder::asc(order)],
-            frame: None,
-            name: None,
-        })));
-        let one = Expr::literal(vonk_plan::Literal::Long(1));
-        let number = number.cast(vonk_plan::types::DataType::Long);
-        self.expr(env, &Expr::call("-", vec![number, one])).map(Some)
     }
 
     /// The arguments of a call in the order of its parameters, stars expanded.

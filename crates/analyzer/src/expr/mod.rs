@@ -11,6 +11,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 
 pub mod call;
+pub mod internal;
 pub mod named_arguments;
 pub mod order;
 pub mod shelf;

@@ -33,20 +33,25 @@ impl Analyzer {
         let order = order?;
         let not_a_window =
             |sql: String| SparkError::new("UNSUPPORTED_EXPR_FOR_WINDOW").param("sqlExpr", sql).at(at.cloned());
-        let ExprKind::Function(call) = &w.function.kind else {
-            let function = self.expr(env, &w.function)?;
-            if !matches!(function.expr, DfExpr::AggregateFunction(_)) {
-                return Err(not_a_window(function.quoted_sql()));
-            }
-            let frame = self.frame(env, w.frame.as_ref(), "", false, &order, 1)?;
-            return over(function, &partition, &order, frame);
+        let at_function = w.function.origin.as_ref();
+        let (call, spec) = match &w.function.kind {
+            ExprKind::Function(call) => (Some(call), self.builtin(&call.name)),
+            _ => (None, None),
         };
-        let Some(spec) = self.builtin(&call.name) else {
-            let Some(udf) = self.registered_python(call)? else {
-                return Err(self.unresolved_routine(&call.name, w.function.origin.as_ref()));
+        let (Some(call), Some(spec)) = (call, spec) else {
+            let mut composed = false;
+            let function = match call {
+                None => self.expr(env, &w.function)?,
+                Some(call) => match (super::internal::meaning(call), self.registered_python(call)?) {
+                    (Some(meaning), _) => {
+                        composed = true;
+                        self.expr(env, &meaning)?
+                    }
+                    (None, Some(udf)) => self.registered_udf(env, &udf, call, at_function)?,
+                    (None, None) => return Err(self.unresolved_routine(&call.name, at_function)),
+                },
             };
-            let function = self.registered_udf(env, &udf, call, w.function.origin.as_ref())?;
-            if !matches!(function.expr, DfExpr::AggregateFunction(_)) {
+            if !composed && !matches!(function.expr, DfExpr::AggregateFunction(_)) {
                 return Err(not_a_window(function.quoted_sql()));
             }
             let frame = self.frame(env, w.frame.as_ref(), "", false, &order, 1)?;
