@@ -13,6 +13,7 @@ import zipfile
 import pytest
 from pyspark import cloudpickle
 from pyspark.sql.connect.functions import col, udf
+from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.types import IntegerType, StringType
 
 from harness import eventually
@@ -187,6 +188,7 @@ def test_workers_end_with_the_server(new_server):
     pids = [r[0] for r in spark.range(2).select(udf(lambda x: os.getpid(), IntegerType())("id")).collect()]
     server.process.kill()
     server.process.wait(10)
+    SparkSession._default_session = SparkSession._active_session.session = None  # it would be asked again and again
     assert eventually(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), 10)
 
 

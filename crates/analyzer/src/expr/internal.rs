@@ -11,7 +11,6 @@ pub fn meaning(call: &FunctionCall) -> Option<Expr> {
     let ([name], args) = (call.name.as_slice(), call.args.as_slice()) else { return None };
     match (name.as_str(), args) {
         ("distributed_sequence_id", [] | [_]) => Some(row_number()),
-        _ if !call.internal => None,
         ("distributed_id", []) => Some(Expr::call("monotonically_increasing_id", vec![])),
         ("pandas_product", [x, dropna]) => Some(product(x, dropna)),
         ("pandas_var", [x, ddof]) => Some(spread("var", vec![double(x)], ddof)),
