@@ -80,12 +80,29 @@ def _default_limit():
     return max(total * 4 // 5, _LEAST_LIMIT)
 
 
+class _SparkFiles:
+    """`pyspark.SparkFiles` where the package is the client alone, which has none."""
+
+    _root_directory = None
+    _is_running_on_worker = True
+
+    @classmethod
+    def get(cls, filename):
+        return os.path.abspath(os.path.join(cls.getRootDirectory(), filename))
+
+    @classmethod
+    def getRootDirectory(cls):
+        return cls._root_directory
+
+
 def _files_root(folder):
-    """Where `SparkFiles.get` looks, where PySpark has it."""
+    """Where `SparkFiles.get` looks."""
+    import pyspark
+
     try:
         from pyspark.core.files import SparkFiles
     except ImportError:
-        return
+        SparkFiles = pyspark.SparkFiles = _SparkFiles
     SparkFiles._root_directory = folder
     SparkFiles._is_running_on_worker = True
 
