@@ -1,5 +1,5 @@
 # The two commands of a newcomer are `make run` and `make test`; each does its own set-up.
-.PHONY: help run test lint release wheel oracle doctests scores fuzz bench oracle-validate status
+.PHONY: help run test lint release wheel oracle doctests scores fuzz bench bench-small bench-udf oracle-validate status
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 18
@@ -21,6 +21,8 @@ scores:          ## both, against the floors in tests/scores.toml
 	scripts/scores.sh check
 fuzz:            ## random queries, Vonk against Spark and against itself
 	scripts/fuzz.sh
+bench-small:     ## the start of a server and the round trip of small queries
+	scripts/bench_small.sh
 bench:           ## TPC-H beside Spark and DuckDB (../shared/bench)
 	scripts/bench.sh
 bench-udf:       ## Python functions beside Spark and Sail

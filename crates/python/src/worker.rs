@@ -124,10 +124,7 @@ impl Worker {
             other => Some(fault::protocol(format!("message {other}"))),
         };
         // The worker reads what is left and forgets it.
-        let input_error = match timeout(GRACE, feeding.finish()).await {
-            Ok(error) => error,
-            Err(_) => None,
-        };
+        let input_error = timeout(GRACE, feeding.finish()).await.unwrap_or_default();
         self.writer = feeding.fed.take();
         let reusable = !last && self.writer.is_some() && message.kind != wire::REPLY;
         Outcome { worker: reusable.then_some(self), updates, error: error.or(input_error) }
