@@ -223,7 +223,8 @@ fn pull_filter(predicate: &Expr, input: Pulled, slots: &[ColumnId]) -> SparkResu
 fn pull_join(j: &Join, left: Pulled, right: Pulled, slots: &[ColumnId]) -> SparkResult<Option<Pulled>> {
     let inner = j.join_type == JoinType::Inner;
     let left_only = matches!(j.join_type, JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti);
-    if !inner && !(left_only && right.keys.is_empty()) || !j.on.is_empty() {
+    let known = inner || left_only && right.keys.is_empty();
+    if !known || !j.on.is_empty() {
         return Ok(None);
     }
     let mut conditions = vec![];

@@ -70,7 +70,7 @@ impl Analyzer {
         self.note_python();
         let deterministic = call.deterministic && values.iter().all(|v| v.deterministic);
         let expr = function.call(values.into_iter().map(|v| v.expr).collect());
-        let mut out = TypedExpr::new(expr, output_type.clone(), true, SqlText::call(&call.name, texts.into_iter()));
+        let mut out = TypedExpr::new(expr, output_type.clone(), true, SqlText::call(&call.name, texts));
         out.deterministic = deterministic;
         Ok(out)
     }

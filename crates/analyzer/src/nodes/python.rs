@@ -90,7 +90,7 @@ fn schema_of(kind: &PythonKind, task: &Task, inputs: &[PythonInput], results: &[
     let mut fields: Fields = match kind {
         kind if kind.has_input_columns() => own.iter().map(|(q, f)| (q.cloned(), f.clone())).collect(),
         PythonKind::Aggregate => {
-            let key = |k: &String| Ok((None, own.field_with_unqualified_name(k)?.clone().into()));
+            let key = |k: &String| Ok((None, own.field_with_unqualified_name(k)?.clone()));
             first.keys.iter().map(key).collect::<Result<_>>()?
         }
         _ => vec![],
