@@ -21,7 +21,8 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties, ReplaceChildrenOptions,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -251,7 +252,8 @@ fn numbered_in_order(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn
         None => Arc::new(Gather::new(input, None)),
     };
     let partitioning = node.output_partitioning().clone();
-    let numbered = node.with_new_children(vec![one])?;
+    let anew = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    let numbered = node.replace_children(vec![one], anew)?;
     // What stands above may count on the partitioning.
     Ok(Transformed::yes(match partitioning {
         Partitioning::Hash(..) => Arc::new(RepartitionExec::try_new(numbered, partitioning)?),

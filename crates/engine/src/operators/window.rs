@@ -172,7 +172,7 @@ impl Run {
         }
         let keys = self.open.keys(&rows)?;
         let ranges = match keys.is_empty() {
-            true => vec![0..rows.num_rows()],
+            true => std::iter::once(0..rows.num_rows()).collect(),
             false => partition(&keys)?.ranges(),
         };
         let mut columns = rows.columns().to_vec();

@@ -15,7 +15,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::explicit_cast;
 use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, FnContext, FunctionSpec, INTERNAL, Kernel, SqlText, TypedExpr, Want};
+use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
@@ -41,11 +41,6 @@ pub const SPECS: &[&FunctionSpec] = &[
         Ok(ctx.call_with(&ROW_ID, vec![], DataType::Long, Nullability::Never, vec![String::new(), next_stream()]))
     })
     .usage("monotonically_increasing_id() - Numbers that grow with the rows."),
-    &FunctionSpec::scalar("distributed_sequence_id", INTERNAL, |ctx, args| {
-        ctx.arity(&args, 0..=1)?;
-        Ok(ctx.call_with(&ROW_ID, vec![], DataType::Long, Nullability::Never, vec![String::new(), next_stream()]))
-    })
-    .usage("distributed_sequence_id() - The number of the row, from 0: the index of pandas on Spark."),
 ];
 
 const KERNELS: &[&Kernel] = &[&RAND, &RANDN, &RANDSTR, &UUID, &ROW_ID];
