@@ -7,12 +7,14 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, NullEquality, Spans};
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
+use vonk_common::limits::MAX_OPEN_SUBQUERIES;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
 use crate::keyed::marked;
 use crate::node::Node;
+use crate::nodes::alone::Alone;
 use crate::scope::{ColumnId, column_expr, column_id, column_name};
 use crate::unnest::{Carried, keyed_join, outer_slots};
 
@@ -153,7 +155,7 @@ impl Analyzer {
         let count = || datafusion::functions_aggregate::expr_fn::count(lit(1i64)).alias(column_name(self.fresh()));
         if slots.is_empty() {
             let counted = Aggregate::try_new(query.clone(), vec![], vec![count()]).map_err(spark_error)?;
-            let plan = Arc::new(LogicalPlan::Aggregate(counted));
+            let plan = self.alone_if_deep(Arc::new(LogicalPlan::Aggregate(counted)))?;
             let outer_ref_columns = plan.all_out_ref_exprs();
             let q = Subquery { subquery: plan, outer_ref_columns, spans: Spans::new() };
             return Ok(DfExpr::ScalarSubquery(q).gt(lit(0i64)));
@@ -234,6 +236,42 @@ impl Analyzer {
     }
 }
 
+impl Analyzer {
+    /// A plan that has many levels of sub-queries below it, to be planned by itself.
+    pub fn alone_if_deep(&self, plan: Arc<LogicalPlan>) -> SparkResult<Arc<LogicalPlan>> {
+        let deep = levels(&plan, MAX_OPEN_SUBQUERIES) >= MAX_OPEN_SUBQUERIES;
+        if !deep || !plan.all_out_ref_exprs().is_empty() {
+            return Ok(plan);
+        }
+        let plan = Arc::new(self.extract_python(Arc::unwrap_or_clone(plan))?);
+        Ok(Arc::new(Alone::over(plan, self.fresh())))
+    }
+}
+
+/// How deep sub-queries are nested in the plan's expressions, counted up to `most`.
+fn levels(plan: &LogicalPlan, most: usize) -> usize {
+    if most == 0 {
+        return 0;
+    }
+    let mut deepest = 0;
+    // The visitors never fail.
+    let _ = plan.apply(|node| {
+        node.apply_expressions(|e| {
+            e.apply(|e| {
+                let query = match e {
+                    DfExpr::ScalarSubquery(q) => q,
+                    DfExpr::Exists(x) => &x.subquery,
+                    DfExpr::InSubquery(i) => &i.subquery,
+                    _ => return Ok(TreeNodeRecursion::Continue),
+                };
+                deepest = deepest.max(1 + levels(&query.subquery, most - 1));
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    deepest
+}
+
 pub fn contains_subquery(e: &DfExpr) -> bool {
     e.exists(|e| Ok(matches!(e, DfExpr::ScalarSubquery(_) | DfExpr::Exists(_) | DfExpr::InSubquery(_))))
         .unwrap_or(false)
@@ -263,7 +301,9 @@ fn simple(q: &Subquery, available: &[ColumnId]) -> bool {
             _ => false,
         }
     }
-    outer_slots(&q.subquery).iter().all(|s| available.contains(s)) && only_filters(&q.subquery)
+    levels(&q.subquery, MAX_OPEN_SUBQUERIES) < MAX_OPEN_SUBQUERIES
+        && outer_slots(&q.subquery).iter().all(|s| available.contains(s))
+        && only_filters(&q.subquery)
 }
 
 fn has_outer(e: &DfExpr) -> bool {

@@ -14,6 +14,17 @@ pub const MAX_MESSAGE_DEPTH: usize = 1024 * 4;
 /// Deepest nesting of an expression or a relation after parsing. Flat chains of `AND`, `OR` and
 /// `UNION` do not count: they are kept as lists.
 pub const MAX_PLAN_DEPTH: usize = 4_000;
+/// Deepest expression that the optimizer sees: what is deeper becomes a function of its columns.
+pub const MAX_OPEN_DEPTH: usize = 64;
+/// Largest argument of a call that the optimizer sees, in nodes.
+pub const MAX_OPEN_NODES: usize = 4_096;
+/// Most operands of one `AND` or `OR`, and items of one `IN`, that stay native operators.
+pub const MAX_NATIVE_OPERANDS: usize = 256;
+/// Levels of sub-queries in sub-queries that are planned together: what is deeper is planned by itself.
+pub const MAX_OPEN_SUBQUERIES: usize = 4;
+/// Plans with more nodes (of relations and expressions) than this are optimised by the rules they
+/// cannot do without, in one pass.
+pub const MAX_OPTIMISED_NODES: usize = 10_000;
 /// Stack of a thread that decodes, analyses, optimises and drops plans. Reserved, not committed.
 pub const PLANNER_STACK_BYTES: usize = 1024 * 1024 * 1024;
 /// Most threads with such a stack at one time.

@@ -7,7 +7,6 @@ pub mod nested_loop;
 pub mod pieces;
 pub mod planner;
 pub mod python;
-pub mod random;
 pub mod rows;
 pub mod window;
 pub mod yielding;

@@ -61,6 +61,8 @@ pub async fn physical_plan(
     let runtime = Handle::current();
     let work = planner::run(move || {
         let plan = logical.get().ok_or_else(|| SparkError::internal("the plan is gone"))?;
+        let large = state::is_large(plan).then(|| Arc::new(state::for_large_plans(&state)));
+        let state = large.unwrap_or(state);
         runtime.block_on(state.create_physical_plan(plan)).map_err(spark_error)
     });
     work.await?

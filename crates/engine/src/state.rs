@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigNonZeroUsize;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use vonk_common::SessionConf;
+use vonk_common::limits::MAX_OPTIMISED_NODES;
 use vonk_python::Environment;
 
 use crate::operators::count_distinct::CountDistinctByGroups;
@@ -37,13 +40,14 @@ fn batch_rows(server: &Server, conf: &SessionConf) -> usize {
 /// The state of a session with these settings.
 pub fn build(server: &Server, conf: &SessionConf, id: &str, python: Environment) -> SessionState {
     let python = PythonSession::new(server.python.clone(), Arc::new(python), conf);
-    let rules = Analyzer::new().rules.into_iter().filter(|r| r.name() != "type_coercion").collect();
+    let analyzers = Analyzer::new().rules.into_iter().filter(|r| r.name() != "type_coercion").collect();
     SessionStateBuilder::new()
         .with_default_features()
         .with_session_id(id.to_string())
         .with_config(config(server, conf).with_extension(Arc::new(python)))
         .with_runtime_env(Arc::clone(&server.runtime))
-        .with_analyzer_rules(rules)
+        .with_analyzer_rules(analyzers)
+        .with_optimizer_rules(rules())
         .with_optimizer_rule(Arc::new(CountDistinctByGroups))
         .with_query_planner(Arc::new(Planner))
         .with_physical_optimizer_rule(Arc::new(GatherInOrder))
@@ -82,6 +86,48 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
     options.optimizer.expand_views_at_output = false;
     options.optimizer.prefer_existing_sort = true;
     config
+}
+
+/// DataFusion's rules without those that find nothing to do here: we use neither its struct access nor
+/// its forms of sub-queries that they are for.
+fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    const IDLE: &[&str] =
+        &["rewrite_set_comparison", "unions_to_filter", "extract_leaf_expressions", "push_down_leaf_projections"];
+    Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name())).collect()
+}
+
+/// The same state for a plan of very many nodes: one pass of the rules that it cannot do without.
+pub fn for_large_plans(state: &SessionState) -> SessionState {
+    const NEEDED: &[&str] = &[
+        "simplify_expressions",
+        "replace_distinct_aggregate",
+        "decorrelate_predicate_subquery",
+        "scalar_subquery_to_join",
+        "decorrelate_lateral_join",
+        "extract_equijoin_predicate",
+        "eliminate_cross_join",
+        "push_down_limit",
+        "push_down_filter",
+        "optimize_projections",
+    ];
+    let rules = state.optimizers().iter().filter(|r| NEEDED.contains(&r.name())).cloned().collect();
+    let mut config = state.config().clone();
+    config.options_mut().optimizer.max_passes = 1;
+    SessionStateBuilder::new_from_existing(state.clone()).with_config(config).with_optimizer_rules(rules).build()
+}
+
+/// Has the plan more nodes, of relations and expressions, than all rules are used for?
+pub fn is_large(plan: &LogicalPlan) -> bool {
+    let mut nodes = 0;
+    let mut count = || {
+        nodes += 1;
+        Ok(if nodes > MAX_OPTIMISED_NODES { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    };
+    let counted = plan.apply(|node| {
+        node.apply_expressions(|e| e.apply(|_| count()))?;
+        count()
+    });
+    counted.is_ok() && nodes > MAX_OPTIMISED_NODES
 }
 
 /// The same state with joins planned for data that do not fit in memory: by sorting.

@@ -1,41 +1,7 @@
 //! The random numbers of Java and of Spark, so that seeded choices are Spark's where rows and
-//! partitions are: `java.util.Random`, `XORShiftRandom` and the gap-skipping Bernoulli sampler.
+//! partitions are: `java.util.Random`, and the gap-skipping Bernoulli sampler over Spark's own generator.
 
-/// What both generators build upon.
-pub trait Bits {
-    /// The next `n` (at most 32) random bits, as a signed integer.
-    fn next(&mut self, n: u32) -> i32;
-
-    fn next_int(&mut self) -> i32 {
-        self.next(32)
-    }
-
-    fn next_long(&mut self) -> i64 {
-        (i64::from(self.next(32)) << 32).wrapping_add(i64::from(self.next(32)))
-    }
-
-    /// Uniform in [0, 1).
-    fn next_double(&mut self) -> f64 {
-        let high = i64::from(self.next(26)) << 27;
-        (high + i64::from(self.next(27))) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Uniform in [0, bound).
-    fn next_below(&mut self, bound: i32) -> i32 {
-        let bound = bound.max(1);
-        let mut r = self.next(31);
-        if bound & (bound - 1) == 0 {
-            return ((i64::from(bound) * i64::from(r)) >> 31) as i32;
-        }
-        loop {
-            let value = r % bound;
-            if r.wrapping_sub(value).wrapping_add(bound - 1) >= 0 {
-                return value;
-            }
-            r = self.next(31);
-        }
-    }
-}
+pub use vonk_expr::random::{Bits, XorShift};
 
 #[derive(Debug, Clone)]
 pub struct JavaRandom(i64);
@@ -56,43 +22,6 @@ impl Bits for JavaRandom {
     }
 }
 
-#[derive(Debug, Clone)]
-pub struct XorShiftRandom(i64);
-
-impl XorShiftRandom {
-    pub fn new(seed: i64) -> Self {
-        let bytes = seed.to_be_bytes();
-        let low = murmur3(&bytes, 0x3c07_4a61);
-        let high = murmur3(&bytes, low);
-        XorShiftRandom((i64::from(high) << 32) | (i64::from(low) & 0xFFFF_FFFF))
-    }
-}
-
-impl Bits for XorShiftRandom {
-    fn next(&mut self, n: u32) -> i32 {
-        let mut s = self.0;
-        s ^= s << 21;
-        s ^= ((s as u64) >> 35) as i64;
-        s ^= s << 4;
-        self.0 = s;
-        (s & ((1i64 << n) - 1)) as i32
-    }
-}
-
-/// MurmurHash3 (32 bits) of eight bytes.
-fn murmur3(bytes: &[u8; 8], seed: i32) -> i32 {
-    let mut h = seed as u32;
-    for word in bytes.chunks_exact(4) {
-        let k = word.iter().rev().fold(0u32, |k, b| (k << 8) | u32::from(*b));
-        h ^= k.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
-        h = h.rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
-    }
-    h ^= 8;
-    h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);
-    h = (h ^ (h >> 13)).wrapping_mul(0xc2b2_ae35);
-    (h ^ (h >> 16)) as i32
-}
-
 /// `String.hashCode`: the default seed of a class is that of its name.
 pub fn java_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0i32, |h, c| h.wrapping_mul(31).wrapping_add(i32::from(c)))
@@ -102,13 +31,13 @@ pub fn java_hash(text: &str) -> i32 {
 #[derive(Debug, Clone)]
 pub struct Bernoulli {
     fraction: f64,
-    random: XorShiftRandom,
+    random: XorShift,
     drop: Option<u64>,
 }
 
 impl Bernoulli {
     pub fn new(fraction: f64, seed: i64) -> Self {
-        let mut out = Bernoulli { fraction, random: XorShiftRandom::new(seed), drop: None };
+        let mut out = Bernoulli { fraction, random: XorShift::new(seed), drop: None };
         if fraction > 0.0 && fraction <= 0.4 {
             out.drop = Some(out.gap());
         }
@@ -160,11 +89,5 @@ mod tests {
         assert_eq!([r.next_int(), r.next_int()], [-1170105035, 234785527]);
         assert_eq!(JavaRandom::new(42).next_double(), 0.7275636800328681);
         assert_eq!(java_hash("org.apache.spark.ml.clustering.KMeans"), -1689246527);
-    }
-
-    /// `SELECT rand(0)` of Spark gives the first double of seed 0.
-    #[test]
-    fn spark_numbers() {
-        assert_eq!(XorShiftRandom::new(0).next_double(), 0.7604953758285915);
     }
 }

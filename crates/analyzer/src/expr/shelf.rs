@@ -1,14 +1,17 @@
 //! Big arguments are put on a shelf while a builder works, with a column in their place: builders
-//! may clone their arguments, which for each level of a deep expression would be quadratic.
+//! may clone their arguments, which for each level of a deep expression would be quadratic. What is
+//! too deep even for the optimizer is sealed.
 
 use std::collections::HashMap;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::Expr as DfExpr;
 use vonk_common::SparkResult;
+use vonk_expr::sealed::seal;
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
+use crate::python::extract::contains_python;
 use crate::scope::{column_expr, column_name};
 
 /// Nodes that an argument may have and still be passed as it is.
@@ -23,6 +26,10 @@ impl Analyzer {
         let mut shelf = Shelf::new();
         for arg in args {
             if (operator || !arg.foldable) && is_big(&arg.expr) {
+                // Python calls are taken out of the finished plan.
+                if !self.calls_python() || !contains_python(&arg.expr) {
+                    seal(arg);
+                }
                 let id = self.fresh();
                 let big = std::mem::replace(&mut arg.expr, column_expr(id));
                 shelf.insert(column_name(id), big);

@@ -153,7 +153,7 @@ impl Analyzer {
 
     /// The node's plan as DataFusion's sub-query.
     pub fn as_subquery(&self, node: &mut Node) -> SparkResult<Subquery> {
-        let subquery = node.exact(&|| self.fresh())?;
+        let subquery = self.alone_if_deep(node.exact(&|| self.fresh())?)?;
         let outer_ref_columns = subquery.all_out_ref_exprs();
         Ok(Subquery { subquery, outer_ref_columns, spans: Spans::new() })
     }

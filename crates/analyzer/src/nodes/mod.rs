@@ -1,6 +1,6 @@
 //! Logical operators that DataFusion does not have. Their physical operators are the engine's.
 
+pub mod alone;
+pub mod choose;
 pub mod generate;
 pub mod python;
-pub mod sample;
-pub mod tail;

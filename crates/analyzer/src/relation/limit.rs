@@ -10,7 +10,7 @@ use vonk_plan::Expr;
 
 use crate::analyzer::Analyzer;
 use crate::node::Node;
-use crate::nodes::tail::Tail;
+use crate::nodes::choose::{Choose, Rows};
 
 impl Analyzer {
     pub fn limit(&self, mut node: Node, limit: &Expr) -> SparkResult<Node> {
@@ -32,7 +32,7 @@ impl Analyzer {
     /// The last rows.
     pub fn tail(&self, mut node: Node, n: i64) -> SparkResult<Node> {
         let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
-        node.over(|input| Ok(Tail::over(input, n)))?;
+        node.over(|input| Ok(Choose::over(input, Rows::Last(n))))?;
         Ok(node)
     }
 

@@ -1,15 +1,12 @@
 //! `sample` and TABLESAMPLE.
 
-use std::sync::Arc;
-
-use datafusion::logical_expr::{Extension, LogicalPlan};
 use vonk_common::SparkResult;
 use vonk_plan::relation::{Sample, SampleMethod};
 
 use super::Outer;
 use crate::analyzer::Analyzer;
 use crate::node::Node;
-use crate::nodes::sample::Sample as SampleNode;
+use crate::nodes::choose::{Choose, Rows};
 
 impl Analyzer {
     pub fn sample(&self, s: &Sample, outer: Outer) -> SparkResult<Node> {
@@ -30,11 +27,8 @@ impl Analyzer {
                 .collect();
             self.put_sort(&mut node, &keys)?;
         }
-        let with_replacement = s.with_replacement;
-        node.over(|input| {
-            let sample = SampleNode::new(input, lower, upper, with_replacement, seed);
-            Ok(LogicalPlan::Extension(Extension { node: Arc::new(sample) }))
-        })?;
+        let rows = Rows::sample(lower, upper, s.with_replacement, seed);
+        node.over(|input| Ok(Choose::over(input, rows)))?;
         Ok(node)
     }
 }

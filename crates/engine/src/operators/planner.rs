@@ -11,10 +11,10 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use vonk_analyzer::nodes::alone::Alone;
+use vonk_analyzer::nodes::choose::{Choose, Rows};
 use vonk_analyzer::nodes::generate::Generate;
 use vonk_analyzer::nodes::python::Python;
-use vonk_analyzer::nodes::sample::Sample;
-use vonk_analyzer::nodes::tail::Tail;
 
 use super::generate::GenerateExec;
 use super::rows::{Choice, ChooseExec};
@@ -44,8 +44,11 @@ impl ExtensionPlanner for Nodes {
         session: &dyn Session,
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let (Some(input), Some(logical)) = (inputs.first().cloned(), logical_inputs.first()) else { return Ok(None) };
         let any = node.as_any();
+        if let Some(alone) = any.downcast_ref::<Alone>() {
+            return session.create_physical_plan(&alone.plan).await.map(Some);
+        }
+        let (Some(input), Some(logical)) = (inputs.first().cloned(), logical_inputs.first()) else { return Ok(None) };
         if let Some(generate) = any.downcast_ref::<Generate>() {
             let properties = session.execution_props();
             let rows = create_physical_expr(&generate.rows, logical.schema(), properties, context)?;
@@ -55,13 +58,15 @@ impl ExtensionPlanner for Nodes {
         if let Some(node) = any.downcast_ref::<Python>() {
             return super::python::plan::python(node, inputs, session.config()).map(Some);
         }
-        let choice = if let Some(tail) = any.downcast_ref::<Tail>() {
-            Choice::Tail(tail.rows)
-        } else if let Some(sample) = any.downcast_ref::<Sample>() {
-            let (lower, upper) = sample.bounds();
-            Choice::Sample { lower, upper, with_replacement: sample.with_replacement, seed: sample.seed }
-        } else {
+        let Some(choose) = any.downcast_ref::<Choose>() else {
             return Err(DataFusionError::NotImplemented(format!("the node {}", node.name())));
+        };
+        let choice = match choose.rows {
+            Rows::Last(n) => Choice::Tail(n),
+            Rows::Sample { lower, upper, with_replacement, seed } => {
+                let (lower, upper) = (f64::from_bits(lower), f64::from_bits(upper));
+                Choice::Sample { lower, upper, with_replacement, seed }
+            }
         };
         Ok(Some(Arc::new(ChooseExec::new(input, choice))))
     }

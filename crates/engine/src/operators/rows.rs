@@ -16,9 +16,9 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 use futures::StreamExt;
+use vonk_expr::random::{Bits, XorShift};
 
 use super::gather::in_order;
-use super::random::XorShift;
 
 /// Which rows stay.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]

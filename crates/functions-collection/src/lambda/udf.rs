@@ -1,20 +1,18 @@
 //! The DataFusion function of a call with lambdas.
 
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, UInt32Array};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef, Schema};
-use datafusion::common::{DFSchema, Result as DfResult};
-use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
+use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use vonk_common::SparkError;
 use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::inner::InnerExpr;
 use vonk_expr::lambda::BoundLambda;
 use vonk_expr::{Call, FnContext, Kernel, TypedExpr, exec_err};
 use vonk_plan::types::DataType;
@@ -32,7 +30,7 @@ pub struct HigherOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LambdaBody {
     pub parameters: Vec<String>,
-    pub body: Expr,
+    pub body: InnerExpr,
 }
 
 #[derive(Clone)]
@@ -43,7 +41,6 @@ pub struct LambdaUdf {
     /// Columns of the input that the bodies use: the last arguments, in this order.
     pub captured: Vec<String>,
     signature: Signature,
-    compiled: Arc<Vec<OnceLock<Arc<dyn PhysicalExpr>>>>,
 }
 
 /// The lambdas of one invocation with the captured columns' values.
@@ -54,14 +51,12 @@ pub struct Lambdas<'a> {
 
 impl LambdaUdf {
     pub fn new(function: &'static HigherOrder, call: Call, lambdas: Vec<LambdaBody>, captured: Vec<String>) -> Self {
-        let compiled = Arc::new(lambdas.iter().map(|_| OnceLock::new()).collect());
         LambdaUdf {
             function,
             call,
             lambdas,
             captured,
             signature: vonk_expr::kernel::any_arguments(Volatility::Immutable),
-            compiled,
         }
     }
 }
@@ -97,7 +92,8 @@ pub(crate) fn build(
         params: params.into(),
         origin: ctx.origin.clone(),
     };
-    let bodies = lambdas.into_iter().map(|l| LambdaBody { parameters: l.columns, body: l.body.expr }).collect();
+    let bodies =
+        lambdas.into_iter().map(|l| LambdaBody { parameters: l.columns, body: InnerExpr::new(l.body.expr) }).collect();
     let mut args: Vec<Expr> = values.iter().map(|v| v.expr.clone()).collect();
     args.extend(captured.iter().cloned().map(Expr::Column));
     let foldable = captured.is_empty() && values.iter().all(|v| v.foldable);
@@ -120,34 +116,12 @@ impl Lambdas<'_> {
         let Some(body) = self.udf.lambdas.get(lambda) else {
             return Err(exec_err(SparkError::internal("no such lambda")));
         };
-        let mut fields = vec![];
-        let mut columns = vec![];
-        for (name, value) in body.parameters.iter().zip(values) {
-            fields.push(Field::new(name, value.data_type().clone(), true));
-            columns.push(value.clone());
-        }
+        let parameters = body.parameters.iter().zip(values).map(|(name, v)| (name.as_str(), v.clone()));
+        let mut columns: Vec<(&str, ArrayRef)> = parameters.collect();
         for (name, value) in self.udf.captured.iter().zip(self.captured) {
-            fields.push(Field::new(name, value.data_type().clone(), true));
-            columns.push(take(value, rows, None)?);
+            columns.push((name, take(value, rows, None)?));
         }
-        let schema = Arc::new(Schema::new(fields));
-        let compile = || -> DfResult<Arc<dyn PhysicalExpr>> {
-            let df_schema = DFSchema::try_from(schema.as_ref().clone())?;
-            create_physical_expr(&body.body, &df_schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
-        };
-        let physical = match self.udf.compiled.get(lambda).and_then(OnceLock::get) {
-            Some(done) => done.clone(),
-            None => {
-                let new = compile()?;
-                if let Some(slot) = self.udf.compiled.get(lambda) {
-                    let _ = slot.set(new.clone());
-                }
-                new
-            }
-        };
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
-        physical.evaluate(&batch)?.into_array(rows.len())
+        body.body.evaluate(columns, rows.len())?.into_array(rows.len())
     }
 }
 

@@ -15,14 +15,12 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::explicit_cast;
 use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::context::Nullability;
+use vonk_expr::random::{Bits, XorShift};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use crate::support::{cast_to, native, unexpected};
-
-mod xor_shift;
-pub use xor_shift::XorShift;
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("rand", "math_funcs", |c, a| rand(c, a, &RAND, "rand"))

@@ -3,25 +3,38 @@
 //! Spark does not look at the right side of a row when the left side decides. Native operators
 //! compute whole columns, so an operand that can raise is put under a CASE of those before it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::BooleanArray;
+use datafusion::arrow::compute::{and_kleene, or_kleene};
 use datafusion::arrow::datatypes::DataType as Arrow;
-use datafusion::common::ScalarValue;
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{Expr, Operator, cast};
+use datafusion::logical_expr::{ColumnarValue, Expr, Operator, cast};
+use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
-use vonk_expr::{FnContext, FunctionSpec, KernelUdf, SqlText, TypedExpr};
+use vonk_expr::kernel::typed_arg;
+use vonk_expr::sealed::Sealed;
+use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, KernelUdf, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
+use super::membership;
 use crate::support::{balanced, cast_to, diff_types, native, one, unexpected, wrong_type};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("and", "predicate_funcs", |c, a| chain(c, a, Operator::And))
-        .usage("expr1 and expr2 - Logical AND."),
+        .usage("expr1 and expr2 - Logical AND.")
+        .kernels(KERNELS),
     &FunctionSpec::scalar("or", "predicate_funcs", |c, a| chain(c, a, Operator::Or))
         .usage("expr1 or expr2 - Logical OR."),
     &FunctionSpec::scalar("not", "predicate_funcs", not).aliases(&["!"]).usage("not expr - Logical NOT."),
 ];
+
+const KERNELS: &[&Kernel] = &[&ALL, &ANY];
 
 fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=usize::MAX)?;
@@ -44,10 +57,83 @@ fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Typ
         operands.push(arg);
     }
     let nullable = operands.iter().any(|a| a.nullable);
-    let exprs = guarded(operands.iter().map(|a| a.expr.clone()).collect(), op);
+    let exprs = merged(operands.iter().map(|a| a.expr.clone()).collect(), op);
+    let exprs = grouped(guarded(exprs, op), op);
     let Some(expr) = balanced(op, exprs) else { return TypedExpr::null(DataType::Boolean) };
     let sql = sql.unwrap_or_else(|| "".into());
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&operands).at(ctx.origin.clone()))
+}
+
+static ALL: Kernel = Kernel::new("all_of", |_, args, rows| fold(args, rows, and_kleene));
+static ANY: Kernel = Kernel::new("any_of", |_, args, rows| fold(args, rows, or_kleene));
+
+type Combine = fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, ArrowError>;
+
+fn fold(args: &[ColumnarValue], rows: usize, combine: Combine) -> DfResult<ColumnarValue> {
+    let mut all: Option<BooleanArray> = None;
+    for i in 0..args.len() {
+        let next: BooleanArray = typed_arg(args, i, rows)?;
+        all = Some(match all {
+            Some(before) => combine(&before, &next)?,
+            None => next,
+        });
+    }
+    Ok(ColumnarValue::Array(Arc::new(all.unwrap_or_else(|| BooleanArray::new_null(rows)))))
+}
+
+/// More operands than the optimizer should look at one by one: calls that take many each.
+fn grouped(mut exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
+    let kernel = if op == Operator::And { &ALL } else { &ANY };
+    while exprs.len() > MAX_NATIVE_OPERANDS {
+        let groups = exprs.chunks(MAX_NATIVE_OPERANDS).map(|group| {
+            let call = Call {
+                kernel,
+                arg_types: group.iter().map(|_| DataType::Boolean).collect(),
+                return_type: DataType::Boolean,
+                ansi: false,
+                time_zone: "UTC".into(),
+                params: [].into(),
+                origin: None,
+            };
+            KernelUdf::call(call, group.to_vec())
+        });
+        exprs = groups.collect();
+    }
+    exprs
+}
+
+/// In a long chain, `c = 1 OR c = 2 OR …` is `c IN (1, 2, …)`, and `c <> 1 AND c <> 2 AND …` its contrary.
+fn merged(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
+    const LONG: usize = 16;
+    if exprs.len() < LONG {
+        return exprs;
+    }
+    let comparison = if op == Operator::And { Operator::NotEq } else { Operator::Eq };
+    let mut out = Vec::with_capacity(exprs.len());
+    let mut lists: HashMap<Column, (usize, Vec<ScalarValue>)> = HashMap::new();
+    for expr in exprs {
+        if let Expr::BinaryExpr(e) = &expr
+            && e.op == comparison
+            && let (Expr::Column(column), Expr::Literal(value, _)) = (e.left.as_ref(), e.right.as_ref())
+            && !value.data_type().is_floating()
+        {
+            let (_, values) = lists.entry(column.clone()).or_insert_with(|| {
+                out.push(expr.clone());
+                (out.len() - 1, vec![])
+            });
+            values.push(value.clone());
+        } else {
+            out.push(expr);
+        }
+    }
+    for (column, (at, values)) in lists {
+        if let Some(slot) = out.get_mut(at)
+            && values.len() > 1
+        {
+            *slot = membership::in_literals(Expr::Column(column), values, op == Operator::And);
+        }
+    }
+    out
 }
 
 fn pair_error(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr, sql: &SqlText) -> SparkError {
@@ -118,6 +204,12 @@ pub fn can_raise(expr: &Expr) -> bool {
     let walk = expr.apply(|e| {
         visited += 1;
         if visited > 1000 {
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        if let Expr::ScalarFunction(f) = e
+            && f.func.inner().downcast_ref::<Sealed>().is_some()
+        {
+            found = true;
             return Ok(TreeNodeRecursion::Stop);
         }
         if let Expr::ScalarFunction(f) = e

@@ -2,8 +2,10 @@
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, Operator, ScalarUDF};
+use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::in_set::InSet;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -41,13 +43,34 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         cast.push(arg);
     }
     let nullable = cast.iter().any(|a| a.nullable);
-    let mut exprs = cast.iter().map(|a| a.expr.clone());
-    let expr = match exprs.next() {
+    let Some((value, items)) = cast.split_first() else { return Err(SparkError::internal("IN without a value")) };
+    let literals: Option<Vec<_>> = items.iter().map(|a| a.as_literal().cloned()).collect();
+    let expr = match literals {
         _ if ty == DataType::Null => Expr::Literal(ScalarValue::Boolean(None), None),
-        Some(value) => Expr::InList(InList::new(Box::new(value), exprs.collect(), false)),
-        None => return Err(SparkError::internal("IN without a value")),
+        Some(values) => in_literals(value.expr.clone(), values, false),
+        None => {
+            let items = items.iter().map(|a| a.expr.clone()).collect();
+            Expr::InList(InList::new(Box::new(value.expr.clone()), items, false))
+        }
     };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&cast).at(ctx.origin.clone()))
+}
+
+/// `value IN (…)` of constants of its type: native while the list is short enough for files to be
+/// skipped by it, else a set.
+pub fn in_literals(value: Expr, values: Vec<ScalarValue>, negated: bool) -> Expr {
+    let set = match values.len() > MAX_NATIVE_OPERANDS {
+        true => ScalarValue::iter_to_array(values.iter().cloned()).ok(),
+        false => None,
+    };
+    match set {
+        Some(set) if negated => Expr::Not(Box::new(ScalarUDF::from(InSet::new(set)).call(vec![value]))),
+        Some(set) => ScalarUDF::from(InSet::new(set)).call(vec![value]),
+        None => {
+            let items = values.into_iter().map(|v| Expr::Literal(v, None)).collect();
+            Expr::InList(InList::new(Box::new(value), items, negated))
+        }
+    }
 }
 
 fn between(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

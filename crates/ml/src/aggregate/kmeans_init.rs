@@ -11,7 +11,7 @@ use vonk_common::SparkResult;
 
 use super::kmeans::Centres;
 use super::{Pass, PassState, doubles, vectors};
-use crate::random::{Bernoulli, Bits, JavaRandom, XorShiftRandom};
+use crate::random::{Bernoulli, Bits, JavaRandom, XorShift};
 use crate::wire::{Reader, Writer};
 
 pub const NAME: &str = "ml_choose";
@@ -74,7 +74,7 @@ fn partitions(bytes: &[u8]) -> SparkResult<BTreeMap<i64, Vec<Vec<f64>>>> {
 #[derive(Debug)]
 enum Dice {
     Sample(Bernoulli),
-    Cost(XorShiftRandom),
+    Cost(XorShift),
 }
 
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Choose {
                 }
                 Dice::Sample(Bernoulli::new(*fraction, own))
             }
-            Choose::ByCost { seed, .. } => Dice::Cost(XorShiftRandom::new(i64::from(*seed ^ partition as i32))),
+            Choose::ByCost { seed, .. } => Dice::Cost(XorShift::new(i64::from(*seed ^ partition as i32))),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::illegal_argument;
 use crate::frame::Kept;
 use crate::host::MlHost;
 use crate::params::Params;
-use crate::random::{Bits, JavaRandom, XorShiftRandom, fraction_for, shuffle};
+use crate::random::{Bits, JavaRandom, XorShift, fraction_for, shuffle};
 use crate::wire::Reader;
 
 /// Iterations of k-means among the candidates.
@@ -27,7 +27,7 @@ pub async fn centres(
         return Err(illegal_argument("requirement failed: No samples available from the data"));
     }
     let k = params.count("k")?;
-    let seed = XorShiftRandom::new(params.long("seed")?).next_int();
+    let seed = XorShift::new(params.long("seed")?).next_int();
     if params.string("initMode")? == "random" {
         let chosen = sample(host, kept, k, count, seed).await?;
         return Ok(distinct(chosen).concat());

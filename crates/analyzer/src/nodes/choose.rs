@@ -1,0 +1,87 @@
+//! `Choose`: whole rows of one input, chosen by position (`tail`) or by chance (`sample`).
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::{DFSchemaRef, Result};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use vonk_common::SparkError;
+use vonk_expr::exec_err;
+
+/// Which rows stay. Bounds are kept as bits, so that nodes can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rows {
+    /// The last rows, in order.
+    Last(usize),
+    /// A row whose random number in [0, 1) is in `lower..upper`; with replacement, a row comes as often
+    /// as a Poisson number of mean `upper - lower` says. The seed of a partition is `seed + its number`.
+    Sample { lower: u64, upper: u64, with_replacement: bool, seed: i64 },
+}
+
+impl Rows {
+    pub fn sample(lower: f64, upper: f64, with_replacement: bool, seed: i64) -> Self {
+        Rows::Sample { lower: lower.to_bits(), upper: upper.to_bits(), with_replacement, seed }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Choose {
+    pub input: Arc<LogicalPlan>,
+    pub rows: Rows,
+}
+
+impl Choose {
+    pub fn over(input: Arc<LogicalPlan>, rows: Rows) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(Choose { input, rows }) })
+    }
+}
+
+impl PartialOrd for Choose {
+    fn partial_cmp(&self, _other: &Self) -> Option<std::cmp::Ordering> {
+        None
+    }
+}
+
+impl UserDefinedLogicalNodeCore for Choose {
+    fn name(&self) -> &str {
+        "Choose"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        vec![]
+    }
+
+    fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
+        self.schema().fields().iter().map(|f| f.name().clone()).collect()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.rows {
+            Rows::Last(n) => write!(f, "Tail: {n}"),
+            Rows::Sample { lower, upper, with_replacement, seed } => {
+                let (lower, upper) = (f64::from_bits(lower), f64::from_bits(upper));
+                write!(f, "Sample: {lower}..{upper} replacement={with_replacement} seed={seed}")
+            }
+        }
+    }
+
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        match inputs.into_iter().next() {
+            Some(input) => Ok(Choose { input: Arc::new(input), rows: self.rows }),
+            None => Err(exec_err(SparkError::internal("Choose needs an input"))),
+        }
+    }
+
+    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
+        Some(vec![output_columns.to_vec()])
+    }
+}
