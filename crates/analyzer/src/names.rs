@@ -315,14 +315,21 @@ impl Analyzer {
         if scope.columns.is_empty() {
             return error("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION");
         }
-        let one_qualifier = scope.columns.windows(2).all(|w| matches!(w, [a, b] if a.qualifier == b.qualifier));
+        // As Spark does it: columns by name, then by how far their quoted names are from the plain one.
+        let mut columns: Vec<&ScopeColumn> = scope.columns.iter().collect();
+        columns.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
+        let all: Vec<Vec<String>> = columns.into_iter().map(ScopeColumn::full_name).collect();
+        let shown = |last: usize| -> Option<usize> {
+            let head = |n: &'_ Vec<String>| n.get(..n.len().saturating_sub(last)).map(<[String]>::to_vec);
+            (parts.len() <= last && all.windows(2).all(|w| matches!(w, [a, b] if head(a) == head(b)))).then_some(last)
+        };
+        let shown = shown(1).or_else(|| shown(2)).unwrap_or(usize::MAX);
         let wanted = parts.join(".");
-        let mut names: Vec<(usize, String)> = scope
-            .columns
+        let mut names: Vec<(usize, String)> = all
             .iter()
-            .map(|c| {
-                let shown = if one_qualifier { vec![c.name.to_string()] } else { c.full_name() };
-                (edit_distance(&wanted, &shown.join(".")), quote_id(shown))
+            .map(|n| {
+                let name = quote_id(n.iter().skip(n.len().saturating_sub(shown)));
+                (edit_distance(&wanted, &name), name)
             })
             .collect();
         names.sort_by_key(|(d, _)| *d);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use vonk_common::limits::WORKER_STACK_BYTES;
 use vonk_connect::{ServerConfig as Listen, Tls, serve};
 use vonk_engine::{Server, ServerConfig};
 
@@ -17,6 +18,8 @@ use crate::{print, say};
 
 /// Where clients find the token (and where Spark's own server takes it from).
 const TOKEN: &str = "SPARK_CONNECT_AUTHENTICATE_TOKEN";
+/// Test mode, when set: every physical plan is sent through bytes before it runs.
+const RECODE_PLANS: &str = "VONK_RECODE_PLANS";
 /// How long queries that were under way may take to end at shutdown.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -27,6 +30,7 @@ pub fn engine(args: &EngineArgs) -> Result<Arc<Server>, String> {
         memory_bytes: args.memory,
         parallelism: args.threads,
         settings: args.conf.clone(),
+        recode_plans: std::env::var_os(RECODE_PLANS).is_some(),
         ..ServerConfig::default()
     };
     Server::start(config).map_err(|e| e.message())
@@ -51,7 +55,7 @@ pub fn runtime(args: &EngineArgs) -> Result<Runtime, String> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.threads.unwrap_or(cores).max(2))
         .thread_name("vonk-compute")
-        .thread_stack_size(16 * 1024 * 1024)
+        .thread_stack_size(WORKER_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|e| format!("cannot start threads: {e}"))

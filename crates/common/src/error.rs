@@ -252,6 +252,9 @@ impl fmt::Debug for SparkError {
 
 impl std::error::Error for SparkError {}
 
+/// The parameter `docroot` of errors that point to Spark's documentation.
+pub const DOCROOT: &str = "https://spark.apache.org/docs/latest";
+
 /// `` `a`.`b` `` of the parts of a name, as Spark quotes identifiers in messages.
 pub fn quote_id<S: AsRef<str>>(parts: impl IntoIterator<Item = S>) -> String {
     let quoted: Vec<_> = parts.into_iter().map(|p| format!("`{}`", p.as_ref().replace('`', "``"))).collect();

@@ -29,6 +29,8 @@ pub const MAX_OPTIMISED_NODES: usize = 10_000;
 pub const PLANNER_STACK_BYTES: usize = 1024 * 1024 * 1024;
 /// Most threads with such a stack at one time.
 pub const MAX_PLANNER_THREADS: usize = 64;
+/// Stack of a thread that computes: deep expressions are evaluated level by level. Reserved, not committed.
+pub const WORKER_STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Target size of one Arrow batch in a response (`spark.connect.grpc.arrow.maxBatchSize`).
 pub const ARROW_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Responses kept for a client that may reattach

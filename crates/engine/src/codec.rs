@@ -1,9 +1,10 @@
 //! Physical plans as bytes: our operators and functions for DataFusion's protobuf form of plans.
 //!
-//! A node is JSON ([`Node`]); its inputs are encoded by DataFusion. [`recode`] sends a plan through
-//! the bytes and back: the test mode that keeps every operator serialisable. Operators over data of
-//! this process (cached rows, `range`) have no bytes yet; a plan with them runs as it is.
+//! A node is JSON ([`Node`]); its inputs are encoded by DataFusion, rows at hand as Arrow IPC. [`recode`]
+//! sends a plan through the bytes and back: the test mode that keeps every operator serialisable. The
+//! operators of recursive queries have no bytes in DataFusion; a plan with them runs as it is.
 
+mod functions;
 mod python;
 
 use std::any::Any;
@@ -23,8 +24,9 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::PhysicalExprNode;
 use prost::Message;
 use serde::{Deserialize, Serialize};
+use vonk_analyzer::relation::range::{self, Numbers};
 use vonk_common::{SessionConf, SparkResult};
-use vonk_expr::{KernelUdf, exec_err, spark_error};
+use vonk_expr::{exec_err, spark_error};
 use vonk_plan::relation::Options;
 use vonk_plan::types::json;
 
@@ -46,13 +48,30 @@ use crate::source::scan::{ScanSettings, Split, TextScan};
 /// A node of ours, without its inputs.
 #[derive(Debug, Serialize, Deserialize)]
 enum Node {
-    Gather { fetch: Option<usize> },
+    /// Start and step of a range, the numbers of rows that its partitions begin and end with, and whether
+    /// the values are shown.
+    Range {
+        start: i64,
+        step: i64,
+        rows: Vec<(String, String)>,
+        batch: usize,
+        shown: bool,
+    },
+    Gather {
+        fetch: Option<usize>,
+    },
     Choose(Choice),
-    Generate { rows: Vec<u8>, outer: bool, columns: Vec<String> },
+    Generate {
+        rows: Vec<u8>,
+        outer: bool,
+        columns: Vec<String>,
+    },
     Scan(Box<Scan>),
     Python(Box<PythonMessage>),
     CoGroups(Box<CoGroupsMessage>),
-    Number { keys: Vec<usize> },
+    Number {
+        keys: Vec<usize>,
+    },
     PythonScan(Box<PythonScanMessage>),
     WindowByPartition,
     Pieces,
@@ -97,6 +116,13 @@ impl PhysicalExtensionCodec for Codec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = || inputs.first().cloned().ok_or_else(|| bad("a node without input"));
         Ok(match serde_json::from_slice(buf).map_err(bad)? {
+            Node::Range { start, step, rows, batch, shown } => {
+                let part = |(first, end): &(String, String)| {
+                    let row = |text: &str| text.parse::<i128>().map_err(bad);
+                    Ok(Numbers::new(start, step, row(first)?..row(end)?, batch, shown))
+                };
+                range::exec(rows.iter().map(part).collect::<Result<_>>()?, shown)?
+            }
             Node::Gather { fetch } => Arc::new(Gather::new(input()?, fetch)),
             Node::Choose(choice) => Arc::new(ChooseExec::new(input()?, choice)),
             Node::Generate { rows, outer, columns } => {
@@ -130,7 +156,12 @@ impl PhysicalExtensionCodec for Codec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
         let any: &dyn Any = node.as_ref();
-        let message = if let Some(gather) = any.downcast_ref::<Gather>() {
+        let message = if let Some(parts) = range::parts(any) {
+            let rows = parts.iter().map(|p| (p.rows.start.to_string(), p.rows.end.to_string())).collect();
+            let (start, step, batch, shown) =
+                parts.first().map_or((0, 1, 1, true), |p| (p.start, p.step, p.batch, p.shown));
+            Node::Range { start, step, rows, batch, shown }
+        } else if let Some(gather) = any.downcast_ref::<Gather>() {
             Node::Gather { fetch: gather.fetch() }
         } else if let Some(choose) = any.downcast_ref::<ChooseExec>() {
             Node::Choose(choose.choice)
@@ -162,26 +193,20 @@ impl PhysicalExtensionCodec for Codec {
     }
 
     fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
-        let any: &dyn Any = node.inner().as_ref();
-        if let Some(udf) = any.downcast_ref::<KernelUdf>() {
-            buf.extend(vonk_expr::codec::encode(&udf.call));
-        }
-        Ok(())
+        functions::encode_scalar(node, buf)
     }
 
     fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
-        let kernel = vonk_functions::kernel(name).ok_or_else(|| bad(format!("there is no kernel {name}")))?;
-        let call = vonk_expr::codec::decode(kernel, buf).map_err(exec_err)?;
-        Ok(Arc::new(ScalarUDF::from(KernelUdf::new(call))))
+        functions::decode_scalar(name, buf)
     }
 
     fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
-        buf.extend(vonk_functions_aggregate::codec::encode(node).unwrap_or_default());
+        functions::encode_aggregate(node, buf);
         Ok(())
     }
 
-    fn try_decode_udaf(&self, _: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
-        vonk_functions_aggregate::codec::decode(buf).map_err(exec_err)
+    fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        functions::decode_aggregate(name, buf)
     }
 }
 
@@ -252,7 +277,7 @@ pub fn recode(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> SparkResul
     let bytes = match physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), &Codec) {
         Ok(bytes) => bytes,
         Err(DataFusionError::NotImplemented(what)) => {
-            log::info!("{what}");
+            log::warn!("a plan stays here: {what}");
             return Ok(plan);
         }
         Err(e) => return Err(spark_error(e)),

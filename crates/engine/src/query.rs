@@ -73,7 +73,13 @@ impl Prepared {
         let state = session.state();
         let logical = Arc::new(Deep::new(plan));
         let plan = physical_plan(Arc::clone(&state), Arc::clone(&logical)).await?;
-        let plan = if session.server.recode_plans { codec::recode(plan, &state.task_ctx())? } else { plan };
+        let plan = match session.server.recode_plans {
+            true => {
+                let fresh = state::build(&session.server, &session.conf(), &session.id).task_ctx();
+                planner::run(move || codec::recode(plan, &fresh)).await??
+            }
+            false => plan,
+        };
         Ok(Prepared { schema, plan, progress: Arc::default(), session, logical, state })
     }
 

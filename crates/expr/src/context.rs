@@ -66,6 +66,7 @@ impl FnContext {
             }
         };
         Err(SparkError::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+            .param("docroot", vonk_common::error::DOCROOT)
             .param("functionName", quote_id([&*self.name]))
             .param("expectedNum", expected)
             .param("actualNum", args.len())

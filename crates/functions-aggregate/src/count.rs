@@ -33,6 +33,7 @@ static PACK: Kernel = Kernel::new("pack_not_null", pack);
 pub fn count(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     if call.args.is_empty() {
         return Err(SparkError::new("WRONG_NUM_ARGS.WITH_SUGGESTION")
+            .param("docroot", vonk_common::error::DOCROOT)
             .param("functionName", "`count`")
             .param("expectedNum", " >= 1")
             .param("actualNum", 0)

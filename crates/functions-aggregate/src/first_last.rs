@@ -55,7 +55,14 @@ fn state(call: &AggregateCallData) -> Vec<Arrow> {
 fn build(ctx: &FnContext, call: AggregateCall, which: &'static Aggregate) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=2)?;
     let Some(arg) = call.args.first().cloned() else { return Err(SparkError::internal("first of one")) };
-    let sql = text(ctx, &call, std::slice::from_ref(&arg));
+    // IGNORE NULLS behind the call makes Spark forget the alias.
+    let renamed = match &*ctx.name {
+        "first_value" if call.ignore_nulls => Some("first"),
+        "last_value" if call.ignore_nulls => Some("last"),
+        _ => None,
+    };
+    let shown = renamed.map(|name| FnContext { name: name.into(), ..ctx.clone() });
+    let sql = text(shown.as_ref().unwrap_or(ctx), &call, std::slice::from_ref(&arg));
     let mut ignore = call.ignore_nulls;
     if let Some(flag) = call.args.get(1) {
         if flag.data_type != DataType::Boolean && flag.data_type != DataType::Null {

@@ -30,6 +30,12 @@ pub static SPECS: &[&FunctionSpec] = &[
     &map::MAP_ZIP_WITH,
 ];
 
+/// The function of that name in plans: how a serialised plan finds it.
+pub fn higher_order(name: &str) -> Option<&'static udf::HigherOrder> {
+    let families = [array::FUNCTIONS, aggregate::FUNCTIONS, sort::FUNCTIONS, map::FUNCTIONS];
+    families.into_iter().flatten().copied().find(|f| f.name == name)
+}
+
 pub(crate) fn parameter(data_type: &DataType, nullable: bool) -> LambdaParameter {
     LambdaParameter { data_type: data_type.clone(), nullable }
 }
@@ -85,6 +91,7 @@ pub(crate) fn arity(ctx: &FnContext, n: usize, allowed: &[usize]) -> SparkResult
         many => format!("[{}]", many.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
     };
     Err(SparkError::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+        .param("docroot", vonk_common::error::DOCROOT)
         .param("functionName", quote_id([&*ctx.name]))
         .param("expectedNum", expected)
         .param("actualNum", n)

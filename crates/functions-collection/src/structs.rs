@@ -37,6 +37,7 @@ fn build_struct(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
 fn build_named(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     if args.is_empty() || !args.len().is_multiple_of(2) {
         return Err(SparkError::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+            .param("docroot", vonk_common::error::DOCROOT)
             .param("functionName", "`named_struct`")
             .param("expectedNum", "2n (n > 0)")
             .param("actualNum", args.len())

@@ -134,7 +134,7 @@ impl Pattern {
                 return SparkError::new("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION")
                     .param("pattern", quoted(pattern))
                     .param("config", quote_sql("spark.sql.legacy.timeParserPolicy"))
-                    .param("docroot", "https://spark.apache.org/docs/latest");
+                    .param("docroot", vonk_common::error::DOCROOT);
             }
             match fault {
                 Fault::WeekBased(c) if purpose != Purpose::ReadLocal => {
@@ -150,7 +150,7 @@ impl Pattern {
                 }
                 _ => SparkError::new("INVALID_DATETIME_PATTERN.WITH_SUGGESTION")
                     .param("pattern", quoted(pattern))
-                    .param("docroot", "https://spark.apache.org/docs/latest"),
+                    .param("docroot", vonk_common::error::DOCROOT),
             }
         })
     }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -57,7 +58,7 @@ impl RangeTable {
 #[async_trait]
 impl TableProvider for RangeTable {
     fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(vec![Field::new("id", Arrow::Int64, true)]))
+        schema(true)
     }
 
     fn table_type(&self) -> TableType {
@@ -73,43 +74,54 @@ impl TableProvider for RangeTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let rows = self.rows();
         let parts = self.partitions.unwrap_or_else(|| state.config().target_partitions()).max(1);
-        let mut generators: Vec<Arc<RwLock<dyn LazyBatchGenerator>>> = vec![];
-        for part in 0..parts {
-            let at = |n: usize| i128::try_from(n).unwrap_or_default() * rows / i128::try_from(parts).unwrap_or(1);
-            generators.push(Arc::new(RwLock::new(Numbers {
-                start: self.start,
-                step: self.step,
-                first: at(part),
-                next: at(part),
-                end: at(part + 1),
-                batch: state.config().batch_size(),
-                shown: projection.is_none_or(|p| !p.is_empty()),
-            })));
-        }
-        let schema = match projection {
-            Some(p) => Arc::new(self.schema().project(p)?),
-            None => self.schema(),
-        };
-        Ok(Arc::new(LazyMemoryExec::try_new(schema, generators)?))
+        let shown = projection.is_none_or(|p| !p.is_empty());
+        let at = |n: usize| i128::try_from(n).unwrap_or_default() * rows / i128::try_from(parts).unwrap_or(1);
+        let batch = state.config().batch_size();
+        let numbers = (0..parts).map(|part| Numbers::new(self.start, self.step, at(part)..at(part + 1), batch, shown));
+        exec(numbers.collect(), shown)
     }
 }
 
-/// The rows `next..end` of the range.
+/// The operator over these parts of a range, one partition each.
+pub fn exec(parts: Vec<Numbers>, shown: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let generators = parts.into_iter().map(|n| Arc::new(RwLock::new(n)) as Arc<RwLock<dyn LazyBatchGenerator>>);
+    Ok(Arc::new(LazyMemoryExec::try_new(schema(shown), generators.collect())?))
+}
+
+/// The parts of the operator, if it is one of a range.
+pub fn parts(operator: &dyn Any) -> Option<Vec<Numbers>> {
+    let generators = operator.downcast_ref::<LazyMemoryExec>()?.generators().iter();
+    generators.map(|g| g.read().as_any().downcast_ref::<Numbers>().cloned()).collect()
+}
+
+fn schema(shown: bool) -> SchemaRef {
+    let id = shown.then(|| Field::new("id", Arrow::Int64, true));
+    Arc::new(Schema::new(id.into_iter().collect::<Vec<_>>()))
+}
+
+/// Some rows of a range, by their numbers.
 #[derive(Debug, Clone)]
-struct Numbers {
-    start: i64,
-    step: i64,
-    first: i128,
-    next: i128,
-    end: i128,
+pub struct Numbers {
+    pub start: i64,
+    pub step: i64,
+    pub rows: Range<i128>,
     /// Rows of a batch.
-    batch: usize,
-    shown: bool,
+    pub batch: usize,
+    /// Else the rows have no column.
+    pub shown: bool,
+    next: i128,
+}
+
+impl Numbers {
+    pub fn new(start: i64, step: i64, rows: Range<i128>, batch: usize, shown: bool) -> Self {
+        let next = rows.start;
+        Numbers { start, step, rows, batch, shown, next }
+    }
 }
 
 impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "range {} step {}, rows {}..{}", self.start, self.step, self.first, self.end)
+        write!(f, "range {} step {}, rows {}..{}", self.start, self.step, self.rows.start, self.rows.end)
     }
 }
 
@@ -120,7 +132,7 @@ impl LazyBatchGenerator for Numbers {
 
     fn generate_next_batch(&mut self) -> Result<Option<RecordBatch>> {
         use datafusion::arrow::record_batch::RecordBatchOptions;
-        let count = (self.end - self.next).min(i128::try_from(self.batch).unwrap_or(i128::MAX));
+        let count = (self.rows.end - self.next).min(i128::try_from(self.batch).unwrap_or(i128::MAX));
         if count <= 0 {
             return Ok(None);
         }
@@ -135,11 +147,10 @@ impl LazyBatchGenerator for Numbers {
         let step = self.step;
         let values = (0..count as i64).map(|i| first.wrapping_add(i.wrapping_mul(step)));
         let array = Int64Array::from_iter_values(values);
-        let schema = Schema::new(vec![Field::new("id", Arrow::Int64, true)]);
-        Ok(Some(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(array)])?))
+        Ok(Some(RecordBatch::try_new(schema(true), vec![Arc::new(array)])?))
     }
 
     fn reset_state(&self) -> Arc<RwLock<dyn LazyBatchGenerator>> {
-        Arc::new(RwLock::new(Numbers { next: self.first, ..self.clone() }))
+        Arc::new(RwLock::new(Numbers { next: self.rows.start, ..self.clone() }))
     }
 }

@@ -101,7 +101,17 @@ impl Analyzer {
         let ctx = self.fn_context("range", None);
         ctx.arity(&args, 1..=4)?;
         let mut numbers = vec![];
-        for (i, a) in args.iter().enumerate() {
+        const NAMES: [&str; 4] = ["start", "end", "step", "numSlices"];
+        for (i, (a, given)) in args.iter().zip(&call.args).enumerate() {
+            // Named arguments are none to `range`.
+            if !a.foldable || matches!(given.kind, ExprKind::NamedArgument { .. }) {
+                let name = NAMES.get(if args.len() == 1 { 1 } else { i }).copied().unwrap_or_default();
+                let t = if name == "numSlices" { "\"INT\"" } else { "\"BIGINT\"" };
+                return Err(SparkError::new("NON_FOLDABLE_ARGUMENT")
+                    .param("funcName", "`range`")
+                    .param("paramName", vonk_common::error::quote_id([name]))
+                    .param("paramType", t));
+            }
             if a.data_type.is_string() || !a.data_type.is_integral() && !a.data_type.is_numeric() {
                 return Err(SparkError::new("UNEXPECTED_INPUT_TYPE")
                     .param("functionName", "`range`")

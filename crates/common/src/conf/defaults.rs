@@ -92,7 +92,7 @@ pub(super) fn check_not_fixed(key: &str) -> SparkResult<()> {
     if table::CORE.binary_search(&key).is_ok() {
         return Err(SparkError::new("CANNOT_MODIFY_CONFIG")
             .param("key", quote_sql(key))
-            .param("docroot", "https://spark.apache.org/docs/latest"));
+            .param("docroot", crate::error::DOCROOT));
     }
     Ok(())
 }

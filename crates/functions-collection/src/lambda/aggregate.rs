@@ -16,6 +16,8 @@ use super::udf::{HigherOrder, Lambdas, build};
 use super::{arity, bind, parameter, value};
 use crate::lists::{range, retype};
 
+pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&AGGREGATE_FN];
+
 static AGGREGATE_FN: HigherOrder = HigherOrder { name: "aggregate", eval: eval_aggregate };
 
 pub static AGGREGATE: FunctionSpec = FunctionSpec::new("aggregate", "lambda_funcs", Body::HigherOrder(build_aggregate))

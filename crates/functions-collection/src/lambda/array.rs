@@ -15,6 +15,8 @@ use super::udf::{HigherOrder, Lambdas, build};
 use super::{arity, bind, boolean, parameter, value};
 use crate::lists::{ListTaker, item_field, list_of, range};
 
+pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&TRANSFORM_FN, &FILTER_FN, &MATCH_FN, &ZIP_FN];
+
 static TRANSFORM_FN: HigherOrder = HigherOrder { name: "transform", eval: eval_transform };
 static FILTER_FN: HigherOrder = HigherOrder { name: "filter", eval: eval_filter };
 static MATCH_FN: HigherOrder = HigherOrder { name: "array_match", eval: eval_match };

@@ -16,6 +16,8 @@ use super::{arity, bind, boolean, parameter, value};
 use crate::map::construct::{MapTaker, check_key};
 use crate::rows::rows_of;
 
+pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&MAP_FN, &ZIP_FN];
+
 static MAP_FN: HigherOrder = HigherOrder { name: "map_lambda", eval: eval_map };
 static ZIP_FN: HigherOrder = HigherOrder { name: "map_zip_with", eval: eval_zip };
 

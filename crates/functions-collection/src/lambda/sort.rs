@@ -17,6 +17,8 @@ use super::{arity, bind, parameter};
 use crate::lists::{ListTaker, item_field, range};
 use crate::rows::rows_of;
 
+pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&SORT_FN];
+
 static SORT_FN: HigherOrder = HigherOrder { name: "array_sort", eval: eval_sort };
 
 /// Longest array that a comparator sorts: every pair of elements is compared at once.

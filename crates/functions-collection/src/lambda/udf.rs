@@ -33,6 +33,12 @@ pub struct LambdaBody {
     pub body: InnerExpr,
 }
 
+impl LambdaBody {
+    pub fn new(parameters: Vec<String>, body: Expr) -> Self {
+        LambdaBody { parameters, body: InnerExpr::new(body) }
+    }
+}
+
 #[derive(Clone)]
 pub struct LambdaUdf {
     pub function: &'static HigherOrder,
@@ -61,6 +67,9 @@ impl LambdaUdf {
     }
 }
 
+/// Stands in the [`Call`] of a function whose work is done by its [`HigherOrder`].
+pub static NO_KERNEL: Kernel = Kernel::new("lambda", |_, _, _| Err(exec_err(SparkError::internal("lambda"))));
+
 /// Builds the typed call of a higher-order function.
 pub(crate) fn build(
     ctx: &FnContext,
@@ -71,7 +80,6 @@ pub(crate) fn build(
     nullable: bool,
     params: Vec<String>,
 ) -> TypedExpr {
-    static NO_KERNEL: Kernel = Kernel::new("lambda", |_, _, _| Err(exec_err(SparkError::internal("lambda"))));
     let mut sources = values.clone();
     sources.extend(lambdas.iter().map(|l| l.body.clone()));
     let sql = super::sql(ctx, &values.iter().collect::<Vec<_>>(), &lambdas.iter().collect::<Vec<_>>());
@@ -92,8 +100,7 @@ pub(crate) fn build(
         params: params.into(),
         origin: ctx.origin.clone(),
     };
-    let bodies =
-        lambdas.into_iter().map(|l| LambdaBody { parameters: l.columns, body: InnerExpr::new(l.body.expr) }).collect();
+    let bodies = lambdas.into_iter().map(|l| LambdaBody::new(l.columns, l.body.expr)).collect();
     let mut args: Vec<Expr> = values.iter().map(|v| v.expr.clone()).collect();
     args.extend(captured.iter().cloned().map(Expr::Column));
     let foldable = captured.is_empty() && values.iter().all(|v| v.foldable);

@@ -127,6 +127,7 @@ impl<'a> MapTaker<'a> {
 fn build_map(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     if !args.len().is_multiple_of(2) {
         return Err(SparkError::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+            .param("docroot", vonk_common::error::DOCROOT)
             .param("functionName", "`map`")
             .param("expectedNum", "2n (n > 0)")
             .param("actualNum", args.len())

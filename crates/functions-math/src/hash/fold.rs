@@ -46,6 +46,7 @@ const SEED: i64 = 42;
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: DataType) -> SparkResult<TypedExpr> {
     if args.is_empty() {
         return Err(SparkError::new("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+            .param("docroot", vonk_common::error::DOCROOT)
             .param("functionName", quote_id([&*ctx.name]))
             .param("expectedNum", "> 0")
             .param("actualNum", 0)

@@ -1,11 +1,13 @@
 //! `in` and `between`: native, so that they are pushed down to files.
 
-use datafusion::common::ScalarValue;
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, Operator, ScalarUDF};
 use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::in_set::InSet;
+use vonk_expr::inner::InnerExpr;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -36,6 +38,15 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
             .param("dataType", vonk_common::error::quote_sql(ty.sql()))
             .at(ctx.origin.clone()));
     }
+    if let Some((value, items)) = args.split_first()
+        && let Some(values) = many_literals(ctx, items, &ty)?
+    {
+        let nullable = value.nullable || values.null_count() > 0;
+        let value = cast_to(ctx, value.clone(), &ty)?;
+        let expr = ScalarUDF::from(InSet::new(values)).call(vec![value.expr.clone()]);
+        let out = TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&[value]);
+        return Ok(out.at(ctx.origin.clone()));
+    }
     let mut cast = Vec::with_capacity(args.len());
     for (i, arg) in args.into_iter().enumerate() {
         let constant = arg.as_literal().is_some() || (i > 0 && arg.foldable);
@@ -54,6 +65,26 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         }
     };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&cast).at(ctx.origin.clone()))
+}
+
+/// The items of a long list of literals of one type, cast all at once; none where one is something else
+/// or cannot be cast (that error belongs to the rows, not to the plan).
+fn many_literals(ctx: &FnContext, items: &[TypedExpr], ty: &DataType) -> SparkResult<Option<ArrayRef>> {
+    let Some(first) = items.first().filter(|_| items.len() > MAX_NATIVE_OPERANDS) else { return Ok(None) };
+    if items.iter().any(|i| i.as_literal().is_none() || i.data_type != first.data_type) || *ty == DataType::Null {
+        return Ok(None);
+    }
+    let Ok(values) = ScalarValue::iter_to_array(items.iter().filter_map(|i| i.as_literal().cloned())) else {
+        return Ok(None);
+    };
+    if first.data_type == *ty {
+        return Ok(Some(values));
+    }
+    const COLUMN: &str = "value";
+    let column = Expr::Column(Column::new_unqualified(COLUMN));
+    let cast = cast_to(ctx, TypedExpr::new(column, first.data_type.clone(), true, COLUMN), ty)?;
+    let done = InnerExpr::new(cast.expr).evaluate(vec![(COLUMN, values)], items.len());
+    Ok(done.and_then(|v| v.into_array(items.len())).ok())
 }
 
 /// `value IN (…)` of constants of its type: native while the list is short enough for files to be

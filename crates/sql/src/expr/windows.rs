@@ -117,7 +117,7 @@ impl Windows {
         let missing = || {
             SparkError::new("MISSING_WINDOW_SPECIFICATION")
                 .param("windowName", name)
-                .param("docroot", "https://spark.apache.org/docs/latest")
+                .param("docroot", vonk_common::error::DOCROOT)
         };
         match self.0.get(name).ok_or_else(missing)? {
             WindowSpec::Named(other) => match self.0.get(other) {
