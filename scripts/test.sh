@@ -15,3 +15,7 @@ say "binary"
 cargo build --locked "${BINARY[@]}"
 say "end to end"
 VONK_BIN=${VONK_BIN:-$TARGET/debug/vonk} "$PYTHON" -m pytest tests/e2e "$@"
+if [ $# -eq 0 ]; then
+  say "cases, every physical plan sent through bytes"
+  VONK_RECODE_PLANS=1 VONK_BIN=${VONK_BIN:-$TARGET/debug/vonk} "$PYTHON" -m pytest tests/e2e/test_cases.py
+fi

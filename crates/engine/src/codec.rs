@@ -2,7 +2,7 @@
 //!
 //! A node is JSON ([`Node`]); its inputs are encoded by DataFusion, rows at hand as Arrow IPC. [`recode`]
 //! sends a plan through the bytes and back: the test mode that keeps every operator serialisable. The
-//! operators of recursive queries have no bytes in DataFusion; a plan with them runs as it is.
+//! operators of recursive queries and of rows kept on disk have no bytes; a plan with them runs as it is.
 
 mod functions;
 mod python;
@@ -274,13 +274,19 @@ impl Scan {
 
 /// The plan through its bytes and back; as it is, where an operator of it has no bytes.
 pub fn recode(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> SparkResult<Arc<dyn ExecutionPlan>> {
-    let bytes = match physical_plan_to_bytes_with_extension_codec(Arc::clone(&plan), &Codec) {
-        Ok(bytes) => bytes,
-        Err(DataFusionError::NotImplemented(what)) => {
-            log::warn!("a plan stays here: {what}");
-            return Ok(plan);
-        }
-        Err(e) => return Err(spark_error(e)),
-    };
+    if let Some(operator) = without_bytes(&plan) {
+        log::warn!("a plan stays here: {operator}");
+        return Ok(plan);
+    }
+    let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Codec).map_err(spark_error)?;
     physical_plan_from_bytes_with_extension_codec(&bytes, context, &Codec).map_err(spark_error)
+}
+
+/// An operator of the plan that DataFusion has no bytes for.
+fn without_bytes(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
+    const HERE_ONLY: &[&str] = &["RecursiveQueryExec", "WorkTableExec", "StreamingTableExec"];
+    match HERE_ONLY.contains(&plan.name()) {
+        true => Some(plan.name().to_string()),
+        false => plan.children().into_iter().find_map(without_bytes),
+    }
 }

@@ -75,7 +75,9 @@ impl Prepared {
         let plan = physical_plan(Arc::clone(&state), Arc::clone(&logical)).await?;
         let plan = match session.server.recode_plans {
             true => {
-                let fresh = state::build(&session.server, &session.conf(), &session.id).task_ctx();
+                let conf = session.conf();
+                let fresh =
+                    state::build(&session.server, &conf, &session.id, session.python_environment(&conf)).task_ctx();
                 planner::run(move || codec::recode(plan, &fresh)).await??
             }
             false => plan,
