@@ -32,7 +32,7 @@ impl InSet {
 
 impl PartialEq for InSet {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.values, &other.values) || &self.values == &other.values
+        Arc::ptr_eq(&self.values, &other.values) || *self.values == *other.values
     }
 }
 
