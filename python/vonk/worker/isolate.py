@@ -53,6 +53,8 @@ def enter(request, parent, base):
             sys.path.insert(1, entry)
     _files_root(files or own)
 
+    # Nothing to read, whatever became of descriptor 0.
+    sys.stdin = open(os.devnull)
     _fault_file = open(os.path.join(own, _FAULTS), "w")
     faulthandler.enable(_fault_file)
     sys.stdout.reconfigure(line_buffering=True)
