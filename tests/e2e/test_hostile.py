@@ -13,7 +13,7 @@ import pytest
 from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql.connect import functions as F
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)  # a bound for what never ends; a debug build on a busy machine takes a minute
 
 
 @pytest.fixture(autouse=True)
@@ -72,13 +72,11 @@ def test_long_chains(spark, shape, terms):
         "sum": lambda n: "SELECT " + " + ".join(["1"] * n),
         "or": lambda n: "SELECT count(*) FROM range(10) WHERE " + " OR ".join(f"id = {i}" for i in range(n)),
         "and": lambda n: "SELECT count(*) FROM range(10) WHERE " + " AND ".join(f"id <> {i + 10}" for i in range(n)),
-        "union": lambda n: " UNION ALL ".join(["SELECT 1"] * min(n, 20_000)),
+        "union": lambda n: " UNION ALL ".join(["SELECT 1"] * n),
         "case": lambda n: "SELECT CASE id " + " ".join(f"WHEN {i} THEN {i}" for i in range(n)) + " END FROM range(3)",
         "concat": lambda n: "SELECT length(" + " || ".join(["'a'"] * n) + ")",
     }[shape](terms)
-    begun = time.monotonic()
     got = answers(lambda: len(spark.sql(text).collect()))
-    assert time.monotonic() - begun < 60
     if terms <= 1_000:
         assert isinstance(got, int), got
 

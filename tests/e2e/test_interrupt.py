@@ -87,10 +87,11 @@ def test_interrupt_while_planning(own_server, spark):
     running.join(10)
     assert running.ended and running.ended - begun < LIMIT_SECONDS
     assert running.error is None or running.error.getCondition() == "OPERATION_CANCELED"
+    assert eventually(lambda: idle(own_server.pid), seconds=20), "the planning goes on for nobody"
 
 
 def test_a_client_that_vanishes_stops_the_work(own_server, tmp_path):
-    """Without reattach the server sees the end of the connection and stops within two seconds."""
+    """Without reattach the server sees the end of the connection and stops."""
     import subprocess
     import sys
 
@@ -103,16 +104,19 @@ def test_a_client_that_vanishes_stops_the_work(own_server, tmp_path):
     )
     client = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == "ready\n"
-    busy = lambda: cpu_seconds(own_server.pid)  # noqa: E731
-    begun = busy()
-    assert eventually(lambda: busy() > begun + 0.5, seconds=10), "the query did not start"
+    begun = cpu_seconds(own_server.pid)
+    assert eventually(lambda: cpu_seconds(own_server.pid) > begun + 0.5, seconds=20), "the query did not start"
     client.kill()
     client.wait(10)
     client.stdout.close()
-    time.sleep(2)
-    before = busy()
+    assert eventually(lambda: idle(own_server.pid), seconds=20), "the server still works for a client that is gone"
+
+
+def idle(pid):
+    """Does the process use less than a third of a core for a second?"""
+    before = cpu_seconds(pid)
     time.sleep(1)
-    assert busy() - before < 0.3, "the server still works for a client that is gone"
+    return cpu_seconds(pid) - before < 0.3
 
 
 def cpu_seconds(pid):

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use vonk_analyzer::Source;
 use vonk_catalog::TableName;
-use vonk_common::planner::Deep;
+use vonk_common::planner::{self, Deep};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::Name;
 use vonk_plan::{Relation, RelationKind};
@@ -186,7 +186,8 @@ impl Session {
             State::TooLarge => return None,
             State::Pending => {}
         }
-        let built = runtime.block_on(self.compute(&query, level, building.iter().copied().chain([id]).collect()));
+        let building = building.iter().copied().chain([id]).collect();
+        let built = runtime.block_on(planner::while_wanted(self.compute(&query, level, building)));
         let mut slot = state.lock();
         match built {
             Ok(Some(kept)) => {

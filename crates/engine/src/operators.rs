@@ -8,5 +8,6 @@ pub mod pieces;
 pub mod planner;
 pub mod python;
 pub mod rows;
+pub mod wanted;
 pub mod window;
 pub mod yielding;

@@ -63,7 +63,8 @@ pub async fn physical_plan(
         let plan = logical.get().ok_or_else(|| SparkError::internal("the plan is gone"))?;
         let large = state::is_large(plan).then(|| Arc::new(state::for_large_plans(&state)));
         let state = large.unwrap_or(state);
-        runtime.block_on(state.create_physical_plan(plan)).map_err(spark_error)
+        let planned = async { state.create_physical_plan(plan).await.map_err(spark_error) };
+        runtime.block_on(planner::while_wanted(planned))
     });
     work.await?
 }

@@ -15,7 +15,7 @@ use vonk_analyzer::resolver::{
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
 use vonk_common::error::quote_id;
-use vonk_common::planner::Deep;
+use vonk_common::planner::{self, Deep};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
@@ -79,6 +79,11 @@ impl SessionResolver {
             observed: Arc::default(),
             building,
         }
+    }
+
+    /// Waits on this planner thread, as long as its work is wanted.
+    fn wait<T>(&self, work: impl Future<Output = SparkResult<T>>) -> SparkResult<T> {
+        self.runtime.block_on(planner::while_wanted(work))
     }
 
     /// The views that the analysis met so far.
@@ -189,7 +194,7 @@ impl SessionResolver {
         let mut all = table.options.clone();
         all.extend(options.iter().map(|(k, v)| (k.clone(), v.clone())));
         let files = Files::new(self.session.server.runtime.clone());
-        let listing = self.runtime.block_on(async {
+        let listing = self.wait(async {
             Ok::<_, SparkError>(match files.exists(&place).await? {
                 true => listing::list(&files, &[place.to_string()], &all, &self.conf).await?,
                 false => Listing { roots: vec![place.clone()], bases: vec![place], ..Listing::default() },
@@ -208,7 +213,7 @@ impl SessionResolver {
         options: &Options,
     ) -> SparkResult<Source> {
         let files = Files::new(self.session.server.runtime.clone());
-        let loaded = self.runtime.block_on(source::load(&files, format, paths, schema, options, &self.conf))?;
+        let loaded = self.wait(source::load(&files, format, paths, schema, options, &self.conf))?;
         Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
     }
 }
@@ -282,7 +287,7 @@ impl Resolver for SessionResolver {
                 paths => _ = options.insert("paths".into(), serde_json::json!(paths).to_string()),
             }
             let schema = source.schema.as_ref();
-            return self.runtime.block_on(source::python::load(&self.session, name, class, schema, &options));
+            return self.wait(source::python::load(&self.session, name, class, schema, &options));
         }
         let format = Format::named(name)?;
         let mut paths = source.paths.clone();
@@ -365,7 +370,7 @@ impl Resolver for SessionResolver {
     }
 
     fn analyze_udtf(&self, call: &UdtfCall, args: &[UdtfArgument]) -> SparkResult<UdtfAnalysis> {
-        self.runtime.block_on(crate::python::analyze_udtf(&self.session, call, args))
+        self.wait(crate::python::analyze_udtf(&self.session, call, args))
     }
 
     fn variable(&self, name: &[String]) -> SparkResult<Option<(Literal, String)>> {
@@ -374,12 +379,12 @@ impl Resolver for SessionResolver {
     }
 
     fn command_output(&self, command: &Command) -> SparkResult<(StructType, Vec<RecordBatch>)> {
-        let rows = self.runtime.block_on(self.session.run_command(command.clone()))?;
+        let rows = self.wait(self.session.run_command(command.clone()))?;
         Ok((rows.schema, rows.batches))
     }
 
     fn collect(&self, relation: &Relation) -> SparkResult<(StructType, Vec<RecordBatch>)> {
-        self.runtime.block_on(async {
+        self.wait(async {
             let (query, observed) = self.session.query_observing(relation.clone()).await?;
             self.observed.lock().extend(observed);
             let rows = query.run()?;
@@ -442,7 +447,8 @@ impl Resolver for SessionResolver {
     }
 
     fn ml_fetch(&self, object: &str, methods: &[MlMethod], dataset: Option<&Relation>) -> SparkResult<MlRows> {
-        self.runtime.block_on(self.session.ml()?.fetch(&self.session, object, methods, dataset))
+        let library = self.session.ml()?;
+        self.wait(library.fetch(&self.session, object, methods, dataset))
     }
 
     fn function_search_path(&self) -> Vec<String> {

@@ -10,6 +10,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use vonk_common::SessionConf;
 use vonk_common::limits::MAX_OPTIMISED_NODES;
@@ -21,6 +23,7 @@ use crate::operators::nested_loop::OneRightSide;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
 use crate::operators::python::session::PythonSession;
+use crate::operators::wanted::{asking, asking_physical};
 use crate::operators::window::WindowsByPartition;
 use crate::operators::yielding::YieldingJoins;
 use crate::server::Server;
@@ -47,14 +50,9 @@ pub fn build(server: &Server, conf: &SessionConf, id: &str, python: Environment)
         .with_config(config(server, conf).with_extension(Arc::new(python)))
         .with_runtime_env(Arc::clone(&server.runtime))
         .with_analyzer_rules(analyzers)
-        .with_optimizer_rules(rules())
-        .with_optimizer_rule(Arc::new(CountDistinctByGroups))
+        .with_optimizer_rules(asking(rules()))
         .with_query_planner(Arc::new(Planner))
-        .with_physical_optimizer_rule(Arc::new(GatherInOrder))
-        .with_physical_optimizer_rule(Arc::new(OneRightSide { small: server.memory_bytes / 16 }))
-        .with_physical_optimizer_rule(Arc::new(WindowsByPartition))
-        .with_physical_optimizer_rule(Arc::new(SortInPieces))
-        .with_physical_optimizer_rule(Arc::new(YieldingJoins))
+        .with_physical_optimizer_rules(asking_physical(physical_rules(server)))
         .build()
 }
 
@@ -93,7 +91,20 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     const IDLE: &[&str] =
         &["rewrite_set_comparison", "unions_to_filter", "extract_leaf_expressions", "push_down_leaf_projections"];
-    Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name())).collect()
+    let mut rules: Vec<_> = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name())).collect();
+    rules.push(Arc::new(CountDistinctByGroups));
+    rules
+}
+
+/// DataFusion's physical rules, then ours.
+fn physical_rules(server: &Server) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.push(Arc::new(GatherInOrder));
+    rules.push(Arc::new(OneRightSide { small: server.memory_bytes / 16 }));
+    rules.push(Arc::new(WindowsByPartition));
+    rules.push(Arc::new(SortInPieces));
+    rules.push(Arc::new(YieldingJoins));
+    rules
 }
 
 /// The same state for a plan of very many nodes: one pass of the rules that it cannot do without.
@@ -110,7 +121,7 @@ pub fn for_large_plans(state: &SessionState) -> SessionState {
         "push_down_filter",
         "optimize_projections",
     ];
-    let rules = state.optimizers().iter().filter(|r| NEEDED.contains(&r.name())).cloned().collect();
+    let rules = asking(state.optimizers().iter().filter(|r| NEEDED.contains(&r.name())).cloned());
     let mut config = state.config().clone();
     config.options_mut().optimizer.max_passes = 1;
     SessionStateBuilder::new_from_existing(state.clone()).with_config(config).with_optimizer_rules(rules).build()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::SparkResult;
 use vonk_engine::{Server, ServerConfig, Session};
 use vonk_plan::command::Statement;
 

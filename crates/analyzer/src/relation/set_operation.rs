@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, JoinConstraint, JoinType, NullEquality};
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Distinct, Expr as DfExpr, Join, LogicalPlan, Union, Window, WindowFunctionDefinition};
+use datafusion::logical_expr::{
+    Distinct, Expr as DfExpr, Join, LogicalPlan, Union, Values, Window, WindowFunctionDefinition,
+};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
@@ -105,8 +107,15 @@ impl Analyzer {
         {
             return Ok(node.with_scope(Scope::new(columns)));
         }
-        let union = Union::try_new_with_loose_types(plans).map_err(spark_error)?;
-        Ok(Node::new(LogicalPlan::Union(union), Scope::new(columns)))
+        let mut plans = together(plans)?;
+        let plan = match plans.pop() {
+            Some(only) if plans.is_empty() => Arc::unwrap_or_clone(only),
+            last => {
+                plans.extend(last);
+                LogicalPlan::Union(Union::try_new_with_loose_types(plans).map_err(spark_error)?)
+            }
+        };
+        Ok(Node::new(plan, Scope::new(columns)))
     }
 
     /// Casts the columns of all inputs to their common types.
@@ -258,6 +267,59 @@ impl Analyzer {
         let window = Window::try_new(vec![expr], plan).map_err(spark_error)?;
         Ok((Arc::new(LogicalPlan::Window(window)), Column::new_unqualified(name)))
     }
+}
+
+/// Rows of literals that follow each other, as in `SELECT 1 UNION ALL SELECT 2`, become one relation:
+/// tens of thousands of inputs are more than the planner can take, as many rows are nothing.
+fn together(inputs: Vec<Arc<LogicalPlan>>) -> SparkResult<Vec<Arc<LogicalPlan>>> {
+    let mut out: Vec<Arc<LogicalPlan>> = vec![];
+    let mut run: Vec<(Arc<LogicalPlan>, Vec<DfExpr>)> = vec![];
+    for input in inputs {
+        let row = literals(&input);
+        if let Some((first, _)) = run.first()
+            && (row.is_none() || first.schema().as_arrow() != input.schema().as_arrow())
+        {
+            out.push(rows(std::mem::take(&mut run))?);
+        }
+        match row {
+            Some(row) => run.push((input, row)),
+            None => out.push(input),
+        }
+    }
+    if !run.is_empty() {
+        out.push(rows(run)?);
+    }
+    Ok(out)
+}
+
+/// The values of a relation that is one row of literals, perhaps with its columns chosen and renamed.
+fn literals(plan: &LogicalPlan) -> Option<Vec<DfExpr>> {
+    match plan {
+        LogicalPlan::EmptyRelation(e) if e.produce_one_row => Some(vec![]),
+        LogicalPlan::Projection(row) => {
+            let below = literals(&row.input)?;
+            let value = |e: &DfExpr| match e.clone().unalias() {
+                e @ DfExpr::Literal(..) => Some(e),
+                DfExpr::Column(c) => below.get(row.input.schema().maybe_index_of_column(&c)?).cloned(),
+                _ => None,
+            };
+            row.expr.iter().map(value).collect()
+        }
+        _ => None,
+    }
+}
+
+/// One relation of the rows, which have the same schema.
+fn rows(mut run: Vec<(Arc<LogicalPlan>, Vec<DfExpr>)>) -> SparkResult<Arc<LogicalPlan>> {
+    if let [_] = run.as_slice()
+        && let Some((only, _)) = run.pop()
+    {
+        return Ok(only);
+    }
+    let Some((first, _)) = run.first() else { return Err(SparkError::internal("a relation of no rows")) };
+    let schema = Arc::clone(first.schema());
+    let values = run.into_iter().map(|(_, row)| row).collect();
+    Ok(Arc::new(LogicalPlan::Values(Values { schema, values })))
 }
 
 /// Is the type, or any type in it, such?
