@@ -90,6 +90,18 @@ def test_interrupt_while_planning(own_server, spark):
     assert eventually(lambda: idle(own_server.pid), seconds=20), "the planning goes on for nobody"
 
 
+def test_a_join_that_finds_nothing_stops(own_server, spark):
+    """It never comes to a row, nor to any other point where it could give way."""
+    pairs = "range(3000000) a JOIN range(3000000) b"
+    for condition in ["a.id * b.id = -1", "a.id % 3 = b.id % 3 AND a.id + b.id < -1"]:
+        running = Running(spark.sql(f"SELECT count(*) FROM {pairs} ON {condition}"))
+        time.sleep(2)
+        begun = time.monotonic()
+        assert eventually(lambda: spark.interruptAll(), seconds=5)
+        interrupted(running, begun)
+        assert eventually(lambda: idle(own_server.pid), seconds=20), "the join goes on for nobody"
+
+
 def test_a_client_that_vanishes_stops_the_work(own_server, tmp_path):
     """Without reattach the server sees the end of the connection and stops."""
     import subprocess

@@ -6,24 +6,23 @@
 //! an error. [`Deep`] holds a value that must not be dropped elsewhere. Threads are started when all
 //! are busy and end after some idle time; their stacks are reserved, not committed.
 //!
-//! Who drops the future wants the result no longer. The work cannot be stopped from outside: it asks
-//! [`check_wanted`] where it has come a step further, and waits for other things in [`while_wanted`].
+//! Who drops the future wants the result no longer; the work is told so by [`crate::wanted`].
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use futures::channel::oneshot;
 
 use crate::limits::{MAX_PLANNER_THREADS, PLANNER_STACK_BYTES};
+use crate::wanted::{self, Wanted};
 use crate::{SparkError, SparkResult};
 
 const IDLE: Duration = Duration::from_secs(30);
@@ -47,65 +46,6 @@ static POOL: LazyLock<Arc<Pool>> = LazyLock::new(Arc::default);
 
 thread_local! {
     static ON_PLANNER: Cell<bool> = const { Cell::new(false) };
-    /// Whether the work of this thread is still wanted.
-    static WANTED: RefCell<Option<Arc<Wanted>>> = const { RefCell::new(None) };
-}
-
-/// Whether somebody waits for a piece of work, and for the work that it is a part of.
-#[derive(Default)]
-struct Wanted {
-    given_up: AtomicBool,
-    part_of: Option<Arc<Wanted>>,
-    waiting: Mutex<Vec<Waker>>,
-}
-
-impl Wanted {
-    fn is_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Acquire) || self.part_of.as_ref().is_some_and(|whole| whole.is_given_up())
-    }
-
-    fn give_up(&self) {
-        self.given_up.store(true, Ordering::Release);
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    /// Has the waker called when this work, or the whole, is given up.
-    fn tell(&self, waker: &Waker) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waiting.iter().any(|w| w.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
-        drop(waiting);
-        if let Some(whole) = &self.part_of {
-            whole.tell(waker);
-        }
-    }
-}
-
-/// An error when nobody waits any more for what this thread is doing. Error: `OPERATION_CANCELED`.
-pub fn check_wanted() -> SparkResult<()> {
-    match WANTED.with_borrow(|w| w.as_ref().is_some_and(|w| w.is_given_up())) {
-        true => Err(SparkError::new("OPERATION_CANCELED")),
-        false => Ok(()),
-    }
-}
-
-/// The result of `work`, for which a planner thread waits, or `OPERATION_CANCELED` as soon as nobody
-/// waits any more for what the thread is doing.
-pub async fn while_wanted<T>(work: impl Future<Output = SparkResult<T>>) -> SparkResult<T> {
-    let wanted = WANTED.with_borrow(Clone::clone);
-    let mut work = pin!(work);
-    std::future::poll_fn(move |cx| {
-        if let Some(wanted) = &wanted {
-            wanted.tell(cx.waker());
-            if wanted.is_given_up() {
-                return Poll::Ready(Err(SparkError::new("OPERATION_CANCELED")));
-            }
-        }
-        work.as_mut().poll(cx)
-    })
-    .await
 }
 
 /// The result of work given to [`run`].
@@ -133,18 +73,16 @@ impl<T> Future for Pending<T> {
 }
 
 /// Runs `work` on a thread with [`PLANNER_STACK_BYTES`] of stack. When the future is dropped the work
-/// is not begun any more; if it has begun, it goes on to where it asks [`check_wanted`].
+/// is not begun any more; if it has begun, it goes on to where it asks [`wanted::check`].
 pub fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Pending<T> {
     let (send, answer) = oneshot::channel();
-    let wanted = Arc::new(Wanted { part_of: WANTED.with_borrow(Clone::clone), ..Wanted::default() });
+    let wanted = Wanted::part_of_current();
     let for_thread = Arc::clone(&wanted);
     POOL.submit(Box::new(move || {
         if for_thread.is_given_up() {
             return;
         }
-        WANTED.set(Some(for_thread));
-        let result = catch_unwind(AssertUnwindSafe(work));
-        WANTED.set(None);
+        let result = catch_unwind(AssertUnwindSafe(|| wanted::during(for_thread, work)));
         let _ = send.send(result);
     }));
     Pending { answer, wanted }
@@ -274,26 +212,5 @@ mod tests {
         let panicked: SparkResult<()> =
             futures::executor::block_on(run(|| std::panic::resume_unwind(Box::new("boom"))));
         assert!(panicked.is_err_and(|e| e.message().contains("boom")));
-    }
-
-    #[test]
-    fn work_that_nobody_waits_for_is_told_so_and_so_are_its_parts() {
-        let (told, heard) = std::sync::mpsc::channel();
-        let (begin, begun) = std::sync::mpsc::channel();
-        let whole = run(move || {
-            let never = futures::future::pending::<SparkResult<()>>();
-            let part = run(move || {
-                let _ = begin.send(check_wanted());
-                futures::executor::block_on(while_wanted(never))
-            });
-            let waited = futures::executor::block_on(while_wanted(async { part.await? }));
-            let _ = told.send((waited, check_wanted()));
-        });
-        let limit = Duration::from_secs(10);
-        assert_eq!(begun.recv_timeout(limit), Ok(Ok(())));
-        drop(whole);
-        let (waited, checked) = heard.recv_timeout(limit).expect("the work went on");
-        assert_eq!(waited.unwrap_err().class(), "OPERATION_CANCELED");
-        assert_eq!(checked.unwrap_err().class(), "OPERATION_CANCELED");
     }
 }

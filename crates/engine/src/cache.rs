@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use vonk_analyzer::Source;
 use vonk_catalog::TableName;
-use vonk_common::planner::{self, Deep};
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::planner::Deep;
+use vonk_common::{SparkError, SparkResult, wanted};
 use vonk_plan::command::Name;
 use vonk_plan::{Relation, RelationKind};
 
@@ -187,7 +187,7 @@ impl Session {
             State::Pending => {}
         }
         let building = building.iter().copied().chain([id]).collect();
-        let built = runtime.block_on(planner::while_wanted(self.compute(&query, level, building)));
+        let built = runtime.block_on(wanted::while_wanted(self.compute(&query, level, building)));
         let mut slot = state.lock();
         match built {
             Ok(Some(kept)) => {

@@ -8,6 +8,7 @@ pub mod pieces;
 pub mod planner;
 pub mod python;
 pub mod rows;
+pub mod stoppable;
 pub mod wanted;
 pub mod window;
 pub mod yielding;

@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vonk_common::planner::{self, Deep};
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::{SparkError, SparkResult, wanted};
 use vonk_expr::spark_error;
 use vonk_plan::types::StructType;
 
@@ -24,6 +24,7 @@ use crate::codec;
 use crate::exact;
 use crate::memory::is_out_of_memory;
 use crate::operators::gather::in_order;
+use crate::operators::stoppable::stoppable;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::state;
@@ -64,9 +65,13 @@ pub async fn physical_plan(
         let large = state::is_large(plan).then(|| Arc::new(state::for_large_plans(&state)));
         let state = large.unwrap_or(state);
         let planned = async { state.create_physical_plan(plan).await.map_err(spark_error) };
-        runtime.block_on(planner::while_wanted(planned))
+        runtime.block_on(wanted::while_wanted(planned))
     });
-    work.await?
+    let plan = work.await??;
+    match wanted::current() {
+        Some(wanted) => stoppable(plan, &wanted).map_err(spark_error),
+        None => Ok(plan),
+    }
 }
 
 impl Prepared {

@@ -15,8 +15,8 @@ use vonk_analyzer::resolver::{
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
 use vonk_common::error::quote_id;
-use vonk_common::planner::{self, Deep};
-use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_common::planner::Deep;
+use vonk_common::{SessionConf, SparkError, SparkResult, wanted};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
 use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, TimeTravel, UdtfCall};
@@ -83,7 +83,7 @@ impl SessionResolver {
 
     /// Waits on this planner thread, as long as its work is wanted.
     fn wait<T>(&self, work: impl Future<Output = SparkResult<T>>) -> SparkResult<T> {
-        self.runtime.block_on(planner::while_wanted(work))
+        self.runtime.block_on(wanted::while_wanted(work))
     }
 
     /// The views that the analysis met so far.

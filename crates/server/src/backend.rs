@@ -78,7 +78,7 @@ impl BackendSession for Connected {
     async fn execute(self: Arc<Self>, plan: Deep<Execution>, op: Arc<OperationContext>) -> SparkResult<ResultStream> {
         let work = execute::run(self.session.clone(), self.ml.clone(), plan, Arc::clone(&op));
         tokio::select! {
-            items = self.compute.run(work) => Ok(self.compute.stream(items?)),
+            items = self.compute.results(work) => items,
             () = op.cancelled() => Err(cancelled()),
         }
     }

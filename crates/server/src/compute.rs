@@ -2,10 +2,12 @@
 //!
 //! A query may keep every thread of its runtime busy for as long as a batch takes. Interrupts, new
 //! connections and results of other clients must not wait for that, so they are served by another
-//! runtime, and queries run here. Dropping what [`Compute`] returns stops the work at its next await.
+//! runtime, and queries run here. Dropping what [`Compute`] returns stops the work at its next await, or
+//! sooner where it asks whether it is wanted.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::stream::BoxStream;
@@ -13,6 +15,7 @@ use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use vonk_common::wanted::{self, Wanted};
 use vonk_common::{SparkError, SparkResult};
 
 /// Results that wait for the client at most, per query; each is one batch.
@@ -26,42 +29,63 @@ impl Compute {
         Compute(handle)
     }
 
-    /// Does the work there. A panic goes on in the caller.
-    pub async fn run<T: Send + 'static>(
+    /// The items of the stream that `work` makes, both made there, a few items ahead of the reader. A panic
+    /// goes on in the caller or the reader.
+    pub async fn results<T: Send + 'static>(
         &self,
-        work: impl Future<Output = SparkResult<T>> + Send + 'static,
-    ) -> SparkResult<T> {
-        let mut task = Task(self.0.spawn(work));
-        match (&mut task.0).await {
-            Ok(out) => out,
+        work: impl Future<Output = SparkResult<BoxStream<'static, SparkResult<T>>>> + Send + 'static,
+    ) -> SparkResult<BoxStream<'static, SparkResult<T>>> {
+        let hold = Arc::new(Hold(Wanted::part_of_current()));
+        let mut task = Task::new(&self.0, &hold, work);
+        match (&mut task.handle).await {
+            Ok(items) => Ok(self.stream(&hold, items?)),
             Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
             Err(e) => Err(SparkError::internal(format!("a query's task has ended: {e}"))),
         }
     }
 
-    /// The same items, made there, a few ahead of the reader. A panic goes on in the reader.
-    pub fn stream<T: Send + 'static>(
+    fn stream<T: Send + 'static>(
         &self,
+        hold: &Arc<Hold>,
         mut items: BoxStream<'static, SparkResult<T>>,
     ) -> BoxStream<'static, SparkResult<T>> {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let task = self.0.spawn(async move {
+        let task = Task::new(&self.0, hold, async move {
             while let Some(item) = items.next().await {
                 if sender.send(item).await.is_err() {
                     break;
                 }
             }
         });
-        Received { receiver, task: Some(Task(task)) }.boxed()
+        Received { receiver, task: Some(task) }.boxed()
+    }
+}
+
+/// Whoever has one wants the work; when the last is gone, nobody does.
+struct Hold(Arc<Wanted>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.give_up();
     }
 }
 
 /// A task that is stopped when nobody waits for it any more.
-struct Task<T>(JoinHandle<T>);
+struct Task<T> {
+    handle: JoinHandle<T>,
+    _hold: Arc<Hold>,
+}
+
+impl<T: Send + 'static> Task<T> {
+    fn new(runtime: &Handle, hold: &Arc<Hold>, work: impl Future<Output = T> + Send + 'static) -> Self {
+        let handle = runtime.spawn(wanted::scope(Arc::clone(&hold.0), work));
+        Task { handle, _hold: Arc::clone(hold) }
+    }
+}
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        self.handle.abort();
     }
 }
 
@@ -79,7 +103,7 @@ impl<T> Stream for Received<T> {
             other => return other,
         }
         let Some(task) = &mut self.task else { return Poll::Ready(None) };
-        let ended = std::task::ready!(Pin::new(&mut task.0).poll(cx));
+        let ended = std::task::ready!(Pin::new(&mut task.handle).poll(cx));
         self.task = None;
         match ended {
             Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),

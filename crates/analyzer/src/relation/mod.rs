@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use vonk_common::planner::check_wanted;
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::{SparkError, SparkResult, wanted};
 use vonk_plan::relation::{Aggregate, Grouping};
 use vonk_plan::{Relation, RelationKind};
 
@@ -54,7 +53,7 @@ pub type Outer<'a> = Option<&'a Rc<Env>>;
 impl Analyzer {
     /// Analyses a relation. What its columns are called is remembered under its plan id.
     pub fn relation(&self, r: &Relation, outer: Outer) -> SparkResult<Node> {
-        check_wanted()?;
+        wanted::check()?;
         let node = match (self.relation_kind(r, outer), self.resolver().cached(r)) {
             (Ok(node), Some(source)) => self.substitute(node, source)?,
             (Ok(node), None) => node,

@@ -12,7 +12,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use vonk_common::planner::check_wanted;
+use vonk_common::wanted;
 use vonk_expr::exec_err;
 
 /// The rule that asks; it fails with `OPERATION_CANCELED`.
@@ -25,7 +25,7 @@ impl OptimizerRule for StillWanted {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        check_wanted().map_err(exec_err)?;
+        wanted::check().map_err(exec_err)?;
         Ok(Transformed::no(plan))
     }
 }
@@ -36,7 +36,7 @@ impl PhysicalOptimizerRule for StillWanted {
     }
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        check_wanted().map_err(exec_err)?;
+        wanted::check().map_err(exec_err)?;
         Ok(plan)
     }
 
