@@ -16,7 +16,7 @@ use indexmap::IndexMap;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
-use vonk_expr::{SqlText, TypedExpr, exec_err, spark_error};
+use vonk_expr::{SqlText, TypedExpr, collation, exec_err, spark_error};
 use vonk_plan::expr::FunctionCall;
 use vonk_plan::types::DataType;
 
@@ -110,6 +110,18 @@ impl Analyzer {
                 }
             });
         }
+        // Of values that a collation holds equal the first stands for the group: it is grouped by what
+        // stands for them.
+        let mut firsts: HashMap<usize, (ColumnId, DfExpr)> = HashMap::new();
+        let mut group_keys = vec![];
+        for (i, (key, slot)) in
+            keys.exprs.iter().zip(&slots).enumerate().filter(|(_, (k, _))| k.data_type.is_collated())
+        {
+            let value = TypedExpr::new(column_expr(*slot), key.data_type.clone(), true, key.sql.clone());
+            let id = self.fresh();
+            group_keys.push((id, collation::key(value.expr.clone(), &key.data_type), key.data_type.clone()));
+            firsts.insert(i, (id, self.call_aggregate("first", vec![value])?.expr));
+        }
         let key_slots: HashSet<ColumnId> = slots.iter().copied().collect();
         let nulled: HashSet<ColumnId> = match &keys.sets {
             Some(sets) => {
@@ -163,20 +175,29 @@ impl Analyzer {
             e.foldable = false;
         }
         node.compute(added)?;
+        node.compute(group_keys)?;
+        let grouped: Vec<ColumnId> =
+            slots.iter().enumerate().map(|(i, slot)| firsts.get(&i).map_or(*slot, |(id, _)| *id)).collect();
         // A key of a grouping set is no constant above, though it may be one below: it is NULL in
         // some sets. Under a name of its own the optimizer does not mix them up.
         let inner: Vec<ColumnId> = match keys.sets {
             Some(_) => slots.iter().map(|_| self.fresh()).collect(),
-            None => slots.clone(),
+            None => grouped.clone(),
         };
         if keys.sets.is_some() {
-            let copies = inner.iter().zip(&slots).zip(&keys.exprs);
+            let copies = inner.iter().zip(&grouped).zip(&keys.exprs);
             node.compute(copies.map(|((i, s), k)| (*i, column_expr(*s), k.data_type.clone())).collect())?;
         }
         let mut aggregates: Vec<DfExpr> = calls.iter().map(|(call, id)| call.clone().alias(column_name(*id))).collect();
+        let mut first_of: HashMap<ColumnId, ColumnId> = HashMap::new();
+        for (i, (_, first)) in firsts {
+            let (Some(slot), id) = (slots.get(i), self.fresh()) else { continue };
+            aggregates.push(first.alias(column_name(id)));
+            first_of.insert(*slot, id);
+        }
         let mut columns: Vec<ScopeColumn> = vec![];
         let group: Vec<DfExpr> = match &keys.sets {
-            None => slots.iter().map(|s| column_expr(*s)).collect(),
+            None => grouped.iter().map(|s| column_expr(*s)).collect(),
             Some(sets) => {
                 let sets =
                     sets.iter().map(|s| s.iter().filter_map(|i| inner.get(*i)).map(|s| column_expr(*s)).collect());
@@ -216,7 +237,10 @@ impl Analyzer {
                 .collect();
             for ((key, slot), inner) in keys.exprs.iter().zip(&slots).zip(&inner) {
                 let value = match grouped.contains(&Some(*inner)) {
-                    true => in_its_sets(column_expr(*inner)),
+                    true => in_its_sets(match first_of.get(slot) {
+                        Some(first) => where_not_null(column_expr(*inner), column_expr(*first)),
+                        None => column_expr(*inner),
+                    }),
                     false => {
                         DfExpr::Literal(ScalarValue::try_from(&to_arrow(&key.data_type)).map_err(spark_error)?, None)
                     }
@@ -233,6 +257,12 @@ impl Analyzer {
             }
         } else if !markers.is_empty() {
             return Err(SparkError::new("UNSUPPORTED_GROUPING_EXPRESSION"));
+        } else {
+            for (key, slot) in keys.exprs.iter().zip(&slots) {
+                if let Some(first) = first_of.get(slot) {
+                    above_keys.push((*slot, column_expr(*first), key.data_type.clone()));
+                }
+            }
         }
         let mut out = Node::new(Arc::unwrap_or_clone(plan), Scope::with_hidden(vec![], columns));
         out.compute(above_keys)?;
@@ -329,6 +359,11 @@ fn in_its_sets(key: DfExpr) -> DfExpr {
     let id = cast(DfExpr::Column(Column::new_unqualified(Aggregate::INTERNAL_GROUPING_ID)), Arrow::Int64);
     let any_set = id.gt_eq(DfExpr::Literal(ScalarValue::Int64(Some(0)), None));
     DfExpr::Case(Case::new(None, vec![(Box::new(any_set), Box::new(key))], None))
+}
+
+/// The value where the key is not NULL.
+fn where_not_null(key: DfExpr, value: DfExpr) -> DfExpr {
+    DfExpr::Case(Case::new(None, vec![(Box::new(key.is_not_null()), Box::new(value))], None))
 }
 
 fn name_of(input: &Scope, slot: Option<ColumnId>) -> String {

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::common::Column;
 use datafusion::logical_expr::Expr;
 use vonk_expr::TypedExpr;
+use vonk_expr::collation::Strength;
 use vonk_plan::types::{DataType, StructField, StructType};
 
 /// Id or slot of a column: one number sequence for a whole query.
@@ -62,7 +63,13 @@ impl ScopeColumn {
             TypedExpr::new(column_expr(self.slot), self.data_type.clone(), self.nullable, self.name.to_string());
         out.name = Some(self.name.clone());
         out.metadata = self.metadata.clone();
+        out.strength = Strength::Implicit;
         out
+    }
+
+    /// What stands for the column where it is compared.
+    pub fn key(&self) -> Expr {
+        vonk_expr::collation::key(column_expr(self.slot), &self.data_type)
     }
 
     pub fn field(&self) -> StructField {

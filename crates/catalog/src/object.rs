@@ -108,6 +108,9 @@ pub struct Table {
     #[serde(default)]
     pub properties: Properties,
     pub comment: Option<String>,
+    /// The collation of strings whose definition names none.
+    #[serde(default)]
+    pub collation: Option<String>,
     /// A URI.
     pub location: Option<String>,
     pub stats: Option<TableStats>,
@@ -134,6 +137,7 @@ impl Table {
             options: Properties::new(),
             properties: Properties::new(),
             comment: None,
+            collation: None,
             location: None,
             stats: None,
             created,

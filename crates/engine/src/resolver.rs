@@ -20,7 +20,7 @@ use vonk_common::{SessionConf, SparkError, SparkResult, wanted};
 use vonk_expr::TypedExpr;
 use vonk_plan::command::{Command, CreateFunction, FunctionBody};
 use vonk_plan::relation::{DataSource, MlMethod, MlOperatorRef, Options, TimeTravel, UdtfCall};
-use vonk_plan::types::{DataType, StructField, StructType};
+use vonk_plan::types::{DataType, StructField, StructType, UTF8_BINARY};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
@@ -172,7 +172,9 @@ impl SessionResolver {
                 conf.force(k.as_str(), v.as_str());
             }
             let conf = Arc::new(conf);
-            let relation = vonk_sql::parse_query(&view.text, &ParseOptions::new(&conf))?;
+            let collation = table.collation.clone().filter(|c| c != UTF8_BINARY);
+            let opts = ParseOptions { collation, ..ParseOptions::new(&conf) };
+            let relation = vonk_sql::parse_query(&view.text, &opts)?;
             let query_columns = Some(view.query_columns.clone());
             let resolver = self.inside_view((view.catalog.clone(), view.database.clone()), conf.clone())?;
             return Ok(ResolvedTable::View(View {

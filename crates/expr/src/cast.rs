@@ -15,6 +15,7 @@ use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use crate::arrow_types::to_arrow;
+use crate::collation::Strength;
 use crate::context::QueryFacts;
 use crate::kernel::{Call, Kernel, KernelUdf, array_arg};
 use crate::sql_text::SqlText;
@@ -68,8 +69,9 @@ pub fn implicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     if value.data_type == *to {
         return Ok(value);
     }
-    let (sql, name, below_cast) = (value.sql.clone(), value.name.clone(), value.below_cast);
+    let (sql, name, below_cast, strength) = (value.sql.clone(), value.name.clone(), value.below_cast, value.strength);
     let mut out = explicit_cast(facts, value, to, mode)?;
+    out.strength = strength;
     out.sql = sql;
     out.name = name;
     out.below_cast = below_cast;
@@ -85,6 +87,7 @@ pub fn explicit_cast(
     mode: CastMode,
 ) -> SparkResult<TypedExpr> {
     let to = &without_char_limits(to);
+    to.check_collations().map_err(|e| e.at(value.origin.clone()))?;
     let session = if facts.conf.ansi() { Mode::Ansi } else { Mode::Legacy };
     let run = match mode {
         CastMode::Session => session,
@@ -94,6 +97,7 @@ pub fn explicit_cast(
     };
     let from = value.data_type.clone();
     let name = value.name.clone().filter(|_| !is_cast(&value.expr));
+    let from_string = from.has_string();
     let word = if run == Mode::Try { "TRY_CAST(" } else { "CAST(" };
     let sql = match to {
         DataType::Array(..) | DataType::Map(..) | DataType::Struct(_) => value.sql.clone(),
@@ -101,7 +105,8 @@ pub fn explicit_cast(
     };
     rules::check(&from, to, run, &sql).map_err(|e| e.at(value.origin.clone()))?;
     let nullable = rules::nullable(value.nullable, &from, to, run);
-    let same = to_arrow(&from) == to_arrow(to) && (from.same_type(to) || (from.is_string() && to.is_string()));
+    let same =
+        to_arrow(&from) == to_arrow(to) && (same_but_collation(&from, to) || (from.is_string() && to.is_string()));
     let expr = if let Some(special) = special_datetime(facts, &value, to)? {
         special
     } else if same {
@@ -122,6 +127,11 @@ pub fn explicit_cast(
     };
     let mut out = TypedExpr::new(expr, to.clone(), nullable, sql);
     out.foldable = value.foldable;
+    out.strength = match to.is_collated() {
+        true => value.strength.max(Strength::Implicit),
+        false if from_string => value.strength.min(Strength::Implicit),
+        false => Strength::Default,
+    };
     out.deterministic = value.deterministic;
     out.metadata = value.metadata.filter(|_| same);
     out.below_cast = name.is_some();
@@ -150,6 +160,12 @@ fn special_datetime(facts: &QueryFacts, value: &TypedExpr, to: &DataType) -> Spa
         _ => ScalarValue::TimestampMicrosecond(Some(local), None),
     };
     Ok(Some(Expr::Literal(scalar, None)))
+}
+
+/// The same values under other collations, at the most.
+fn same_but_collation(from: &DataType, to: &DataType) -> bool {
+    let plain = |t: &DataType| t.map_strings(&mut |_| DataType::STRING);
+    from.same_type(to) || ((from.is_collated() || to.is_collated()) && plain(from).same_type(&plain(to)))
 }
 
 fn is_cast(expr: &Expr) -> bool {

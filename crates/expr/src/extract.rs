@@ -16,6 +16,7 @@ use vonk_plan::types::{DataType, StructField, StructType};
 
 use crate::arrow_types::{element_field, struct_fields, to_arrow};
 use crate::cast::cast;
+use crate::collation::key_array;
 use crate::context::QueryFacts;
 use crate::kernel::{Call, Kernel, KernelUdf, array_arg, typed_arg};
 use crate::sql_text::SqlText;
@@ -339,10 +340,14 @@ fn eval_item(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
     Ok(ColumnarValue::Array(take(list.values(), &UInt32Array::from(at), None)?))
 }
 
-fn eval_map_value(_call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn eval_map_value(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let map: MapArray = typed_arg(args, 0, rows)?;
     let wanted = array_arg(args, 1, rows)?;
-    let compare = datafusion::arrow::array::make_comparator(map.keys(), &wanted, SortOptions::default())?;
+    let (keys, sought) = match call.arg_types.first() {
+        Some(DataType::Map(key, ..)) => (key_array(map.keys(), key)?, key_array(&wanted, key)?),
+        _ => (Arc::clone(map.keys()), Arc::clone(&wanted)),
+    };
+    let compare = datafusion::arrow::array::make_comparator(&keys, &sought, SortOptions::default())?;
     let offsets = map.value_offsets();
     let found = (0..rows).map(|row| {
         if map.is_null(row) || wanted.is_null(row) {

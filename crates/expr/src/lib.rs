@@ -13,6 +13,7 @@ pub mod arrow_types;
 pub mod cast;
 pub mod codec;
 pub mod coercion;
+pub mod collation;
 pub mod columns;
 pub mod context;
 pub mod extract;

@@ -16,6 +16,10 @@ pub enum Want {
     Type(DataType),
     /// STRING of any collation.
     Str,
+    /// STRING of a collation under which strings are searched: any but those that see case but no accents.
+    Searched,
+    /// STRING of UTF8_BINARY or UTF8_LCASE, which regular expressions know.
+    Plain,
     Numeric,
     Integral,
     Fractional,
@@ -50,6 +54,8 @@ impl Want {
         match self {
             Want::Any => true,
             Want::Type(DataType::String(None)) | Want::Str => matches!(t, DataType::String(_)),
+            Want::Searched => matches!(t, DataType::String(c) if c.as_deref().is_none_or(is_searched)),
+            Want::Plain => matches!(t, DataType::String(c) if matches!(c.as_deref(), None | Some("UTF8_LCASE"))),
             Want::Type(want) => want.same_type(t),
             Want::Numeric => t.is_numeric(),
             Want::Integral => t.is_integral(),
@@ -72,7 +78,7 @@ impl Want {
         match self {
             Want::Any => "\"ANY\"".into(),
             Want::Type(t) => vonk_common::error::quote_sql(t.sql()),
-            Want::Str => "\"STRING\"".into(),
+            Want::Str | Want::Searched | Want::Plain => "\"STRING\"".into(),
             Want::Numeric => "\"NUMERIC\"".into(),
             Want::Integral => "\"INTEGRAL\"".into(),
             Want::Fractional => "\"FRACTIONAL\"".into(),
@@ -91,6 +97,11 @@ impl Want {
             }
         }
     }
+}
+
+fn is_searched(collation: &str) -> bool {
+    let p = vonk_plan::types::collation::parts(collation);
+    p.case_insensitive || !p.accent_insensitive
 }
 
 /// Casts each argument to what is wanted of it. Arguments and wants go in pairs.

@@ -5,6 +5,7 @@ use datafusion::logical_expr::SortExpr;
 use vonk_common::SparkResult;
 use vonk_plan::types::StructField;
 
+use crate::collation::Collating;
 use crate::context::FnContext;
 use crate::kernel::Kernel;
 use crate::lambda::HigherOrderArg;
@@ -24,6 +25,8 @@ pub struct FunctionSpec {
     /// Names of the parameters, for named arguments; empty where Spark allows none.
     pub parameters: &'static [&'static str],
     pub body: Body,
+    /// What it does with the collations of its arguments.
+    pub collating: Collating,
     /// Kernels that the builder uses: how a serialised plan finds them by name.
     pub kernels: &'static [&'static Kernel],
 }
@@ -66,7 +69,16 @@ pub struct GeneratorCall {
 
 impl FunctionSpec {
     pub const fn new(name: &'static str, group: &'static str, body: Body) -> Self {
-        FunctionSpec { name, aliases: &[], group, usage: "", parameters: &[], body, kernels: &[] }
+        FunctionSpec {
+            name,
+            aliases: &[],
+            group,
+            usage: "",
+            parameters: &[],
+            body,
+            collating: Collating::APART,
+            kernels: &[],
+        }
     }
 
     pub const fn scalar(
@@ -89,6 +101,11 @@ impl FunctionSpec {
 
     pub const fn parameters(mut self, parameters: &'static [&'static str]) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    pub const fn collating(mut self, collating: Collating) -> Self {
+        self.collating = collating;
         self
     }
 

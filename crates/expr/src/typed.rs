@@ -13,6 +13,7 @@ use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
+use crate::collation::Strength;
 use crate::literal::{literal_sql, to_scalar};
 use crate::spark_error;
 use crate::sql_text::SqlText;
@@ -35,6 +36,8 @@ pub struct TypedExpr {
     pub name: Option<Arc<str>>,
     /// The name is that of a column under a cast: it names an output column, but no field of `struct`.
     pub below_cast: bool,
+    /// How firmly it holds the collation of its type.
+    pub strength: Strength,
     pub origin: Option<Arc<Origin>>,
 }
 
@@ -51,6 +54,7 @@ impl TypedExpr {
             metadata: None,
             name: None,
             below_cast: false,
+            strength: Strength::Default,
             origin: None,
         }
     }
@@ -83,6 +87,8 @@ impl TypedExpr {
     pub fn derived_from(mut self, args: &[TypedExpr]) -> Self {
         self.foldable = args.iter().all(|a| a.foldable);
         self.deterministic = args.iter().all(|a| a.deterministic);
+        let strengths = args.iter().filter(|a| a.data_type.has_string()).map(|a| a.strength);
+        self.strength = strengths.fold(self.strength, Strength::max);
         if self.origin.is_none() {
             self.origin = args.iter().find_map(|a| a.origin.clone());
         }

@@ -44,6 +44,12 @@ pub fn coerced(ctx: &FnContext, call: &AggregateCall, required: usize, wants: &[
     ctx.coerce(call.args.clone(), required, wants)
 }
 
+/// What stands for the value where it is compared.
+pub fn keyed(mut value: TypedExpr) -> TypedExpr {
+    value.expr = vonk_expr::collation::key(std::mem::take(&mut value.expr), &value.data_type);
+    value
+}
+
 /// The typed call of one of our aggregates.
 pub fn typed(
     call: &AggregateCall,

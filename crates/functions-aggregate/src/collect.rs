@@ -54,7 +54,7 @@ fn build(ctx: &FnContext, call: AggregateCall, which: &'static Aggregate) -> Spa
 
 fn has_map(t: &DataType) -> bool {
     match t {
-        DataType::Map(..) => true,
+        DataType::Map(..) | DataType::String(Some(_)) => true,
         DataType::Array(e, _) => has_map(e),
         DataType::Struct(s) => s.fields.iter().any(|f| has_map(&f.data_type)),
         _ => false,

@@ -15,7 +15,7 @@ use vonk_expr::kernel::array_arg;
 use vonk_expr::{AggregateCall, Body, Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::types::{DataType, StructField};
 
-use crate::build::{coerced, text};
+use crate::build::{coerced, keyed, text};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::new("count", "agg_funcs", Body::Aggregate(count))
@@ -46,8 +46,9 @@ pub fn count(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let nullable: Vec<&TypedExpr> = call.args.iter().filter(|a| a.nullable).collect();
     let args = match (call.distinct, call.args.as_slice()) {
         (_, [one]) if one.data_type == DataType::Null => vec![lit(ScalarValue::Int64(None))],
-        (_, [one]) => vec![one.expr.clone()],
-        (true, many) => vec![packed(ctx, many)],
+        (true, [one]) => vec![keyed(one.clone()).expr],
+        (false, [one]) => vec![one.expr.clone()],
+        (true, many) => vec![packed(ctx, &many.iter().cloned().map(keyed).collect::<Vec<_>>())],
         (false, _) if nullable.is_empty() => vec![lit(1i64)],
         (false, _) => {
             // Native count takes one column best: a mark that is NULL where any value is.

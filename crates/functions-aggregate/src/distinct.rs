@@ -12,11 +12,15 @@ use datafusion::logical_expr::Accumulator;
 use hashbrown::HashSet;
 use vonk_common::SparkError;
 
+use vonk_expr::collation::key_array;
+
 use crate::udaf::AggregateCallData;
 
 pub struct Distinct {
     call: AggregateCallData,
     converter: RowConverter,
+    /// For arguments under a collation: what stands for them where they are compared.
+    keys: Option<RowConverter>,
     /// In order of appearance.
     rows: Vec<OwnedRow>,
     seen: HashSet<OwnedRow>,
@@ -43,9 +47,13 @@ pub fn state_types(call: &AggregateCallData) -> Vec<Arrow> {
 
 impl Distinct {
     pub fn new(call: &AggregateCallData) -> DfResult<Self> {
-        let columns = (0..call.arg_types.len()).map(|i| SortField::new(call.arrow_arg(i))).collect();
+        let columns: Vec<SortField> = (0..call.arg_types.len()).map(|i| SortField::new(call.arrow_arg(i))).collect();
         Ok(Distinct {
             call: call.clone(),
+            keys: match call.arg_types.iter().any(|t| t.is_collated()) {
+                true => Some(RowConverter::new(columns.clone())?),
+                false => None,
+            },
             converter: RowConverter::new(columns)?,
             rows: vec![],
             seen: HashSet::new(),
@@ -61,6 +69,18 @@ impl Distinct {
 impl Accumulator for Distinct {
     fn update_batch(&mut self, values: &[ArrayRef]) -> DfResult<()> {
         let rows = self.converter.convert_columns(values)?;
+        if let Some(keys) = &self.keys {
+            let pairs = values.iter().zip(&*self.call.arg_types);
+            let compared = pairs.map(|(v, t)| key_array(v, t)).collect::<DfResult<Vec<_>>>()?;
+            let compared = keys.convert_columns(&compared)?;
+            for (row, key) in rows.iter().zip(compared.iter()) {
+                if self.seen.insert(key.owned()) {
+                    self.bytes += 2 * row.as_ref().len() + 160;
+                    self.rows.push(row.owned());
+                }
+            }
+            return Ok(());
+        }
         for row in rows.iter() {
             let row = row.owned();
             if !self.seen.contains(&row) {

@@ -11,7 +11,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
-use crate::build::{text, typed, unexpected};
+use crate::build::{keyed, text, typed, unexpected};
 use crate::gather::{Gather, list, null, state_types};
 use crate::min_max::check_orderable;
 use crate::udaf::{Aggregate, AggregateCallData};
@@ -43,7 +43,7 @@ fn build(ctx: &FnContext, call: AggregateCall, which: &str) -> SparkResult<Typed
     let [value, key, ..] = call.args.as_slice() else { return Err(SparkError::internal("max_by of two")) };
     check_orderable(ctx, &sql, &key.data_type)?;
     let types = vec![value.data_type.clone(), key.data_type.clone()];
-    let args = [value.clone(), key.clone()];
+    let args = [value.clone(), keyed(key.clone())];
     let Some(count) = call.args.get(2) else {
         let data = AggregateCallData::new(ctx, &EXTREME_BY, types, value.data_type.clone());
         return Ok(typed(&call, data.with_params(vec![which.into()]), &args, true, sql));
@@ -103,6 +103,7 @@ impl Accumulator for Beside {
         let nulls = key.logical_nulls();
         let mut best: Option<usize> = None;
         let max = greatest(&self.call);
+        let first = self.call.param(1) == "first";
         for i in 0..key.len() {
             if nulls.as_ref().is_some_and(|n| n.is_null(i)) {
                 continue;
@@ -115,6 +116,7 @@ impl Accumulator for Beside {
             };
             let wins = match old {
                 None => true,
+                Some(old) if first && row == old => false,
                 Some(old) if max => row >= old,
                 Some(old) => row <= old,
             };

@@ -59,7 +59,19 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
             .param("orderingExpr", key.quoted_sql())
             .at(ctx.origin.clone()));
     }
-    let ty = if value.data_type == DataType::Binary { DataType::Binary } else { DataType::STRING };
+    let ty = match &value.data_type {
+        DataType::Binary => DataType::Binary,
+        t @ DataType::String(_) => t.clone(),
+        _ => DataType::STRING,
+    };
+    if ty.is_collated() && delimiter.data_type.is_string() && delimiter.data_type != ty {
+        let types = [&ty, &delimiter.data_type].map(|t| quote_sql(t.sql()));
+        return Err(SparkError::new("DATATYPE_MISMATCH.DATA_DIFF_TYPES")
+            .param("sqlExpr", quote_sql(&sql))
+            .param("functionName", quote_id([&*ctx.name]))
+            .param("dataType", format!("({})", types.join(" or ")))
+            .at(ctx.origin.clone()));
+    }
     let value = match &value.data_type {
         t if t.is_string() || *t == DataType::Binary => value,
         t if t.is_atomic() || *t == DataType::Null => cast_to(ctx, value, &DataType::STRING)?,
@@ -91,13 +103,14 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
     let Some(values) = columns.first() else { return null(call) };
     let keys: Vec<SortColumn> = columns
         .iter()
+        .zip(&*call.arg_types)
         .skip(1)
         .zip(call.sort.iter())
-        .map(|(c, (descending, nulls_first))| SortColumn {
-            values: c.clone(),
-            options: Some(SortOptions { descending: *descending, nulls_first: *nulls_first }),
+        .map(|((c, t), (descending, nulls_first))| {
+            let options = Some(SortOptions { descending: *descending, nulls_first: *nulls_first });
+            Ok(SortColumn { values: vonk_expr::collation::key_array(c, t)?, options })
         })
-        .collect();
+        .collect::<DfResult<_>>()?;
     let sorted = match keys.is_empty() {
         true => values.clone(),
         false => take(values, &lexsort_to_indices(&keys, None)?, None)?,

@@ -6,7 +6,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
-use crate::build::{text, typed};
+use crate::build::{keyed, text, typed};
 use crate::extreme_by::EXTREME_BY;
 use crate::udaf::AggregateCallData;
 
@@ -47,12 +47,13 @@ fn build(ctx: &FnContext, call: AggregateCall, greatest: bool) -> SparkResult<Ty
     let Some(arg) = call.args.first() else { return Err(SparkError::internal("min of one")) };
     check_orderable(ctx, &sql, &arg.data_type)?;
     let ty = arg.data_type.clone();
-    if !ty.is_atomic() && ty != DataType::Null {
+    if ty.is_collated() || !ty.is_atomic() && ty != DataType::Null {
         // Nested values with Spark's order: NULL elements before all others.
-        let data = AggregateCallData::new(ctx, &EXTREME_BY, vec![ty.clone(), ty.clone()], ty)
-            .with_params(vec![if greatest { "max" } else { "min" }.into()]);
+        let which = if greatest { "max" } else { "min" };
+        let params = vec![which.into(), "first".into()];
+        let data = AggregateCallData::new(ctx, &EXTREME_BY, vec![ty.clone(), ty.clone()], ty).with_params(params);
         let plain = AggregateCall { distinct: false, ..call.clone() };
-        return Ok(typed(&plain, data, &[arg.clone(), arg.clone()], true, sql));
+        return Ok(typed(&plain, data, &[arg.clone(), keyed(arg.clone())], true, sql));
     }
     let function = if greatest { max_udaf() } else { min_udaf() };
     // The least of different values is the least of all.

@@ -7,6 +7,7 @@ use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use hashbrown::HashMap;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::key_array;
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_functions_math::hash::murmur3;
 use vonk_plan::types::DataType;
@@ -66,7 +67,11 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
 fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValue> {
     let Some(values) = columns.first() else { return null(call) };
     let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
-    let rows = converter.convert_columns(std::slice::from_ref(values))?;
+    let keys = match call.arg_types.first() {
+        Some(t) => key_array(values, t)?,
+        None => values.clone(),
+    };
+    let rows = converter.convert_columns(&[keys])?;
     // Count and first row of each value.
     let mut counts: HashMap<&[u8], (usize, usize)> = HashMap::new();
     for i in 0..values.len() {

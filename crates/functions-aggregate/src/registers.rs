@@ -101,7 +101,7 @@ fn approx_count_distinct(ctx: &FnContext, call: AggregateCall) -> SparkResult<Ty
             .param("funcName", "`approx_count_distinct`")
             .at(ctx.origin.clone()));
     }
-    let hash = ctx.call(&XXHASH64, vec![value.clone()], DataType::Long, Nullability::Never);
+    let hash = ctx.call(&XXHASH64, vec![crate::build::keyed(value.clone())], DataType::Long, Nullability::Never);
     let present = Expr::IsNotNull(Box::new(value.expr.clone()));
     let mut arg = hash.clone();
     arg.expr = Expr::Case(Case::new(None, vec![(Box::new(present), Box::new(hash.expr))], None));

@@ -5,6 +5,7 @@ use datafusion::arrow::datatypes::Int32Type;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{primitive_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
@@ -20,7 +21,8 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&CHR]),
     FunctionSpec::scalar("elt", "string_funcs", build_elt)
         .usage("The value of that number (from 1) among those that follow.")
-        .kernels(&[&ELT, &ELT_BYTES]),
+        .kernels(&[&ELT, &ELT_BYTES])
+        .collating(Collating::AFTER_FIRST),
     FunctionSpec::scalar("quote", "string_funcs", build_quote)
         .usage("The string in single quotes, with single quotes inside escaped.")
         .kernels(&[&QUOTE]),

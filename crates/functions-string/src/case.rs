@@ -5,29 +5,35 @@
 use datafusion::arrow::array::StringArray;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
+use unicode_segmentation::UnicodeSegmentation;
 use vonk_common::SparkResult;
+use vonk_expr::collation::collator::Rule;
+use vonk_expr::collation::{Collating, Collator};
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
-use vonk_expr::{Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("upper", "string_funcs", |c, a| build(c, a, &UPPER))
         .aliases(&["ucase"])
         .usage("The string in upper case.")
-        .kernels(&[&UPPER]),
+        .kernels(&[&UPPER])
+        .collating(Collating::FIRST_KNOWN),
     FunctionSpec::scalar("lower", "string_funcs", |c, a| build(c, a, &LOWER))
         .aliases(&["lcase"])
         .usage("The string in lower case.")
-        .kernels(&[&LOWER]),
+        .kernels(&[&LOWER])
+        .collating(Collating::FIRST_KNOWN),
     FunctionSpec::scalar("initcap", "string_funcs", |c, a| build(c, a, &INITCAP))
         .usage("The string with each word's first letter in upper case, the others in lower case.")
-        .kernels(&[&INITCAP]),
+        .kernels(&[&INITCAP])
+        .collating(Collating::FIRST_KNOWN),
 ];
 
 static UPPER: Kernel = Kernel::new("upper", |_, a, n| map(a, n, upper));
 static LOWER: Kernel = Kernel::new("lower", |_, a, n| map(a, n, lower));
-static INITCAP: Kernel = Kernel::new("initcap", |_, a, n| map(a, n, initcap));
+static INITCAP: Kernel = Kernel::new("initcap", initcaps);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::Str])?;
@@ -41,6 +47,32 @@ fn map(args: &[ColumnarValue], rows: usize, write: fn(&str, &mut String)) -> DfR
         write(not_null!(v.get(i)), out);
         Ok(Some(()))
     })
+}
+
+fn initcaps(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let collator = Collator::of(&call.arg_types).map_err(vonk_expr::exec_err)?;
+    match &collator.rule {
+        Rule::Binary => map(args, rows, initcap),
+        Rule::Icu(icu) if matches!(&*icu.locale, "tr" | "az") => map(args, rows, |s, out| initcap_words(s, out, true)),
+        _ => map(args, rows, |s, out| initcap_words(s, out, false)),
+    }
+}
+
+/// Words as Unicode has them. `dotless`: the language has an `i` with a dot and one without.
+fn initcap_words(s: &str, out: &mut String, dotless: bool) {
+    for word in s.split_word_bounds() {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some('i') if dotless => out.push('İ'),
+            Some(first) => title(first, out),
+            None => {}
+        }
+        let rest = letters.as_str();
+        match dotless {
+            true => out.push_str(&rest.replace('I', "ı").to_lowercase()),
+            false => out.push_str(&rest.to_lowercase()),
+        }
+    }
 }
 
 fn upper(s: &str, out: &mut String) {

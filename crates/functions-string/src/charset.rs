@@ -7,6 +7,7 @@ use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null, spark_error};
@@ -21,7 +22,8 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&ENCODE]),
     FunctionSpec::scalar("decode", "string_funcs", build_decode)
         .usage("The string of bytes in a charset; with more arguments, the result beside the equal value.")
-        .kernels(&[&DECODE]),
+        .kernels(&[&DECODE])
+        .collating(Collating::AFTER_SECOND.silent()),
     FunctionSpec::scalar("to_binary", "string_funcs", |c, a| build_to_binary(c, a, false))
         .usage("The bytes that a string stands for, by a format.")
         .kernels(&[&TO_BINARY]),

@@ -1,65 +1,50 @@
 //! `collate` and `collation`.
 
-use vonk_common::{SparkError, SparkResult};
-use vonk_expr::{FnContext, FunctionSpec, TypedExpr, Want};
+use datafusion::logical_expr::ColumnarValue;
+use vonk_common::SparkResult;
+use vonk_common::error::quote_id;
+use vonk_expr::collation::Strength;
+use vonk_expr::context::Nullability;
+use vonk_expr::kernel::array_arg;
+use vonk_expr::{FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::Literal;
+use vonk_plan::types::collation::{INDETERMINATE, string_type};
 use vonk_plan::types::{DataType, UTF8_BINARY};
 
+/// The same strings under another collation.
+static COLLATE: Kernel = Kernel::new("collate", |_, args, rows| array_arg(args, 0, rows).map(ColumnarValue::Array));
+
 pub static SPECS: &[FunctionSpec] = &[
-    FunctionSpec::scalar("collate", "string_funcs", collate).usage("The string under a collation."),
+    FunctionSpec::scalar("collate", "string_funcs", collate)
+        .usage("The string under a collation.")
+        .kernels(&[&COLLATE]),
     FunctionSpec::scalar("collation", "string_funcs", collation).usage("The full name of a string's collation."),
+    FunctionSpec::scalar("$collated", vonk_expr::INTERNAL, collated),
 ];
 
-/// Locale, language and country, a line each.
-const LOCALES: &str = include_str!("collation/locales.txt");
-
-/// A locale that collations are named for.
-pub struct Locale {
-    pub name: &'static str,
-    pub language: Option<&'static str>,
-    pub country: Option<&'static str>,
-}
-
-/// All locales in order, `UNICODE` (the root) first.
-pub fn locales() -> impl Iterator<Item = Locale> {
-    let root = Locale { name: "UNICODE", language: None, country: None };
-    std::iter::once(root).chain(LOCALES.lines().filter_map(|line| {
-        let mut parts = line.split('|');
-        let name = parts.next()?;
-        let mut part = || parts.next().filter(|p| !p.is_empty());
-        Some(Locale { name, language: part(), country: part() })
-    }))
-}
-
-/// The collation's name as Spark writes it; `None` if there is none of that name.
-pub fn canonical(name: &str) -> Option<String> {
-    let upper = name.to_uppercase();
-    let (base, trim) = match upper.strip_suffix("_RTRIM") {
-        Some(base) => (base, "_RTRIM"),
-        None => (upper.as_str(), ""),
+/// A literal of the collation that strings have here, as weak as any literal.
+fn collated(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 2..=2)?;
+    let name = match args.get(1) {
+        Some(name) => name.constant_str(&ctx.name, "collation")?.unwrap_or_default(),
+        None => String::new(),
     };
-    if matches!(base, "UTF8_BINARY" | "UTF8_LCASE") {
-        return Some(format!("{base}{trim}"));
-    }
-    let mut rest = base;
-    let (mut case, mut accent) = ("", "");
-    loop {
-        let cut = |suffixes: [&str; 2]| suffixes.iter().find_map(|s| rest.strip_suffix(s));
-        if let Some(shorter) = cut(["_CI", "_CS"]) {
-            case = if rest.ends_with("_CI") { "_CI" } else { "" };
-            rest = shorter;
-        } else if let Some(shorter) = cut(["_AI", "_AS"]) {
-            accent = if rest.ends_with("_AI") { "_AI" } else { "" };
-            rest = shorter;
-        } else {
-            break;
-        }
-    }
-    let locale = locales().find(|l| l.name.eq_ignore_ascii_case(rest))?.name;
-    Some(format!("{locale}{case}{accent}{trim}"))
+    let mut out = args.into_iter().next().ok_or_else(|| vonk_common::SparkError::internal("a literal"))?;
+    out.data_type = string_type(&name)?;
+    Ok(out)
 }
 
 fn collate(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 2..=2)?;
+    if let Some(null) = args.get(1).filter(|a| a.data_type == DataType::Null) {
+        return Err(vonk_common::SparkError::new("UNEXPECTED_INPUT_TYPE")
+            .param("functionName", quote_id(["collate"]))
+            .param("paramIndex", "first")
+            .param("requiredType", "\"STRING\"")
+            .param("inputSql", null.quoted_sql())
+            .param("inputType", "\"VOID\"")
+            .at(ctx.origin.clone()));
+    }
     let args = ctx.expect(args, 2, &[Want::Str, Want::Str])?;
     let sql = ctx.sql(&args);
     let name = match args.get(1) {
@@ -69,39 +54,30 @@ fn collate(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let Some(name) = name else {
         return Err(ctx.mismatch("UNEXPECTED_NULL", &args).param("exprName", "collation"));
     };
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let Some(canonical) = canonical(last) else {
-        return Err(SparkError::new("COLLATION_INVALID_NAME")
-            .param("collationName", last)
-            .param("proposals", proposals(last))
-            .at(ctx.origin.clone()));
+    let data_type = string_type(&name).map_err(|e| e.at(ctx.origin.clone()))?;
+    let mut value = args.into_iter().next().ok_or_else(|| vonk_common::SparkError::internal("collate"))?;
+    value.sql = sql.clone();
+    // Grouping tells `a COLLATE x` from `a`, so it is an expression of its own.
+    let mut out = match value.as_literal() {
+        Some(_) => value,
+        None => ctx.call_with(&COLLATE, vec![value], data_type.clone(), Nullability::Args, vec![name]),
     };
-    let Some(mut out) = args.into_iter().next() else { return Err(SparkError::internal("collate")) };
-    out.data_type = DataType::String(Some(canonical.as_str()).filter(|c| *c != UTF8_BINARY).map(Into::into));
+    out.data_type = data_type;
+    out.strength = Strength::Explicit;
     out.sql = sql;
     out.name = None;
+    out.metadata = None;
     Ok(out.at(ctx.origin.clone()))
-}
-
-/// The names nearest to a wrong one.
-fn proposals(name: &str) -> String {
-    let wanted = name.to_lowercase();
-    let mut near: Vec<&str> = LOCALES
-        .split_whitespace()
-        .chain(["UNICODE", "UTF8_BINARY", "UTF8_LCASE"])
-        .filter(|l| wanted.starts_with(&l.to_lowercase()) || wanted.ends_with(&l.to_lowercase()))
-        .collect();
-    near.truncate(3);
-    near.join(", ")
 }
 
 fn collation(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::Str])?;
     let name = match args.first().map(|a| &a.data_type) {
-        Some(DataType::String(Some(c))) => c.to_string(),
-        _ => UTF8_BINARY.to_string(),
+        Some(DataType::String(Some(c))) if **c == *INDETERMINATE => INDETERMINATE.to_string(),
+        Some(DataType::String(Some(c))) => format!("SYSTEM.BUILTIN.{c}"),
+        _ => format!("SYSTEM.BUILTIN.{UTF8_BINARY}"),
     };
-    let mut out = TypedExpr::literal(&Literal::string(format!("SYSTEM.BUILTIN.{name}")))?.at(ctx.origin.clone());
+    let mut out = TypedExpr::literal(&Literal::string(name))?.at(ctx.origin.clone());
     out.sql = ctx.sql(&args);
     Ok(out)
 }

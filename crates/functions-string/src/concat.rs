@@ -10,6 +10,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::{common_type, implicit_cast_target};
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::typed_arg;
@@ -21,10 +22,12 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("concat", "collection_funcs", build)
         .aliases(&["||"])
         .usage("The strings, binary values or arrays, one after the other.")
-        .kernels(&[&CONCAT, &CONCAT_BYTES, &CONCAT_ARRAYS]),
+        .kernels(&[&CONCAT, &CONCAT_BYTES, &CONCAT_ARRAYS])
+        .collating(Collating::JOINED),
     FunctionSpec::scalar("concat_ws", "string_funcs", build_ws)
         .usage("The strings and the strings of arrays, with a separator between them; NULLs are left out.")
-        .kernels(&[&CONCAT_WS]),
+        .kernels(&[&CONCAT_WS])
+        .collating(Collating::JOINED),
 ];
 
 static CONCAT: Kernel = Kernel::new("concat", concat);
@@ -83,10 +86,12 @@ fn coerced(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<TypedExpr>>
     if args.iter().all(|a| a.data_type == DataType::Binary) {
         return Ok(args);
     }
+    let collation = args.iter().find(|a| matches!(a.data_type, DataType::String(_))).map(|a| a.data_type.clone());
     args.into_iter()
         .map(|a| match &a.data_type {
             DataType::String(_) => Ok(a),
             t => match implicit_cast_target(t, &Want::Str, ctx.ansi()) {
+                Some(DataType::String(None)) => cast(&ctx.facts, a, collation.as_ref().unwrap_or(&DataType::STRING)),
                 Some(to) => cast(&ctx.facts, a, &to),
                 None => Ok(a),
             },

@@ -5,6 +5,7 @@ use datafusion::arrow::datatypes::{Float64Type, Int32Type};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{boolean_rows, primitive_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
@@ -13,7 +14,8 @@ use vonk_plan::types::DataType;
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("levenshtein", "string_funcs", build_levenshtein)
         .usage("Number of edits from one string to the other, -1 when above a threshold.")
-        .kernels(&[&LEVENSHTEIN]),
+        .kernels(&[&LEVENSHTEIN])
+        .collating(Collating::LOOSE),
     FunctionSpec::scalar("jaro_winkler_similarity", "string_funcs", build_similarity)
         .usage("Jaro-Winkler similarity of two strings, from 0 to 1.")
         .kernels(&[&JARO_WINKLER]),

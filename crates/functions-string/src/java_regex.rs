@@ -8,9 +8,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use datafusion::common::Result as DfResult;
 use fancy_regex::{Captures, Regex, RegexBuilder};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::Collator;
+use vonk_expr::collation::collator::Rule;
+use vonk_expr::{Call, exec_err};
 
 /// Most patterns kept; when there are more the store starts afresh.
 const KEPT: usize = 512;
@@ -52,15 +56,32 @@ pub fn invalid_pattern(function: &str, pattern: &str) -> SparkError {
 
 /// Keeps the last pattern of a column of patterns, so that a constant is looked up once.
 #[derive(Default)]
-pub struct Last(Option<(String, Arc<JavaRegex>)>);
+pub struct Last {
+    kept: Option<(String, Arc<JavaRegex>)>,
+    ignore_case: bool,
+}
 
 impl Last {
+    /// For texts of a collation: UTF8_LCASE finds letters of either case.
+    pub fn for_text(call: &Call) -> DfResult<Self> {
+        let collator = Collator::of(call.arg_types.get(..1).unwrap_or_default()).map_err(exec_err)?;
+        Ok(Last { kept: None, ignore_case: matches!(collator.rule, Rule::Lcase) })
+    }
+
+    pub fn ignores_case(&self) -> bool {
+        self.ignore_case
+    }
+
     pub fn get(&mut self, function: &str, pattern: &str) -> SparkResult<&JavaRegex> {
-        if self.0.as_ref().is_none_or(|(p, _)| p != pattern) {
-            let compiled = compile(pattern).ok_or_else(|| invalid_pattern(function, pattern))?;
-            self.0 = Some((pattern.to_string(), compiled));
+        if self.kept.as_ref().is_none_or(|(p, _)| p != pattern) {
+            let compiled = match self.ignore_case {
+                true => compile(&format!("(?i){pattern}")),
+                false => compile(pattern),
+            };
+            let compiled = compiled.ok_or_else(|| invalid_pattern(function, pattern))?;
+            self.kept = Some((pattern.to_string(), compiled));
         }
-        match &self.0 {
+        match &self.kept {
             Some((_, compiled)) => Ok(compiled),
             None => Err(invalid_pattern(function, pattern)),
         }

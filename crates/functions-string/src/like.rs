@@ -42,7 +42,6 @@ pub(crate) fn build(ctx: &FnContext, mut args: Vec<TypedExpr>, ignore_case: bool
         None => '\\',
     };
     args.truncate(2);
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
     let sql = match &args[..] {
         [text, pattern] if !ignore_case => {
             let end = if escape == '\\' { String::new() } else { format!(" ESCAPE '{escape}'") };
@@ -51,8 +50,12 @@ pub(crate) fn build(ctx: &FnContext, mut args: Vec<TypedExpr>, ignore_case: bool
         [text, pattern] => Some(SqlText::call("ilike", [text.sql.clone(), pattern.sql.clone()])),
         _ => None,
     };
+    let args = ctx.coerce(args, 2, &[Want::Plain, Want::Str]).map_err(|e| match &sql {
+        Some(sql) => e.param("sqlExpr", vonk_common::error::quote_sql(sql)),
+        None => e,
+    })?;
     let native = match &args[..] {
-        [text, pattern] if !ignore_case => match pattern.as_literal() {
+        [text, pattern] if !ignore_case && !text.data_type.is_collated() => match pattern.as_literal() {
             Some(ScalarValue::Utf8(Some(p))) if !p.contains(['\\', escape]) => Some(Expr::Like(Like::new(
                 false,
                 Box::new(text.expr.clone()),
@@ -161,6 +164,8 @@ fn matches(call: &Call, args: &[ColumnarValue], rows: usize, ignore_case: bool) 
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
     let escape = call.param(0).chars().next().unwrap_or('\\');
+    let collated = call.arg_types.first().is_some_and(|t| t.is_collated());
+    let ignore_case = ignore_case || collated;
     let mut parsed: Option<Vec<Step>> = None;
     boolean_rows(rows, |i| {
         let (s, p) = not_null!(text.get(i), pattern.get(i));

@@ -4,6 +4,8 @@ use datafusion::arrow::array::StringArray;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::Collating;
+use vonk_expr::collation::meet::literal_beside;
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
@@ -13,7 +15,8 @@ use vonk_plan::types::DataType;
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("mask", "string_funcs", build)
     .parameters(&["str", "upperChar", "lowerChar", "digitChar", "otherChar"])
     .usage("The string with upper-case and lower-case letters, digits and others masked; NULL keeps them.")
-    .kernels(&[&MASK])];
+    .kernels(&[&MASK])
+    .collating(Collating::JOINED)];
 
 static MASK: Kernel = Kernel::new("mask", mask);
 const PARAMETERS: [&str; 5] = ["str", "upperChar", "lowerChar", "digitChar", "otherChar"];
@@ -22,7 +25,7 @@ fn build(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=5)?;
     for default in [Some("X"), Some("x"), Some("n"), None].into_iter().skip(args.len() - 1) {
         let value = default.map_or(Literal::Null(DataType::STRING), Literal::string);
-        args.push(TypedExpr::literal(&value)?);
+        args.push(literal_beside(&args, &value)?);
     }
     let mut args = args;
     let rest = args.split_off(1);

@@ -6,6 +6,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{primitive_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, not_null};
@@ -19,10 +20,12 @@ use crate::like::quoted_literal;
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("to_number", "string_funcs", |c, a| build_number(c, a, false))
         .usage("The number in a text, by a pattern.")
-        .kernels(&[&TO_NUMBER]),
+        .kernels(&[&TO_NUMBER])
+        .collating(Collating::LOOSE),
     FunctionSpec::scalar("try_to_number", "string_funcs", |c, a| build_number(c, a, true))
         .usage("As to_number, NULL where the text does not fit.")
-        .kernels(&[&TO_NUMBER]),
+        .kernels(&[&TO_NUMBER])
+        .collating(Collating::LOOSE),
     FunctionSpec::scalar("to_char", "string_funcs", build_char)
         .aliases(&["to_varchar"])
         .usage("A number, a date or a binary value as text, by a pattern.")

@@ -4,6 +4,8 @@ use datafusion::arrow::array::{BinaryArray, Int32Array, StringArray};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkResult, limits};
+use vonk_expr::collation::Collating;
+use vonk_expr::collation::meet::literal_beside;
 use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
@@ -16,10 +18,12 @@ use crate::repeat::too_long;
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("lpad", "string_funcs", |c, a| build(c, a, &LPAD, &LPAD_BYTES))
         .usage("The value brought to a length by filling or cutting, filled on the left.")
-        .kernels(&[&LPAD, &LPAD_BYTES]),
+        .kernels(&[&LPAD, &LPAD_BYTES])
+        .collating(Collating::JOINED),
     FunctionSpec::scalar("rpad", "string_funcs", |c, a| build(c, a, &RPAD, &RPAD_BYTES))
         .usage("The value brought to a length by filling or cutting, filled on the right.")
-        .kernels(&[&RPAD, &RPAD_BYTES]),
+        .kernels(&[&RPAD, &RPAD_BYTES])
+        .collating(Collating::JOINED),
 ];
 
 static LPAD: Kernel = Kernel::new("lpad", |c, a, n| pad(c, a, n, true));
@@ -43,7 +47,7 @@ fn build(
         return Ok(ctx.call(bytes, args, DataType::Binary, Nullability::Args));
     }
     if args.len() == 2 {
-        args.push(TypedExpr::literal(&Literal::string(" "))?);
+        args.push(literal_beside(&args, &Literal::string(" "))?);
     }
     let args = ctx.coerce(args, 3, &[Want::Str, Want::INT, Want::Str])?;
     Ok(ctx.call(strings, args, DataType::STRING, Nullability::Args))

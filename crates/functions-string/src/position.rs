@@ -6,9 +6,10 @@ use datafusion::arrow::datatypes::Int32Type;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::collation::{Collating, Collator};
 use vonk_expr::columns::{boolean_rows, primitive_rows};
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err, not_null};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
@@ -18,30 +19,37 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("locate", "string_funcs", build_locate)
         .aliases(&["position"])
         .usage("Position (from 1) of a string in another at or after a start; 0 when there is none.")
-        .kernels(&[&LOCATE]),
+        .kernels(&[&LOCATE])
+        .collating(Collating::COMPARED),
     FunctionSpec::scalar("instr", "string_funcs", build_instr)
         .usage("Position (from 1) of an occurrence of a string in another; 0 when there is none.")
-        .kernels(&[&INSTR]),
+        .kernels(&[&INSTR])
+        .collating(Collating::COMPARED),
     FunctionSpec::scalar("find_in_set", "string_funcs", build_find)
         .usage("Number (from 1) of a string in a list with commas; 0 when it is not there.")
-        .kernels(&[&FIND_IN_SET]),
+        .kernels(&[&FIND_IN_SET])
+        .collating(Collating::COMPARED),
     FunctionSpec::scalar("contains", "string_funcs", |c, a| build_test(c, a, &CONTAINS, &CONTAINS_BYTES))
         .usage("Whether the first value has the second inside.")
-        .kernels(&[&CONTAINS, &CONTAINS_BYTES]),
+        .kernels(&[&CONTAINS, &CONTAINS_BYTES])
+        .collating(Collating::COMPARED),
     FunctionSpec::scalar("startswith", "string_funcs", |c, a| build_test(c, a, &STARTSWITH, &STARTSWITH_BYTES))
         .usage("Whether the first value starts with the second.")
-        .kernels(&[&STARTSWITH, &STARTSWITH_BYTES]),
+        .kernels(&[&STARTSWITH, &STARTSWITH_BYTES])
+        .collating(Collating::COMPARED),
     FunctionSpec::scalar("endswith", "string_funcs", |c, a| build_test(c, a, &ENDSWITH, &ENDSWITH_BYTES))
         .usage("Whether the first value ends with the second.")
-        .kernels(&[&ENDSWITH, &ENDSWITH_BYTES]),
+        .kernels(&[&ENDSWITH, &ENDSWITH_BYTES])
+        .collating(Collating::COMPARED),
 ];
 
 static LOCATE: Kernel = Kernel::new("locate", locate);
 static INSTR: Kernel = Kernel::new("instr", instr);
 static FIND_IN_SET: Kernel = Kernel::new("find_in_set", find_in_set);
-static CONTAINS: Kernel = Kernel::new("contains", |_, a, n| test(a, n, |s, p| s.contains(p)));
-static STARTSWITH: Kernel = Kernel::new("startswith", |_, a, n| test(a, n, |s, p| s.starts_with(p)));
-static ENDSWITH: Kernel = Kernel::new("endswith", |_, a, n| test(a, n, |s, p| s.ends_with(p)));
+static CONTAINS: Kernel = Kernel::new("contains", |c, a, n| test(c, a, n, |s, p| s.contains(p), Collator::contains));
+static STARTSWITH: Kernel =
+    Kernel::new("startswith", |c, a, n| test(c, a, n, |s, p| s.starts_with(p), Collator::starts_with));
+static ENDSWITH: Kernel = Kernel::new("endswith", |c, a, n| test(c, a, n, |s, p| s.ends_with(p), Collator::ends_with));
 static CONTAINS_BYTES: Kernel = Kernel::new("contains_bytes", |_, a, n| {
     test_bytes(a, n, |s, p| p.is_empty() || s.windows(p.len()).any(|w| w == p))
 });
@@ -53,7 +61,7 @@ fn build_locate(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedE
     if args.len() == 2 {
         args.push(TypedExpr::literal(&Literal::Int(1))?);
     }
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 3, &[Want::Searched, Want::Searched, Want::INT])?;
     let nulls = if args.iter().take(2).any(|a| a.nullable) { Nullability::Always } else { Nullability::Never };
     Ok(ctx.call(&LOCATE, args, DataType::Int, nulls))
 }
@@ -63,7 +71,7 @@ fn build_instr(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedEx
     if args.len() == 3 {
         args.push(TypedExpr::literal(&Literal::Int(1))?);
     }
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str, Want::INT, Want::INT])?;
+    let args = ctx.coerce(args, 2, &[Want::Searched, Want::Searched, Want::INT, Want::INT])?;
     Ok(ctx.call(&INSTR, args, DataType::Int, Nullability::Args))
 }
 
@@ -82,13 +90,26 @@ fn build_test(
     if args.iter().all(|a| a.data_type == DataType::Binary) {
         return Ok(ctx.call(bytes, args, DataType::Boolean, Nullability::Always));
     }
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.coerce(args, 2, &[Want::Searched, Want::Searched])?;
     Ok(ctx.call(strings, args, DataType::Boolean, Nullability::Args))
 }
 
-fn test(args: &[ColumnarValue], rows: usize, is: fn(&str, &str) -> bool) -> DfResult<ColumnarValue> {
+fn test(
+    call: &Call,
+    args: &[ColumnarValue],
+    rows: usize,
+    is: fn(&str, &str) -> bool,
+    collated: fn(&Collator, &str, &str) -> bool,
+) -> DfResult<ColumnarValue> {
     let text = Col::<StringArray>::new(args, 0)?;
     let part = Col::<StringArray>::new(args, 1)?;
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
+    if !collator.is_binary() {
+        return boolean_rows(rows, |i| {
+            let (s, p) = not_null!(text.get(i), part.get(i));
+            Ok(Some(collated(&collator, s, p)))
+        });
+    }
     boolean_rows(rows, |i| {
         let (s, p) = not_null!(text.get(i), part.get(i));
         Ok(Some(is(s, p)))
@@ -108,6 +129,7 @@ fn locate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
     let part = Col::<StringArray>::new(args, 0)?;
     let text = Col::<StringArray>::new(args, 1)?;
     let start = Col::<Int32Array>::new(args, 2)?;
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
     primitive_rows::<Int32Type>(call, rows, |i| {
         // Without a start nothing else is looked at.
         let Some(n) = start.get(i) else { return Ok(Some(0)) };
@@ -116,7 +138,12 @@ fn locate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
             0 => 0,
             _ if p.is_empty() => 1,
             n if n < 0 => 0,
-            n => find_from(s, p, n as usize - 1),
+            n if collator.is_binary() => find_from(s, p, n as usize - 1),
+            n => {
+                let (s, p) = (collator.counted(s), collator.counted(p));
+                let found = collator.searched(s).find(p, chars::offset(s, n as usize - 1));
+                found.map_or(0, |at| chars::position(s, at.start))
+            }
         }))
     })
 }
@@ -133,6 +160,7 @@ fn instr(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
     let part = Col::<StringArray>::new(args, 1)?;
     let extra = args.len() > 2;
     let from = if extra { Some(Col::<Int32Array>::new(args, 2)?) } else { None };
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
     let nth = if args.len() > 3 { Some(Col::<Int32Array>::new(args, 3)?) } else { None };
     primitive_rows::<Int32Type>(call, rows, |i| {
         let (s, p) = not_null!(text.get(i), part.get(i));
@@ -148,32 +176,45 @@ fn instr(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
                 .param("actual", nth);
             return Err(call.error(e));
         }
-        Ok(Some(occurrence(s, p, from, nth)))
+        Ok(Some(match collator.is_binary() {
+            true => occurrence(s, p, from, nth, overlapping(s, p)),
+            false => {
+                let (s, p) = (collator.counted(s), collator.counted(p));
+                let searched = collator.searched(s);
+                occurrence(s, p, from, nth, |start| searched.find(p, start).map(|at| at.start))
+            }
+        }))
     })
 }
 
-fn occurrence(s: &str, p: &str, from: i32, nth: i32) -> i32 {
+/// `next` gives the place of the next occurrence at or after a byte.
+fn occurrence(s: &str, p: &str, from: i32, nth: i32, next: impl Fn(usize) -> Option<usize>) -> i32 {
     if p.is_empty() {
         return i32::from(from != 0);
     }
     if from > 0 {
         let start = chars::offset(s, from as usize - 1);
-        return overlapping(s, p, start).nth(nth as usize - 1).map_or(0, |at| chars::position(s, at));
+        return all_from(s, start, next).nth(nth as usize - 1).map_or(0, |at| chars::position(s, at));
     }
     if from == 0 {
         return 0;
     }
     let Some(last) = chars::count(s).checked_sub(from.unsigned_abs() as usize) else { return 0 };
     let last = chars::offset(s, last);
-    let before: Vec<_> = overlapping(s, p, 0).take_while(|at| *at <= last).collect();
+    let before: Vec<_> = all_from(s, 0, next).take_while(|at| *at <= last).collect();
     before.iter().rev().nth(nth as usize - 1).map_or(0, |at| chars::position(s, *at))
 }
 
+/// The next occurrence of the very bytes.
+fn overlapping<'a>(s: &'a str, p: &'a str) -> impl Fn(usize) -> Option<usize> + 'a {
+    move |from| Some(from + s.get(from..)?.find(p)?)
+}
+
 /// Byte offsets of all occurrences, overlapping ones too.
-fn overlapping<'a>(s: &'a str, p: &'a str, start: usize) -> impl Iterator<Item = usize> + 'a {
+fn all_from(s: &str, start: usize, next: impl Fn(usize) -> Option<usize>) -> impl Iterator<Item = usize> {
     let mut from = start;
     std::iter::from_fn(move || {
-        let at = from + s.get(from..)?.find(p)?;
+        let at = next(from)?;
         from = at + s[at..].chars().next().map_or(1, char::len_utf8);
         Some(at)
     })
@@ -182,11 +223,16 @@ fn overlapping<'a>(s: &'a str, p: &'a str, start: usize) -> impl Iterator<Item =
 fn find_in_set(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let word = Col::<StringArray>::new(args, 0)?;
     let set = Col::<StringArray>::new(args, 1)?;
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
     primitive_rows::<Int32Type>(call, rows, |i| {
         let (w, set) = not_null!(word.get(i), set.get(i));
         if w.contains(',') {
             return Ok(Some(0));
         }
-        Ok(Some(set.split(',').position(|s| s == w).map_or(0, |n| n as i32 + 1)))
+        Ok(Some(
+            set.split(',')
+                .position(|s| s == w || !collator.is_binary() && collator.equal(s, w))
+                .map_or(0, |n| n as i32 + 1),
+        ))
     })
 }

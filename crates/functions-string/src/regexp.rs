@@ -9,6 +9,7 @@ use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::element_field;
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{boolean_rows, primitive_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, not_null};
@@ -27,15 +28,18 @@ pub static SPECS: &[FunctionSpec] = &[
         build_extract(c, a, &EXTRACT, DataType::STRING, Nullability::Args)
     })
     .usage("A group of the first match; the empty string when there is none.")
-    .kernels(&[&EXTRACT]),
+    .kernels(&[&EXTRACT])
+    .collating(Collating::FIRST),
     FunctionSpec::scalar("regexp_extract_all", "string_funcs", |c, a| {
         build_extract(c, a, &EXTRACT_ALL, DataType::array(DataType::STRING, true), Nullability::Args)
     })
     .usage("A group of every match, as an array.")
-    .kernels(&[&EXTRACT_ALL]),
+    .kernels(&[&EXTRACT_ALL])
+    .collating(Collating::FIRST),
     FunctionSpec::scalar("regexp_replace", "string_funcs", build_replace)
         .usage("The string with every match from a position replaced; $1 stands for a group.")
-        .kernels(&[&REPLACE]),
+        .kernels(&[&REPLACE])
+        .collating(Collating::COMPARED_RESULT),
     FunctionSpec::scalar("regexp_count", "string_funcs", build_count)
         .usage("How often a regular expression is found in the string.")
         .kernels(&[&COUNT]),
@@ -44,7 +48,8 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&INSTR]),
     FunctionSpec::scalar("regexp_substr", "string_funcs", build_substr)
         .usage("The first match; NULL when there is none.")
-        .kernels(&[&SUBSTR]),
+        .kernels(&[&SUBSTR])
+        .collating(Collating::FIRST),
 ];
 
 static RLIKE: Kernel = Kernel::new("rlike", rlike);
@@ -56,7 +61,7 @@ static INSTR: Kernel = Kernel::new("regexp_instr", instr);
 static SUBSTR: Kernel = Kernel::new("regexp_substr", substr);
 
 fn build_rlike(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.coerce(args, 2, &[Want::Plain, Want::Str])?;
     let sql = SqlText::call(&ctx.name.to_uppercase(), args.iter().map(|a| a.sql.clone()));
     let mut out = ctx.call_with(&RLIKE, args, DataType::Boolean, Nullability::Args, vec![ctx.name.to_string()]);
     out.sql = sql;
@@ -74,7 +79,7 @@ fn build_extract(
     if args.len() == 2 {
         args.push(TypedExpr::literal(&Literal::Int(1))?);
     }
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 3, &[Want::Plain, Want::Str, Want::INT])?;
     Ok(ctx.call(kernel, args, ty, nulls))
 }
 
@@ -83,7 +88,7 @@ fn build_replace(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<Typed
     if args.len() == 3 {
         args.push(TypedExpr::literal(&Literal::Int(1))?);
     }
-    let args = ctx.coerce(args, 4, &[Want::Str, Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 4, &[Want::Plain, Want::Str, Want::Plain, Want::INT])?;
     if let Some(pos) = args.get(3)
         && pos.constant_i64(&ctx.name, "position")?.is_some_and(|p| p < 1)
     {
@@ -97,7 +102,7 @@ fn build_replace(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<Typed
 }
 
 fn build_count(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.coerce(args, 2, &[Want::Plain, Want::Str])?;
     Ok(ctx.call(&COUNT, args, DataType::Int, Nullability::Args))
 }
 
@@ -106,19 +111,19 @@ fn build_instr(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedEx
     if args.len() == 2 {
         args.push(TypedExpr::literal(&Literal::Int(0))?);
     }
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 3, &[Want::Plain, Want::Str, Want::INT])?;
     Ok(ctx.call(&INSTR, args, DataType::Int, Nullability::Args))
 }
 
 fn build_substr(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.coerce(args, 2, &[Want::Plain, Want::Str])?;
     Ok(ctx.call(&SUBSTR, args, DataType::STRING, Nullability::Always))
 }
 
 fn rlike(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     boolean_rows(rows, |i| {
         let (s, p) = not_null!(text.get(i), pattern.get(i));
         let found = last.get(call.param(0), p).and_then(|r| r.is_match(s));
@@ -142,7 +147,7 @@ fn extract(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
     let index = Col::<Int32Array>::new(args, 2)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     string_rows(rows, rows * 8, |i, out| {
         let (s, p, n) = not_null!(text.get(i), pattern.get(i), index.get(i));
         let mut run = || {
@@ -165,7 +170,7 @@ fn extract_all(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
     let index = Col::<Int32Array>::new(args, 2)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     let mut out = ListBuilder::new(StringBuilder::new()).with_field(element_field(&DataType::STRING));
     for i in 0..rows {
         let (Some(s), Some(p), Some(n)) = (text.get(i), pattern.get(i), index.get(i)) else {
@@ -273,7 +278,7 @@ fn replace(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
     let pattern = Col::<StringArray>::new(args, 1)?;
     let by = Col::<StringArray>::new(args, 2)?;
     let position = Col::<Int32Array>::new(args, 3)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     string_rows(rows, text.array().value_data().len(), |i, out| {
         let (s, p, by, pos) = not_null!(text.get(i), pattern.get(i), by.get(i), position.get(i));
         let mut run = || {
@@ -299,7 +304,7 @@ fn replace(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
 fn count(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     primitive_rows::<Int32Type>(call, rows, |i| {
         let (s, p) = not_null!(text.get(i), pattern.get(i));
         let mut n = 0;
@@ -312,7 +317,7 @@ fn instr(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
     let index = Col::<Int32Array>::new(args, 2)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     primitive_rows::<Int32Type>(call, rows, |i| {
         let (s, p, _) = not_null!(text.get(i), pattern.get(i), index.get(i));
         let found = last.get("regexp_instr", p).and_then(|r| r.find_at(s, 0));
@@ -323,7 +328,7 @@ fn instr(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
 fn substr(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     string_rows(rows, rows * 8, |i, out| {
         let (s, p) = not_null!(text.get(i), pattern.get(i));
         let found = last.get("regexp_substr", p).and_then(|r| r.find_at(s, 0)).map_err(|e| call.error(e))?;

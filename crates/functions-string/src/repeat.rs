@@ -7,6 +7,7 @@ use datafusion::arrow::compute::take;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult, limits};
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::typed_arg;
@@ -16,13 +17,15 @@ use vonk_plan::types::DataType;
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("repeat", "string_funcs", build_repeat)
         .usage("The string, a number of times over.")
-        .kernels(&[&REPEAT]),
+        .kernels(&[&REPEAT])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("space", "string_funcs", build_space)
         .usage("A string of a number of spaces.")
         .kernels(&[&SPACE]),
     FunctionSpec::scalar("reverse", "collection_funcs", build_reverse)
         .usage("The string or array from last to first.")
-        .kernels(&[&REVERSE, &REVERSE_BYTES, &REVERSE_ARRAY]),
+        .kernels(&[&REVERSE, &REVERSE_BYTES, &REVERSE_ARRAY])
+        .collating(Collating::FIRST),
 ];
 
 static REPEAT: Kernel = Kernel::new("repeat", repeat);

@@ -8,6 +8,7 @@ use datafusion::logical_expr::ColumnarValue;
 use unicode_segmentation::UnicodeSegmentation;
 use vonk_common::SparkResult;
 use vonk_expr::arrow_types::element_field;
+use vonk_expr::collation::Collating;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::Literal;
@@ -15,7 +16,8 @@ use vonk_plan::types::DataType;
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("sentences", "string_funcs", build)
     .usage("Arrays of the words of each sentence.")
-    .kernels(&[&SENTENCES])];
+    .kernels(&[&SENTENCES])
+    .collating(Collating::FIRST)];
 
 static SENTENCES: Kernel = Kernel::new("sentences", sentences);
 

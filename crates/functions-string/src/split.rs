@@ -9,9 +9,12 @@ use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::{ENTRIES, KEY, VALUE, element_field};
+use vonk_expr::collation::collator::Rule;
+use vonk_expr::collation::meet::literal_beside;
+use vonk_expr::collation::{Collating, Collator};
 use vonk_expr::columns::slice_rows;
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err, not_null};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
@@ -20,13 +23,16 @@ use crate::java_regex::{JavaRegex, Last, next_start};
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("split", "string_funcs", build_split)
         .usage("The parts of a string between matches of a regular expression, at most a number of them.")
-        .kernels(&[&SPLIT]),
+        .kernels(&[&SPLIT])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("split_part", "string_funcs", build_part)
         .usage("The part of that number (from 1, negative from the end) between delimiters.")
-        .kernels(&[&SPLIT_PART]),
+        .kernels(&[&SPLIT_PART])
+        .collating(Collating::COMPARED_RESULT),
     FunctionSpec::scalar("str_to_map", "map_funcs", build_map)
         .usage("A map of the pairs in a string, cut by two regular expressions.")
-        .kernels(&[&STR_TO_MAP]),
+        .kernels(&[&STR_TO_MAP])
+        .collating(Collating::COMPARED_RESULT),
 ];
 
 static SPLIT: Kernel = Kernel::new("split", split);
@@ -38,21 +44,21 @@ fn build_split(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedEx
     if args.len() == 2 {
         args.push(TypedExpr::literal(&Literal::Int(-1))?);
     }
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 3, &[Want::Plain, Want::Str, Want::INT])?;
     Ok(ctx.call(&SPLIT, args, DataType::array(DataType::STRING, false), Nullability::Args))
 }
 
 fn build_part(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 3, &[Want::Searched, Want::Searched, Want::INT])?;
     Ok(ctx.call(&SPLIT_PART, args, DataType::STRING, Nullability::Always))
 }
 
 fn build_map(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=3)?;
     for default in [",", ":"].iter().skip(args.len() - 1) {
-        args.push(TypedExpr::literal(&Literal::string(*default))?);
+        args.push(literal_beside(&args, &Literal::string(*default))?);
     }
-    let args = ctx.expect(args, 3, &[Want::Str, Want::Str, Want::Str])?;
+    let args = ctx.expect(args, 3, &[Want::Plain, Want::Str, Want::Str])?;
     let ty = DataType::map(DataType::STRING, DataType::STRING, true);
     let policy = ctx.facts.conf.get("spark.sql.mapKeyDedupPolicy").unwrap_or("EXCEPTION").to_uppercase();
     Ok(ctx.call_with(&STR_TO_MAP, args, ty, Nullability::Args, vec![policy]))
@@ -78,6 +84,19 @@ fn parts<'a>(regex: &JavaRegex, s: &'a str, limit: i32, mut f: impl FnMut(&'a st
     }
     f(&s[done..]);
     Ok(())
+}
+
+/// The parts between what is equal to the delimiter: under a collation it is no regular expression.
+fn equal_parts<'a>(collator: &Collator, s: &'a str, delimiter: &str, limit: i32, mut f: impl FnMut(&'a str)) {
+    let searched = collator.searched(s);
+    let (mut from, mut count) = (0, 1);
+    while limit <= 0 || count < limit {
+        let Some(hit) = searched.find(delimiter, from).filter(|hit| !hit.is_empty()) else { break };
+        f(&s[from..hit.start]);
+        from = hit.end;
+        count += 1;
+    }
+    f(&s[from..]);
 }
 
 /// An empty pattern cuts between all characters; a limit keeps the rest of the string.
@@ -113,7 +132,7 @@ fn split(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
     let text = Col::<StringArray>::new(args, 0)?;
     let pattern = Col::<StringArray>::new(args, 1)?;
     let limit = Col::<Int32Array>::new(args, 2)?;
-    let mut last = Last::default();
+    let mut last = Last::for_text(call)?;
     let mut out = ListBuilder::new(StringBuilder::with_capacity(rows * 4, text.array().value_data().len()))
         .with_field(element_field(&DataType::STRING));
     for i in 0..rows {
@@ -124,7 +143,7 @@ fn split(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
         let values = out.values();
         match plain_char(p) {
             _ if p.is_empty() => letters(s, n, |part| values.append_value(part)),
-            Some(c) if n <= 0 => s.split(c).for_each(|part| values.append_value(part)),
+            Some(c) if n <= 0 && !last.ignores_case() => s.split(c).for_each(|part| values.append_value(part)),
             _ => {
                 let regex = last.get("split", p).map_err(|e| call.error(e))?;
                 parts(regex, s, n, |part| values.append_value(part)).map_err(|e| call.error(e))?;
@@ -139,14 +158,22 @@ fn split_part(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
     let text = Col::<StringArray>::new(args, 0)?;
     let delimiter = Col::<StringArray>::new(args, 1)?;
     let number = Col::<Int32Array>::new(args, 2)?;
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
     slice_rows(rows, text.array().value_data().len(), |i| {
         let (s, d, n) = not_null!(text.get(i), delimiter.get(i), number.get(i));
         let nth = n.unsigned_abs() as usize;
         if nth == 0 {
             return Err(call.error(SparkError::new("INVALID_INDEX_OF_ZERO")));
         }
+        let d = collator.counted(d);
         if d.is_empty() {
             return Ok(Some(if nth == 1 { s } else { "" }));
+        }
+        if !matches!(collator.rule, Rule::Binary) {
+            let mut parts = vec![];
+            equal_parts(&collator, s, d, -1, |part| parts.push(part));
+            let at = if n > 0 { Some(nth - 1) } else { parts.len().checked_sub(nth) };
+            return Ok(Some(at.and_then(|at| parts.get(at)).copied().unwrap_or("")));
         }
         let part = if n > 0 { s.split(d).nth(nth - 1) } else { s.rsplit(d).nth(nth - 1) };
         Ok(Some(part.unwrap_or("")))
@@ -157,6 +184,7 @@ fn str_to_map(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
     let text = Col::<StringArray>::new(args, 0)?;
     let pair = Col::<StringArray>::new(args, 1)?;
     let key = Col::<StringArray>::new(args, 2)?;
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
     let (mut pair_regex, mut key_regex) = (Last::default(), Last::default());
     let names = MapFieldNames { entry: ENTRIES.to_string(), key: KEY.to_string(), value: VALUE.to_string() };
     let mut out = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
@@ -167,14 +195,20 @@ fn str_to_map(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
             continue;
         };
         let mut run = || {
-            let (mut seen, mut entries) = (HashMap::<&str, usize>::new(), Vec::<(&str, Option<&str>)>::new());
+            let (mut seen, mut entries) = (HashMap::<String, usize>::new(), Vec::<(&str, Option<&str>)>::new());
             let mut pairs = vec![];
-            parts(pair_regex.get("str_to_map", p)?, s, -1, |part| pairs.push(part))?;
+            match collator.is_binary() {
+                true => parts(pair_regex.get("str_to_map", p)?, s, -1, |part| pairs.push(part))?,
+                false => equal_parts(&collator, s, p, -1, |part| pairs.push(part)),
+            }
             for pair in pairs {
                 let mut halves = vec![];
-                parts(key_regex.get("str_to_map", k)?, pair, 2, |half| halves.push(half))?;
+                match collator.is_binary() {
+                    true => parts(key_regex.get("str_to_map", k)?, pair, 2, |half| halves.push(half))?,
+                    false => equal_parts(&collator, pair, k, 2, |half| halves.push(half)),
+                }
                 let (name, value) = (halves.first().copied().unwrap_or(""), halves.get(1).copied());
-                match seen.get(name).copied().and_then(|at| entries.get_mut(at)) {
+                match seen.get(&collator.key(name)).copied().and_then(|at| entries.get_mut(at)) {
                     Some(entry) if last_wins => entry.1 = value,
                     Some(_) => {
                         return Err(SparkError::new("DUPLICATED_MAP_KEY")
@@ -182,7 +216,7 @@ fn str_to_map(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
                             .param("mapKeyDedupPolicy", quote_sql("spark.sql.mapKeyDedupPolicy")));
                     }
                     None => {
-                        seen.insert(name, entries.len());
+                        seen.insert(collator.key(name), entries.len());
                         entries.push((name, value));
                     }
                 }

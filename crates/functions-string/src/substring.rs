@@ -4,9 +4,10 @@ use datafusion::arrow::array::{BinaryArray, Int32Array, StringArray};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::collation::{Collating, Collator};
 use vonk_expr::columns::{binary_rows, slice_rows, string_rows};
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err, not_null};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
@@ -16,19 +17,24 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("substring", "string_funcs", build_substring)
         .aliases(&["substr"])
         .usage("The part of a string or binary value from a position, of a length.")
-        .kernels(&[&SUBSTRING, &SUBSTRING_BYTES]),
+        .kernels(&[&SUBSTRING, &SUBSTRING_BYTES])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("left", "string_funcs", build_left)
         .usage("The leftmost characters of a string, or bytes of a binary value.")
-        .kernels(&[&SUBSTRING, &SUBSTRING_BYTES, &LEFT, &LEFT_BYTES]),
+        .kernels(&[&SUBSTRING, &SUBSTRING_BYTES, &LEFT, &LEFT_BYTES])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("right", "string_funcs", build_right)
         .usage("The rightmost characters of a string.")
-        .kernels(&[&RIGHT]),
+        .kernels(&[&RIGHT])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("substring_index", "string_funcs", build_index)
         .usage("The part of a string before a number of delimiters, counted from the end if negative.")
-        .kernels(&[&SUBSTRING_INDEX]),
+        .kernels(&[&SUBSTRING_INDEX])
+        .collating(Collating::COMPARED_RESULT),
     FunctionSpec::scalar("overlay", "string_funcs", build_overlay)
         .usage("The value with a replacement put over the part from a position.")
-        .kernels(&[&OVERLAY, &OVERLAY_BYTES]),
+        .kernels(&[&OVERLAY, &OVERLAY_BYTES])
+        .collating(Collating::JOINED),
 ];
 
 static SUBSTRING: Kernel = Kernel::new("substring", substring);
@@ -76,7 +82,7 @@ fn build_right(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> 
 }
 
 fn build_index(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::Str, Want::INT])?;
+    let args = ctx.coerce(args, 3, &[Want::Searched, Want::Searched, Want::INT])?;
     Ok(ctx.call(&SUBSTRING_INDEX, args, DataType::STRING, Nullability::Args))
 }
 
@@ -180,17 +186,40 @@ fn before_delimiter<'a>(s: &'a str, delimiter: &str, count: i32) -> &'a str {
     &s[to + delimiter.chars().next_back().map_or(0, char::len_utf8)..]
 }
 
+/// The same under a collation.
+fn before_equal<'a>(collator: &Collator, s: &'a str, delimiter: &str, count: i32) -> &'a str {
+    if delimiter.is_empty() || count == 0 {
+        return "";
+    }
+    let searched = collator.searched(s);
+    let nth = count.unsigned_abs() as usize;
+    let (mut from, mut to) = (0, s.len());
+    let mut last = 0..0;
+    for _ in 0..nth {
+        let found = if count > 0 { searched.find(delimiter, from) } else { searched.rfind(delimiter, to) };
+        let Some(hit) = found else { return s };
+        from = hit.start + step(&s[hit.start..]);
+        to = hit.start;
+        last = hit;
+    }
+    if count > 0 { &s[..last.start] } else { &s[last.end..] }
+}
+
 fn step(s: &str) -> usize {
     s.chars().next().map_or(0, char::len_utf8)
 }
 
-fn substring_index(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn substring_index(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let text = Col::<StringArray>::new(args, 0)?;
     let delimiter = Col::<StringArray>::new(args, 1)?;
     let count = Col::<Int32Array>::new(args, 2)?;
+    let collator = Collator::of(&call.arg_types).map_err(exec_err)?;
     slice_rows(rows, text.array().value_data().len(), |i| {
         let (s, d, n) = not_null!(text.get(i), delimiter.get(i), count.get(i));
-        Ok(Some(before_delimiter(s, d, n)))
+        Ok(Some(match collator.is_binary() {
+            true => before_delimiter(s, d, n),
+            false => before_equal(&collator, s, collator.counted(d), n),
+        }))
     })
 }
 

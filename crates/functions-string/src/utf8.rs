@@ -5,6 +5,7 @@ use datafusion::arrow::array::{BinaryArray, StringArray};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::{boolean_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
@@ -16,13 +17,16 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&IS_VALID]),
     FunctionSpec::scalar("make_valid_utf8", "string_funcs", |c, a| build(c, a, &MAKE_VALID, DataType::STRING))
         .usage("The string with what is not UTF-8 replaced.")
-        .kernels(&[&MAKE_VALID]),
+        .kernels(&[&MAKE_VALID])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("validate_utf8", "string_funcs", |c, a| build(c, a, &VALIDATE, DataType::STRING))
         .usage("The string, an error if it is not UTF-8.")
-        .kernels(&[&VALIDATE]),
+        .kernels(&[&VALIDATE])
+        .collating(Collating::FIRST),
     FunctionSpec::scalar("try_validate_utf8", "string_funcs", |c, a| build(c, a, &TRY_VALIDATE, DataType::STRING))
         .usage("The string, NULL if it is not UTF-8.")
-        .kernels(&[&TRY_VALIDATE]),
+        .kernels(&[&TRY_VALIDATE])
+        .collating(Collating::FIRST),
 ];
 
 static IS_VALID: Kernel = Kernel::new("is_valid_utf8", |c, a, n| {

@@ -25,9 +25,15 @@ static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = Lazy
 
 static KERNELS: LazyLock<HashMap<&'static str, &'static Kernel>> = LazyLock::new(|| {
     let used = FUNCTIONS.values().flat_map(|f| f.kernels.iter().copied());
-    used.chain(vonk_expr::cast::KERNELS.iter().chain(vonk_expr::extract::KERNELS).copied())
-        .map(|k| (k.name, k))
-        .collect()
+    used.chain(
+        vonk_expr::cast::KERNELS
+            .iter()
+            .chain(vonk_expr::extract::KERNELS)
+            .chain(vonk_expr::collation::KERNELS)
+            .copied(),
+    )
+    .map(|k| (k.name, k))
+    .collect()
 });
 
 /// The function of that name (in lower case), or of that alias.

@@ -338,6 +338,8 @@ pub struct CreateTable {
     pub location: Option<String>,
     pub comment: Option<String>,
     pub properties: Properties,
+    /// The collation of strings that name none, in its one form.
+    pub collation: Option<String>,
     pub query: Option<Relation>,
     /// SQL texts of CONSTRAINT, PRIMARY KEY, CHECK and the like.
     pub constraints: Vec<String>,
@@ -364,6 +366,7 @@ impl CreateTable {
             location: None,
             comment: None,
             properties: Properties::new(),
+            collation: None,
             query: None,
             constraints: vec![],
             if_not_exists: false,
@@ -427,6 +430,7 @@ pub enum AlterAction {
     RecoverPartitions,
     SetSerde,
     ClusterBy(Vec<Name>),
+    DefaultCollation(String),
     /// ADD/DROP CONSTRAINT, SET MANAGED and the like, by name: not supported by file tables.
     Other(String),
     /// ALTER VIEW … AS query, with its SQL text.
@@ -460,6 +464,8 @@ pub struct CreateView {
     pub columns: Vec<(String, Option<String>)>,
     pub comment: Option<String>,
     pub properties: Properties,
+    /// The collation of strings that name none, in its one form.
+    pub collation: Option<String>,
     pub query: Relation,
     /// SQL text of the query.
     pub text: String,

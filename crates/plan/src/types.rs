@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+pub mod collation;
 pub mod json;
 
 /// Fields of a day-time interval, in order.
@@ -253,7 +254,7 @@ impl DataType {
                 format!("STRUCT<{}>", fields.join(", "))
             }
             DataType::Udt(u) => u.sql_type.sql(),
-            DataType::String(Some(c)) => format!("STRING COLLATE {c}"),
+            DataType::String(Some(c)) => format!("STRING COLLATE {}", c.to_uppercase()),
             DataType::Null => "VOID".into(),
             other => other.to_string().to_uppercase(),
         }

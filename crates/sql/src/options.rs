@@ -17,6 +17,8 @@ pub struct ParseOptions<'a> {
     pub enforce_reserved: bool,
     /// Interval literals are calendar intervals.
     pub legacy_interval: bool,
+    /// The collation of strings that name none: that of the view whose text this is.
+    pub collation: Option<String>,
     pub named: BTreeMap<String, Expr>,
     pub positional: Vec<Expr>,
 }
@@ -30,6 +32,7 @@ impl<'a> ParseOptions<'a> {
             double_quoted_identifiers: ansi && conf.bool("spark.sql.ansi.doubleQuotedIdentifiers"),
             enforce_reserved: ansi && conf.bool("spark.sql.ansi.enforceReservedKeywords"),
             legacy_interval: conf.bool("spark.sql.legacy.interval.enabled"),
+            collation: None,
             named: BTreeMap::new(),
             positional: vec![],
         }

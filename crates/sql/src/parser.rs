@@ -22,6 +22,8 @@ pub(crate) struct Parser<'a> {
     pub nodes: usize,
     pub(crate) copied: usize,
     pub opts: &'a ParseOptions<'a>,
+    /// The collation of strings that name none.
+    pub collation: Option<String>,
     /// `?` met so far.
     pub positional: usize,
     /// `:name` was met.
@@ -49,6 +51,7 @@ impl<'a> Parser<'a> {
             nodes: 0,
             copied: 0,
             opts,
+            collation: opts.collation.clone(),
             positional: 0,
             named_parameters: false,
             lambdas: vec![],

@@ -1,10 +1,9 @@
 //! Data types in SQL text, and the column lists of schemas.
 
-use std::sync::Arc;
-
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::types::{DataType, DayTimeField, StructField, StructType, YearMonthField};
+use vonk_plan::types::collation::string_type;
+use vonk_plan::types::{DataType, DayTimeField, StructField, StructType, UTF8_BINARY, YearMonthField};
 
 use crate::literal::Field;
 use crate::parser::Parser;
@@ -163,10 +162,22 @@ impl Parser<'_> {
 
     fn collated(&mut self) -> SparkResult<DataType> {
         if !self.eat("COLLATE") {
-            return Ok(DataType::STRING);
+            return self.collation.as_deref().map_or(Ok(DataType::STRING), string_type);
         }
-        let name = self.multipart()?.pop().unwrap_or_default().to_uppercase();
-        Ok(DataType::String((name != "UTF8_BINARY").then(|| Arc::from(name.as_str()))))
+        // A name that there is not is told of where the type is used.
+        let name = self.multipart()?.pop().unwrap_or_default();
+        Ok(string_type(&name).unwrap_or_else(|_| DataType::String(Some(name.into()))))
+    }
+
+    /// The name of a collation, in its one form.
+    pub fn collation(&mut self) -> SparkResult<String> {
+        let start = self.pos;
+        let name = self.multipart()?.pop().unwrap_or_default();
+        match string_type(&name) {
+            Ok(DataType::String(Some(name))) => Ok(name.to_string()),
+            Ok(_) => Ok(UTF8_BINARY.to_string()),
+            Err(e) => Err(self.error(e, start)),
+        }
     }
 
     fn decimal(&self, precision: i64, scale: i64, start: usize) -> SparkResult<DataType> {

@@ -43,8 +43,8 @@ impl Analyzer {
 
     /// A scalar built-in over typed arguments.
     pub fn call_builtin(&self, _env: &Env, name: &str, args: Vec<TypedExpr>, at: At) -> SparkResult<TypedExpr> {
-        match vonk_functions::lookup(name).map(|s| s.body) {
-            Some(Body::Scalar(build)) => build(&self.fn_context(name, at), args),
+        match vonk_functions::lookup(name).map(|s| (s.body, s.collating)) {
+            Some((Body::Scalar(build), collating)) => collating.build(&self.fn_context(name, at), args, build),
             _ => Err(self.unresolved_routine(&[name.to_string()], at)),
         }
     }
@@ -96,7 +96,7 @@ impl Analyzer {
                     _ => None,
                 };
                 let shelf = self.shelve(&mut args, call.syntax == CallSyntax::Operator);
-                let mut out = build(&ctx, args)?;
+                let mut out = spec.collating.build(&ctx, args, build)?;
                 super::shelf::put_back(&mut out, shelf)?;
                 // What hands an argument through does not hand its name through.
                 if out.name.as_ref().is_some_and(|n| names.iter().any(|own| Arc::ptr_eq(own, n))) {
@@ -205,7 +205,9 @@ impl Analyzer {
         let distinct = data.distinct;
         let random = data.args.iter().any(|a| !a.deterministic && contains_python(&a.expr));
         let filter = data.filter.as_ref().map(|f| f.sql.clone());
+        let strength = data.args.iter().map(|a| a.strength).max().unwrap_or_default();
         let mut out = build(ctx, data)?;
+        out.strength = out.strength.max(strength);
         out.foldable = false;
         if random {
             return Err(SparkError::new("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION")
@@ -250,7 +252,8 @@ impl Analyzer {
         let mut within_group = vec![];
         for order in &call.within_group {
             let key = self.expr(env, &order.child)?;
-            let sort = datafusion::logical_expr::SortExpr::new(key.expr.clone(), order.ascending, order.nulls_first);
+            let by = vonk_expr::collation::key(key.expr.clone(), &key.data_type);
+            let sort = datafusion::logical_expr::SortExpr::new(by, order.ascending, order.nulls_first);
             within_group.push((key, sort));
         }
         Ok(AggregateCall {

@@ -3,6 +3,7 @@
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::explicit_cast;
+use vonk_expr::collation::Strength;
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::expr::{ExprKind, SortOrder};
 use vonk_plan::{Expr, Literal};
@@ -36,6 +37,7 @@ impl Analyzer {
                 value.sql = SqlText::concat([value.sql, format!(" AS {shown}").into()]);
                 value.name = Some(name.into());
                 value.below_cast = false;
+                value.strength = Strength::Implicit;
                 if metadata.is_some() {
                     value.metadata = metadata.as_deref().map(Into::into);
                 }
@@ -71,7 +73,8 @@ impl Analyzer {
                 self.name(env, &parts, None, at).map(|n| n.typed())
             }
             ExprKind::Collate { child, collation } => {
-                let args = vec![self.expr(env, child)?, TypedExpr::literal(&Literal::string(collation.join(".")))?];
+                let name = collation.last().map(String::as_str).unwrap_or_default();
+                let args = vec![self.expr(env, child)?, TypedExpr::literal(&Literal::string(name))?];
                 self.call_builtin(env, "collate", args, at)
             }
             ExprKind::Sort(order) => self.expr(env, &order.child),

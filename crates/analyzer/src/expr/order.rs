@@ -3,7 +3,7 @@
 use datafusion::logical_expr::SortExpr;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::TypedExpr;
+use vonk_expr::{TypedExpr, collation};
 use vonk_plan::expr::SortOrder;
 use vonk_plan::types::DataType;
 
@@ -22,7 +22,7 @@ impl SortKey {
     }
 
     pub fn sort(&self) -> SortExpr {
-        SortExpr::new(self.value.expr.clone(), self.ascending, self.nulls_first)
+        SortExpr::new(collation::key(self.value.expr.clone(), &self.value.data_type), self.ascending, self.nulls_first)
     }
 
     /// `a ASC NULLS FIRST`.

@@ -13,7 +13,8 @@ use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
-use vonk_expr::{SqlText, TypedExpr};
+use vonk_expr::collation::Strength;
+use vonk_expr::{SqlText, TypedExpr, collation};
 use vonk_plan::expr::{SubqueryExpr, SubqueryKind, SubqueryPlan};
 use vonk_plan::types::DataType;
 use vonk_plan::{Expr, Relation};
@@ -21,6 +22,7 @@ use vonk_plan::{Expr, Relation};
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
+use crate::scope::{Scope, ScopeColumn};
 
 impl Analyzer {
     pub fn subquery(&self, env: &Env, q: &SubqueryExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {
@@ -73,6 +75,7 @@ impl Analyzer {
             self.outer_names(env, &query_slots),
         );
         out.metadata = column.metadata.clone();
+        out.strength = Strength::Implicit;
         Ok(out)
     }
 
@@ -112,10 +115,14 @@ impl Analyzer {
         // Both sides in their common types.
         let mut targets = vec![];
         for (v, c) in values.iter_mut().zip(&columns) {
+            let mut pair = [v.clone(), c.typed()];
+            collation::meet::compared(&mut pair, text.clone())?;
+            let [met, c] = pair;
+            *v = met;
             let to = common_type(&v.data_type, &c.data_type, self.ansi()).ok_or_else(|| {
                 SparkError::new("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH")
                     .param("sqlExpr", quote_sql("IN"))
-                    .param("mismatchedColumns", format!("{}:{}", v.sql, c.name))
+                    .param("mismatchedColumns", format!("{}:{}", v.sql, c.sql))
                     .param("leftType", quote_sql(v.data_type.sql()))
                     .param("rightType", quote_sql(c.data_type.sql()))
             })?;
@@ -127,8 +134,10 @@ impl Analyzer {
         self.cast_columns(&mut node, &targets)?;
         let expr = match <[TypedExpr; 1]>::try_from(values) {
             Ok([value]) => {
+                self.key_columns(&mut node)?;
                 let subquery = self.as_subquery(&mut node)?;
-                DfExpr::InSubquery(InSubquery::new(Box::new(value.expr), subquery, false))
+                let value = collation::key(value.expr, &value.data_type);
+                DfExpr::InSubquery(InSubquery::new(Box::new(value), subquery, false))
             }
             Err(values) => {
                 // Several columns: equal in all of them.
@@ -136,7 +145,7 @@ impl Analyzer {
                 let equal = values
                     .into_iter()
                     .zip(&columns)
-                    .map(|(v, c)| to_outer(v.expr, env).eq(crate::scope::column_expr(c.slot)));
+                    .map(|(v, c)| to_outer(collation::key(v.expr, &v.data_type), env).eq(c.key()));
                 let all = datafusion::logical_expr::utils::conjunction(equal)
                     .ok_or_else(|| SparkError::internal("IN without columns"))?;
                 node.over(|plan| {
@@ -149,6 +158,22 @@ impl Analyzer {
             }
         };
         Ok(TypedExpr::new(expr, DataType::Boolean, nullable, text))
+    }
+
+    /// Puts what stands for collated columns in their place.
+    fn key_columns(&self, node: &mut Node) -> SparkResult<()> {
+        if !node.scope.columns.iter().any(|c| c.data_type.is_collated()) {
+            return Ok(());
+        }
+        let (mut columns, mut computed) = (vec![], vec![]);
+        for c in &node.scope.columns {
+            let id = self.fresh();
+            computed.push((id, c.key(), c.data_type.clone()));
+            columns.push(ScopeColumn { id, slot: id, ..c.clone() });
+        }
+        node.compute(computed)?;
+        *node = node.clone().with_scope(Scope::new(columns));
+        Ok(())
     }
 
     /// The node's plan as DataFusion's sub-query.

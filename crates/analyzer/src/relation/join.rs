@@ -133,6 +133,8 @@ impl Analyzer {
         for name in names {
             let l = self.using_column(&left.scope, name, "left")?;
             let r = self.using_column(&right.scope, name, "right")?;
+            let mut pair = [l.typed(), r.typed()];
+            vonk_expr::collation::meet::compared(&mut pair, format!("({} = {})", l.name, r.name))?;
             let to = common_type(&l.data_type, &r.data_type, self.ansi()).ok_or_else(|| {
                 SparkError::new("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES")
                     .param("sqlExpr", vonk_common::error::quote_sql(format!("({} = {})", l.name, r.name)))
@@ -147,7 +149,7 @@ impl Analyzer {
                 }
             };
             let (le, re) = (as_common(&l)?, as_common(&r)?);
-            conditions.push(le.clone().eq(re.clone()));
+            conditions.push(vonk_expr::collation::key(le.clone(), &to).eq(vonk_expr::collation::key(re.clone(), &to)));
             pairs.push((l, r, le, re, to));
         }
         let (left_scope, right_scope) = (left.scope.clone(), right.scope.clone());

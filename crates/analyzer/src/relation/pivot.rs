@@ -133,7 +133,8 @@ impl Analyzer {
                 } else {
                     cast(self.facts(), v.clone(), &p.data_type)?
                 };
-                let same = binary_expr(p.typed().expr, Operator::IsNotDistinctFrom, v.expr);
+                let value = vonk_expr::collation::key(v.expr, &p.data_type);
+                let same = binary_expr(p.key(), Operator::IsNotDistinctFrom, value);
                 condition = Some(match condition {
                     Some(c) => c.and(same),
                     None => same,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::common::{Column, JoinConstraint, JoinType, NullEquality};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Distinct, Expr as DfExpr, Join, LogicalPlan, Union, Values, Window, WindowFunctionDefinition,
+    Expr as DfExpr, Join, LogicalPlan, Union, Values, Window, WindowFunctionDefinition,
 };
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
@@ -19,6 +19,7 @@ use vonk_plan::relation::{SetKind, SetOperation};
 use vonk_plan::types::DataType;
 
 use super::Outer;
+use super::deduplicate::distinct_rows;
 use crate::analyzer::Analyzer;
 use crate::node::Node;
 use crate::scope::{Scope, ScopeColumn, column_expr, column_name, fold};
@@ -228,14 +229,15 @@ impl Analyzer {
         let mut right_plan = right.exact(&|| self.fresh())?;
         let mut scope: Vec<ScopeColumn> = left.scope.columns.clone();
         let mut on: Vec<(DfExpr, DfExpr)> =
-            scope.iter().zip(&right.scope.columns).map(|(l, r)| (column_expr(l.slot), column_expr(r.slot))).collect();
+            scope.iter().zip(&right.scope.columns).map(|(l, r)| (l.key(), r.key())).collect();
         if all {
             let (l, ln) = self.numbered(left_plan, &scope)?;
             let (r, rn) = self.numbered(right_plan, &right.scope.columns)?;
             on.push((DfExpr::Column(ln), DfExpr::Column(rn)));
             (left_plan, right_plan) = (l, r);
+            left_plan = self.with_first_values(left_plan, &mut scope)?;
         } else {
-            left_plan = Arc::new(LogicalPlan::Distinct(Distinct::All(left_plan)));
+            left_plan = Arc::new(distinct_rows(left_plan, &scope)?);
         }
         let joined = Join::try_new(
             left_plan,
@@ -258,10 +260,28 @@ impl Analyzer {
         Ok(Node::new(LogicalPlan::Join(joined.map_err(spark_error)?), Scope::new(scope)))
     }
 
+    /// Of rows that a collation holds equal the first stands for all.
+    fn with_first_values(&self, plan: Arc<LogicalPlan>, scope: &mut [ScopeColumn]) -> SparkResult<Arc<LogicalPlan>> {
+        let keys: Vec<DfExpr> = scope.iter().map(ScopeColumn::key).collect();
+        let mut calls = vec![];
+        for c in scope.iter_mut().filter(|c| c.data_type.is_collated()) {
+            let first = datafusion::functions_window::nth_value::first_value_udwf();
+            let first = WindowFunctionDefinition::WindowUDF(first);
+            let mut call = WindowFunction::new(first, vec![column_expr(c.slot)]);
+            call.params.partition_by = keys.clone();
+            c.slot = self.fresh();
+            calls.push(DfExpr::WindowFunction(Box::new(call)).alias(column_name(c.slot)));
+        }
+        if calls.is_empty() {
+            return Ok(plan);
+        }
+        Ok(Arc::new(LogicalPlan::Window(Window::try_new(calls, plan).map_err(spark_error)?)))
+    }
+
     fn numbered(&self, plan: Arc<LogicalPlan>, columns: &[ScopeColumn]) -> SparkResult<(Arc<LogicalPlan>, Column)> {
         let function = WindowFunctionDefinition::WindowUDF(datafusion::functions_window::row_number::row_number_udwf());
         let mut call = WindowFunction::new(function, vec![]);
-        call.params.partition_by = columns.iter().map(|c| column_expr(c.slot)).collect();
+        call.params.partition_by = columns.iter().map(ScopeColumn::key).collect();
         let name = column_name(self.fresh());
         let expr = DfExpr::WindowFunction(Box::new(call)).alias(&name);
         let window = Window::try_new(vec![expr], plan).map_err(spark_error)?;

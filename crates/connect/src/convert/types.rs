@@ -3,6 +3,7 @@
 use spark_connect_proto as proto;
 use spark_connect_proto::data_type::Kind;
 use vonk_common::{SparkError, SparkResult};
+use vonk_plan::types::collation::INDETERMINATE;
 use vonk_plan::types::{DayTimeField, UTF8_BINARY, UserDefinedType, YearMonthField};
 use vonk_plan::{DataType, StructField, StructType};
 
@@ -44,7 +45,8 @@ impl Reader<'_> {
                 DataType::Decimal(small(precision)?, small(scale)?)
             }
             Kind::String(s) if s.collation.is_empty() || s.collation == UTF8_BINARY => DataType::STRING,
-            Kind::String(s) => DataType::String(Some(s.collation.as_str().into())),
+            Kind::String(s) if s.collation == INDETERMINATE => DataType::String(Some(INDETERMINATE.into())),
+            Kind::String(s) => vonk_plan::types::collation::string_type(&s.collation)?,
             Kind::Char(c) => DataType::Char(small(c.length)?),
             Kind::VarChar(c) => DataType::VarChar(small(c.length)?),
             Kind::Date(_) => DataType::Date,

@@ -30,6 +30,7 @@ pub(super) async fn cache(
             columns: vec![],
             comment: None,
             properties: Default::default(),
+            collation: None,
             query,
             text: String::new(),
             replace: false,

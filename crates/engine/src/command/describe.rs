@@ -95,6 +95,9 @@ pub(super) fn details(t: &Table) -> Vec<(String, String)> {
     if let Some(c) = &t.comment {
         out.push(("Comment".into(), c.clone()));
     }
+    if let Some(c) = &t.collation {
+        out.push(("Collation".into(), c.clone()));
+    }
     if !t.properties.is_empty() {
         let all: Vec<_> = t.properties.iter().map(|(k, v)| format!("{k}={v}")).collect();
         out.push(("Table Properties".into(), format!("[{}]", all.join(", "))));

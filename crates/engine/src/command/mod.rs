@@ -66,6 +66,7 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::ShowColumns { table, namespace } => show::columns(session, table, namespace).await,
         C::ShowPartitions { table, partition } => show::partitions(session, &table, partition).await,
         C::ShowTblProperties { table, key } => show::properties(session, &table, key.as_deref()),
+        C::ShowCollations { pattern } => show::collations(pattern.as_deref()),
         C::ShowCreateTable { table, .. } => show::create_table(session, &table),
         C::ShowCatalogs { pattern } => show::catalogs(pattern.as_deref()),
         C::ShowCurrentNamespace => show::current_namespace(session),

@@ -6,6 +6,7 @@ use vonk_catalog::pattern::matches;
 use vonk_catalog::{Partition, SPARK_CATALOG, Table, TableKind, TempView};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_functions_string::collations::COLUMNS;
 use vonk_plan::command::{Name, PartitionSpec};
 use vonk_plan::types::{DataType, quote_if_needed};
 
@@ -18,6 +19,14 @@ const TEXT: DataType = DataType::STRING;
 
 fn fits(pattern: Option<&str>, name: &str) -> bool {
     pattern.is_none_or(|p| matches(p, name))
+}
+
+/// All collations, without the catalog and the schema that they all are in.
+pub(super) fn collations(pattern: Option<&str>) -> SparkResult<Rows> {
+    let columns: Vec<_> = COLUMNS.iter().skip(2).map(|(name, nullable)| (*name, TEXT, *nullable)).collect();
+    let rows = vonk_functions_string::collations::rows().map(|row| row.into_iter().skip(2).collect::<Vec<_>>());
+    let rows = rows.filter(|row| row.first().and_then(Option::as_deref).is_some_and(|name| fits(pattern, name)));
+    Rows::new(&columns, rows.map(|row| row.into_iter().map(Into::into).collect()).collect())
 }
 
 pub(super) fn databases(session: &Session, pattern: Option<&str>) -> SparkResult<Rows> {
@@ -244,6 +253,9 @@ pub(crate) fn create_statement(t: &Table) -> String {
     if !t.partition_columns.is_empty() {
         let all: Vec<_> = t.partition_columns.iter().map(|c| quote_if_needed(c)).collect();
         out.push_str(&format!("PARTITIONED BY ({})\n", all.join(", ")));
+    }
+    if let Some(c) = &t.collation {
+        out.push_str(&format!("DEFAULT COLLATION {c}\n"));
     }
     if t.kind == TableKind::External
         && let Some(l) = &t.location

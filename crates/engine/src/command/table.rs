@@ -7,7 +7,7 @@ use vonk_catalog::{Partition, Table, TableKind, TableName};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Name, PartitionSpec};
-use vonk_plan::types::{DataType, StructField, StructType};
+use vonk_plan::types::{DataType, StructField, StructType, UTF8_BINARY};
 
 use super::rows::Rows;
 use super::show::partition_path;
@@ -30,6 +30,30 @@ pub(crate) fn field_of(c: &ColumnDef) -> StructField {
         data_type: c.data_type.clone(),
         nullable: c.nullable,
         metadata: (!metadata.is_empty()).then(|| serde_json::Value::Object(metadata).to_string().into()),
+    }
+}
+
+/// The field with the table's collation for strings that name none. A map's keys have none.
+pub(crate) fn collated(mut f: StructField, table: Option<&str>) -> SparkResult<StructField> {
+    if let Some(name) = table.filter(|name| *name != UTF8_BINARY) {
+        f.data_type = f.data_type.map_strings(&mut |c| match c {
+            Some(_) => DataType::String(c.clone()),
+            None => DataType::String(Some(name.into())),
+        });
+    }
+    f.data_type.check_collations()?;
+    match has_collated_key(&f.data_type) {
+        true => Err(SparkError::new("UNSUPPORTED_FEATURE.COLLATIONS_IN_MAP_KEYS")),
+        false => Ok(f),
+    }
+}
+
+fn has_collated_key(t: &DataType) -> bool {
+    match t {
+        DataType::Map(k, v, _) => k.is_collated() || has_collated_key(v),
+        DataType::Array(e, _) => has_collated_key(e),
+        DataType::Struct(s) => s.fields.iter().any(|f| has_collated_key(&f.data_type)),
+        _ => false,
     }
 }
 
@@ -208,6 +232,9 @@ pub(super) async fn alter(
         AlterAction::ReplaceColumns(_) => return Err(unsupported_operation(&table, "REPLACE COLUMNS")),
         AlterAction::DropColumns { .. } => return Err(unsupported_operation(&table, "DROP COLUMN")),
         AlterAction::RenameColumn { .. } => return Err(unsupported_operation(&table, "RENAME COLUMN")),
+        AlterAction::DefaultCollation(name) => {
+            session.catalog().alter_table(Table { collation: Some(name), ..table })?;
+        }
         AlterAction::Other(what) => return Err(unsupported_operation(&table, &what)),
         // File tables have no serde: Spark keeps what is set and uses none of it.
         AlterAction::SetSerde => {}
@@ -261,7 +288,7 @@ fn add_columns(session: &Session, mut t: Table, columns: Vec<(Name, ColumnDef, C
         if !c.nullable {
             return Err(SparkError::new("_LEGACY_ERROR_TEMP_1052"));
         }
-        fields.insert(at + i, field_of(&c));
+        fields.insert(at + i, collated(field_of(&c), t.collation.as_deref())?);
     }
     t.schema = StructType::new(fields);
     session.catalog().alter_table(t)
@@ -292,7 +319,12 @@ fn alter_column(
     if nullable.is_some() {
         return Err(unsupported_operation(&t, "ALTER COLUMN ... SET NOT NULL"));
     }
-    if let Some(ty) = data_type
+    if let Some(ty) = &data_type
+        && matches!((ty, &f.data_type), (DataType::String(_), DataType::String(_)))
+    {
+        // The same values under another collation.
+        f.data_type = ty.clone();
+    } else if let Some(ty) = data_type
         && !ty.same_type(&f.data_type)
     {
         return Err(SparkError::new("NOT_SUPPORTED_CHANGE_COLUMN")

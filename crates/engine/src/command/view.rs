@@ -151,6 +151,7 @@ fn create_permanent(session: &Session, v: CreateView, query: &StructType, schema
         schema,
         comment: v.comment,
         properties: v.properties,
+        collation: v.collation,
         owner: session.user.to_string(),
         view: Some(ViewText {
             text: v.text,

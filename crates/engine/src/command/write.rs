@@ -13,12 +13,12 @@ use vonk_plan::command::{
 };
 use vonk_plan::expr::ExprKind;
 use vonk_plan::relation::Options;
-use vonk_plan::types::{DataType, StructType};
+use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
 use super::rows::Rows;
-use super::table::{field_of, unsupported_operation};
+use super::table::{collated, field_of, unsupported_operation};
 use super::{find_table, now_millis, qualify};
 use crate::fs::Place;
 use crate::insert::{InsertJob, Matching, table_schema};
@@ -255,7 +255,10 @@ async fn definition(
             _ => return Err(unsupported_operation(&table, "Partitioning by expressions")),
         }
     }
-    let fields: Vec<_> = create.columns.iter().chain(&create.partition_columns).map(field_of).collect();
+    table.collation = create.collation;
+    let columns = create.columns.iter().chain(&create.partition_columns);
+    let fields: SparkResult<Vec<_>> = columns.map(|c| collated(field_of(c), table.collation.as_deref())).collect();
+    let fields = fields?;
     partitions.extend(create.partition_columns.iter().map(|c| c.name.clone()));
     check_duplicates(fields.iter().map(|f| f.name.as_str()), conf.case_sensitive())?;
     let mut schema = StructType::new(fields);
@@ -281,6 +284,14 @@ async fn definition(
         partitions = partitions.iter().filter_map(find).map(|f| f.name.clone()).collect();
         if !partitions.is_empty() && partitions.len() == schema.len() {
             return Err(SparkError::new("ALL_PARTITION_COLUMNS_NOT_ALLOWED"));
+        }
+        let bad_type = |f: &StructField| vonk_common::error::quote_sql(f.data_type.sql());
+        if let Some(bad) = partitions.iter().filter_map(find).find(|f| f.data_type.is_collated()) {
+            return Err(SparkError::new("INVALID_PARTITION_COLUMN_DATA_TYPE").param("type", bad_type(bad)));
+        }
+        let buckets = table.bucketing.iter().flat_map(|b| &b.columns);
+        if let Some(bad) = buckets.filter_map(find).find(|f| f.data_type.is_collated()) {
+            return Err(SparkError::new("INVALID_BUCKET_COLUMN_DATA_TYPE").param("type", bad_type(bad)));
         }
         let is_partition = |name: &str| partitions.iter().any(|p| p == name);
         let data = schema.fields.iter().filter(|f| !is_partition(&f.name)).cloned();
@@ -358,6 +369,7 @@ pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResu
                 location: None,
                 comment: None,
                 properties: w.properties,
+                collation: None,
                 query: Some(w.input),
                 if_not_exists: false,
                 replace: false,

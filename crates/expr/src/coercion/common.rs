@@ -40,9 +40,12 @@ pub fn tightest_common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<Da
     match (a, b) {
         (a, b) if a == b => Some(a.clone()),
         (T::Null, t) | (t, T::Null) => Some(t.clone()),
-        (T::Char(_) | T::VarChar(_), t) if t.is_string() => Some(T::STRING),
-        (t, T::Char(_) | T::VarChar(_)) if t.is_string() => Some(T::STRING),
-        (T::String(x), T::String(y)) => Some(T::String(x.clone().or_else(|| y.clone()))),
+        (T::Char(_) | T::VarChar(_), T::String(c)) | (T::String(c), T::Char(_) | T::VarChar(_)) => {
+            Some(T::String(c.clone()))
+        }
+        (T::Char(_) | T::VarChar(_), T::Char(_) | T::VarChar(_)) => Some(T::STRING),
+        // Collations are brought together before types are.
+        (T::String(_), T::String(_)) => None,
         (T::Decimal(p, s), i) | (i, T::Decimal(p, s)) if i.is_integral() => {
             let (ip, is) = decimal_for(i)?;
             let wide = i32::from(*p) - i32::from(*s) >= i32::from(ip) - i32::from(is) && *s >= is;
@@ -102,6 +105,7 @@ fn common_decimal(a: &DataType, b: &DataType) -> Option<DataType> {
 /// ANSI: the string becomes what the other is.
 fn ansi_string(a: &DataType, b: &DataType) -> Option<DataType> {
     let other = match (a, b) {
+        (DataType::String(_), DataType::String(_)) => return None,
         (DataType::String(_), t) | (t, DataType::String(_)) => t,
         _ => return None,
     };
@@ -119,6 +123,7 @@ fn ansi_string(a: &DataType, b: &DataType) -> Option<DataType> {
 /// Legacy: the other becomes a string.
 fn legacy_string(a: &DataType, b: &DataType) -> Option<DataType> {
     let (string, other) = match (a, b) {
+        (DataType::String(_), DataType::String(_)) => return None,
         (s @ DataType::String(_), t) | (t, s @ DataType::String(_)) => (s, t),
         _ => return None,
     };

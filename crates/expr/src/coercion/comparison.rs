@@ -17,7 +17,7 @@ pub fn comparison(left: &DataType, right: &DataType, ansi: bool) -> Option<DataT
         // Parts are not promoted any further than they can be without loss.
         (a, b) if !a.is_atomic() && !b.is_atomic() && !matches!(a, T::Variant) => tightest_common_type(a, b, ansi),
         (a, b) if ansi => common_type(a, b, true),
-        (T::String(_), T::String(_)) => Some(T::STRING),
+        (T::String(_), T::String(_)) => None,
         (T::String(_), t) | (t, T::String(_)) => match t {
             T::Null => Some(T::STRING),
             T::Decimal(..) => Some(T::Double),

@@ -19,6 +19,8 @@ pub fn implicit_cast_target(from: &DataType, want: &Want, ansi: bool) -> Option<
         (T::Null, w) => default_type(w),
         (T::Char(_) | T::VarChar(_), w) => implicit_cast_target(&T::STRING, w, ansi),
         (n, Want::Decimal) if n.is_numeric() => decimal_for(n).map(|(p, s)| T::Decimal(p, s)),
+        (T::String(_), Want::Searched | Want::Plain) => None,
+        (t, Want::Searched | Want::Plain) => implicit_cast_target(t, &Want::Str, ansi),
         (T::String(_), Want::Numeric) => Some(T::Double),
         (T::String(_), Want::Decimal) => Some(T::SYSTEM_DEFAULT_DECIMAL),
         (T::String(_) | T::Date, Want::AnyTimestamp) => Some(T::Timestamp),
@@ -76,7 +78,7 @@ fn default_type(want: &Want) -> Option<DataType> {
     Some(match want {
         Want::Any => DataType::Null,
         Want::Type(t) => t.clone(),
-        Want::Str => DataType::STRING,
+        Want::Str | Want::Searched | Want::Plain => DataType::STRING,
         Want::Numeric | Want::Fractional => DataType::Double,
         Want::Integral => DataType::Int,
         Want::Decimal => DataType::SYSTEM_DEFAULT_DECIMAL,

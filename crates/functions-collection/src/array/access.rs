@@ -13,7 +13,7 @@ use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want}
 use vonk_plan::types::DataType;
 
 use crate::lists::{list_arg, map_arg, range, retype};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of, value_keys};
 
 static AT_KERNEL: Kernel = Kernel::new("element_at", eval_at);
 static KEY_KERNEL: Kernel = Kernel::new("map_value", eval_key);
@@ -140,7 +140,7 @@ fn eval_key(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
     let map = map_arg(args, 0, rows)?;
     let wanted = array_arg(args, 1, rows)?;
     let keys = map.keys().clone();
-    let converted = rows_of(&[&keys, &wanted])?;
+    let converted = rows_of(&[&element_keys(call, 0, &keys)?, &value_keys(call, 1, &wanted)?])?;
     let offsets = map.value_offsets();
     let mut out = Vec::with_capacity(rows);
     for row in 0..rows {

@@ -5,6 +5,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::common_type;
+use vonk_expr::collation::Collating;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
@@ -17,7 +18,8 @@ static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat);
 
 pub static ARRAY: FunctionSpec = FunctionSpec::scalar("array", "array_funcs", build_array)
     .usage("array(expr, ...) - an array of the given elements")
-    .kernels(&[&ARRAY_KERNEL]);
+    .kernels(&[&ARRAY_KERNEL])
+    .collating(Collating::JOINED);
 
 pub static ARRAY_REPEAT: FunctionSpec = FunctionSpec::scalar("array_repeat", "array_funcs", build_repeat)
     .usage("array_repeat(element, count) - an array with the element count times")

@@ -5,6 +5,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::tightest_common_type;
+use vonk_expr::collation::Collating;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
@@ -12,7 +13,7 @@ use vonk_plan::types::DataType;
 
 use super::{array_and_value, check_place, element};
 use crate::lists::{ListTaker, item_field, list_arg, range};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of, value_keys};
 
 static ADD_KERNEL: Kernel = Kernel::new("array_add", eval_add);
 static INSERT_KERNEL: Kernel = Kernel::new("array_insert", eval_insert);
@@ -23,7 +24,8 @@ static SLICE_KERNEL: Kernel = Kernel::new("slice", eval_slice);
 pub static ARRAY_APPEND: FunctionSpec =
     FunctionSpec::scalar("array_append", "array_funcs", |c, a| build_add(c, a, "end"))
         .usage("array_append(array, element) - the array with the element after its last")
-        .kernels(&[&ADD_KERNEL]);
+        .kernels(&[&ADD_KERNEL])
+        .collating(Collating::LOOSE);
 
 pub static ARRAY_PREPEND: FunctionSpec =
     FunctionSpec::scalar("array_prepend", "array_funcs", |c, a| build_add(c, a, "start"))
@@ -35,7 +37,8 @@ pub static ARRAY_INSERT: FunctionSpec = FunctionSpec::scalar("array_insert", "ar
 
 pub static ARRAY_REMOVE: FunctionSpec = FunctionSpec::scalar("array_remove", "array_funcs", build_remove)
     .usage("array_remove(array, element) - the array without the elements equal to the given one")
-    .kernels(&[&REMOVE_KERNEL]);
+    .kernels(&[&REMOVE_KERNEL])
+    .collating(Collating::LOOSE);
 
 pub static ARRAY_COMPACT: FunctionSpec = FunctionSpec::scalar("array_compact", "array_funcs", build_compact)
     .usage("array_compact(array) - the array without NULLs")
@@ -95,7 +98,8 @@ fn build_insert(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
         return Err(SparkError::internal("array_insert"));
     };
     let mut pair = ctx.coerce(vec![position.clone()], 1, &[Want::INT])?;
-    let (both, ty) = array_and_value(ctx, vec![array, value], tightest_common_type)?;
+    let (both, ty) = array_and_value(ctx, vec![array, value], tightest_common_type)
+        .map_err(|e| e.param("sqlExpr", vonk_common::error::quote_sql(&sql)))?;
     let Some(position) = pair.pop() else { return Err(SparkError::internal("array_insert")) };
     let nullable = both[0].nullable || position.nullable;
     let args = vec![both[0].clone(), position, both[1].clone()];
@@ -163,7 +167,7 @@ fn build_remove(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
 fn eval_remove(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let list = list_arg(args, 0, rows)?;
     let value = array_arg(args, 1, rows)?;
-    let converted = rows_of(&[list.values(), &value])?;
+    let converted = rows_of(&[&element_keys(call, 0, list.values())?, &value_keys(call, 1, &value)?])?;
     filtered(
         call,
         &list,

@@ -6,6 +6,7 @@ use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::implicit_cast_target;
+use vonk_expr::collation::Collating;
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err, not_null};
@@ -17,7 +18,8 @@ static JOIN_KERNEL: Kernel = Kernel::new("array_join", eval);
 
 pub static ARRAY_JOIN: FunctionSpec = FunctionSpec::scalar("array_join", "array_funcs", build)
     .usage("array_join(array, delimiter[, null_text]) - the strings of the array in one; NULLs are left out")
-    .kernels(&[&JOIN_KERNEL]);
+    .kernels(&[&JOIN_KERNEL])
+    .collating(Collating::JOINED);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;

@@ -11,7 +11,7 @@ use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 
 use super::{check_order, element};
 use crate::lists::{ListTaker, item_field, list_arg, range, retype};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of};
 
 static SORT_KERNEL: Kernel = Kernel::new("sort_array", eval_sort);
 static EXTREME_KERNEL: Kernel = Kernel::new("array_extreme", eval_extreme);
@@ -52,7 +52,7 @@ fn build_sort(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
 fn eval_sort(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let list = list_arg(args, 0, rows)?;
     let ascending: BooleanArray = typed_arg(args, 1, rows)?;
-    let converted = rows_of(&[list.values()])?;
+    let converted = rows_of(&[&element_keys(call, 0, list.values())?])?;
     let mut taker = ListTaker::new(vec![list.values().clone()], rows);
     for row in 0..rows {
         if list.is_null(row) || ascending.is_null(row) {
@@ -79,7 +79,7 @@ fn build_extreme(ctx: &FnContext, args: Vec<TypedExpr>, which: &str) -> SparkRes
 
 fn eval_extreme(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let list = list_arg(args, 0, rows)?;
-    let converted = rows_of(&[list.values()])?;
+    let converted = rows_of(&[&element_keys(call, 0, list.values())?])?;
     let max = call.param(0) == "max";
     let indices: UInt32Array = (0..rows)
         .map(|row| {

@@ -8,6 +8,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
 use vonk_expr::coercion::{tightest_common_type, wider_type_without_strings};
+use vonk_expr::collation::Collating;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr};
@@ -15,7 +16,7 @@ use vonk_plan::types::DataType;
 
 use super::{array_and_value, element, no_null_type, same_arrays};
 use crate::lists::{list_arg, range};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of, value_keys};
 
 static CONTAINS_KERNEL: Kernel = Kernel::new("array_contains", eval_contains);
 static POSITION_KERNEL: Kernel = Kernel::new("array_position", eval_position);
@@ -23,15 +24,18 @@ static OVERLAP_KERNEL: Kernel = Kernel::new("arrays_overlap", eval_overlap);
 
 pub static ARRAY_CONTAINS: FunctionSpec = FunctionSpec::scalar("array_contains", "array_funcs", build_contains)
     .usage("array_contains(array, value) - true when the array has the value")
-    .kernels(&[&CONTAINS_KERNEL]);
+    .kernels(&[&CONTAINS_KERNEL])
+    .collating(Collating::LOOSE);
 
 pub static ARRAY_POSITION: FunctionSpec = FunctionSpec::scalar("array_position", "array_funcs", build_position)
     .usage("array_position(array, value) - the 1-based place of the first such element, 0 for none")
-    .kernels(&[&POSITION_KERNEL]);
+    .kernels(&[&POSITION_KERNEL])
+    .collating(Collating::LOOSE);
 
 pub static ARRAYS_OVERLAP: FunctionSpec = FunctionSpec::scalar("arrays_overlap", "array_funcs", build_overlap)
     .usage("arrays_overlap(a, b) - true when the arrays share an element that is not NULL")
-    .kernels(&[&OVERLAP_KERNEL]);
+    .kernels(&[&OVERLAP_KERNEL])
+    .collating(Collating::LOOSE);
 
 fn build_contains(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
@@ -47,10 +51,10 @@ fn build_contains(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExp
     Ok(out)
 }
 
-fn eval_contains(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn eval_contains(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let list = list_arg(args, 0, rows)?;
     let value = array_arg(args, 1, rows)?;
-    let converted = rows_of(&[list.values(), &value])?;
+    let converted = rows_of(&[&element_keys(call, 0, list.values())?, &value_keys(call, 1, &value)?])?;
     let out: BooleanArray = (0..rows)
         .map(|row| {
             if list.is_null(row) || value.is_null(row) {
@@ -82,10 +86,10 @@ fn build_position(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExp
     Ok(out)
 }
 
-fn eval_position(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn eval_position(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let list = list_arg(args, 0, rows)?;
     let value = array_arg(args, 1, rows)?;
-    let converted = rows_of(&[list.values(), &value])?;
+    let converted = rows_of(&[&element_keys(call, 0, list.values())?, &value_keys(call, 1, &value)?])?;
     let out: Int64Array = (0..rows)
         .map(|row| {
             if list.is_null(row) || value.is_null(row) {
@@ -110,9 +114,9 @@ fn build_overlap(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr
     Ok(out)
 }
 
-fn eval_overlap(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn eval_overlap(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let (a, b) = (list_arg(args, 0, rows)?, list_arg(args, 1, rows)?);
-    let converted = rows_of(&[a.values(), b.values()])?;
+    let converted = rows_of(&[&element_keys(call, 0, a.values())?, &element_keys(call, 1, b.values())?])?;
     let out: BooleanArray = (0..rows)
         .map(|row| {
             if a.is_null(row) || b.is_null(row) {

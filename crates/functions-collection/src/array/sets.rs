@@ -6,13 +6,14 @@ use datafusion::arrow::array::Array;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::collation::Collating;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
 use super::same_arrays;
 use crate::lists::{ListTaker, item_field, list_arg, range};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of};
 
 static DISTINCT_KERNEL: Kernel = Kernel::new("array_distinct", eval_distinct);
 static SET_KERNEL: Kernel = Kernel::new("array_set_operation", eval_set);
@@ -24,15 +25,18 @@ pub static ARRAY_DISTINCT: FunctionSpec = FunctionSpec::scalar("array_distinct",
 pub static ARRAY_UNION: FunctionSpec =
     FunctionSpec::scalar("array_union", "array_funcs", |c, a| build_set(c, a, "union"))
         .usage("array_union(a, b) - the elements of either array, each once")
-        .kernels(&[&SET_KERNEL]);
+        .kernels(&[&SET_KERNEL])
+        .collating(Collating::LOOSE);
 
 pub static ARRAY_INTERSECT: FunctionSpec =
     FunctionSpec::scalar("array_intersect", "array_funcs", |c, a| build_set(c, a, "intersect"))
-        .usage("array_intersect(a, b) - the elements of both arrays, each once");
+        .usage("array_intersect(a, b) - the elements of both arrays, each once")
+        .collating(Collating::LOOSE);
 
 pub static ARRAY_EXCEPT: FunctionSpec =
     FunctionSpec::scalar("array_except", "array_funcs", |c, a| build_set(c, a, "except"))
-        .usage("array_except(a, b) - the elements of a that are not in b, each once");
+        .usage("array_except(a, b) - the elements of a that are not in b, each once")
+        .collating(Collating::LOOSE);
 
 fn build_distinct(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::AnyArray])?;
@@ -42,7 +46,7 @@ fn build_distinct(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExp
 
 fn eval_distinct(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let list = list_arg(args, 0, rows)?;
-    let converted = rows_of(&[list.values()])?;
+    let converted = rows_of(&[&element_keys(call, 0, list.values())?])?;
     let mut taker = ListTaker::new(vec![list.values().clone()], rows);
     for row in 0..rows {
         if list.is_null(row) {
@@ -81,7 +85,7 @@ fn build_set(ctx: &FnContext, args: Vec<TypedExpr>, operation: &str) -> SparkRes
 
 fn eval_set(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let (a, b) = (list_arg(args, 0, rows)?, list_arg(args, 1, rows)?);
-    let converted = rows_of(&[a.values(), b.values()])?;
+    let converted = rows_of(&[&element_keys(call, 0, a.values())?, &element_keys(call, 1, b.values())?])?;
     let mut taker = ListTaker::new(vec![a.values().clone(), b.values().clone()], rows);
     let operation = call.param(0);
     for row in 0..rows {

@@ -14,7 +14,7 @@ use vonk_plan::types::DataType;
 use super::udf::{HigherOrder, Lambdas, build};
 use super::{arity, bind, boolean, parameter, value};
 use crate::map::construct::{MapTaker, check_key};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of};
 
 pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&MAP_FN, &ZIP_FN];
 
@@ -133,7 +133,7 @@ fn build_zip(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedExp
 fn eval_zip(call: &Call, lambdas: &Lambdas, values: &[ArrayRef], rows: usize) -> DfResult<ArrayRef> {
     let (a, b) = (as_map(&values[0])?, as_map(&values[1])?);
     let (ka, kb) = (a.keys().clone(), b.keys().clone());
-    let keys = rows_of(&[&ka, &kb])?;
+    let keys = rows_of(&[&element_keys(call, 0, &ka)?, &element_keys(call, 1, &kb)?])?;
     let span = |m: &MapArray, r: usize| m.value_offsets()[r] as usize..m.value_offsets()[r + 1] as usize;
     let (mut key, mut left, mut right, mut from, mut lengths) = (vec![], vec![], vec![], vec![], vec![]);
     for row in 0..rows {

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, Int32Array, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::common::Result as DfResult;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::key_array;
 use vonk_expr::lambda::HigherOrderArg;
 use vonk_expr::spec::Body;
 use vonk_expr::{Call, FnContext, FunctionSpec, TypedExpr, exec_err};
@@ -62,7 +63,13 @@ fn build_sort(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedEx
 fn eval_sort(call: &Call, lambdas: &Lambdas, values: &[ArrayRef], rows: usize) -> DfResult<ArrayRef> {
     let list = as_list(&values[0])?;
     let natural = match lambdas.parameters(0) {
-        0 => rows_of(&[list.values()])?.pop(),
+        0 => {
+            let keys = match &call.return_type {
+                DataType::Array(element, _) => key_array(list.values(), element)?,
+                _ => list.values().clone(),
+            };
+            rows_of(&[&keys])?.pop()
+        }
         _ => None,
     };
     let mut taker = ListTaker::new(vec![list.values().clone()], rows);

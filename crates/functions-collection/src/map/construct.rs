@@ -12,6 +12,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::common_type;
+use vonk_expr::collation::{Collating, key_array};
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want, exec_err};
 use vonk_plan::types::DataType;
@@ -26,7 +27,8 @@ static CONCAT_KERNEL: Kernel = Kernel::new("map_concat", eval_concat);
 
 pub static MAP: FunctionSpec = FunctionSpec::scalar("map", "map_funcs", build_map)
     .usage("map(key, value, ...) - a map of the given pairs")
-    .kernels(&[&MAP_KERNEL]);
+    .kernels(&[&MAP_KERNEL])
+    .collating(Collating::PAIRS);
 
 pub static MAP_FROM_ARRAYS: FunctionSpec = FunctionSpec::scalar("map_from_arrays", "map_funcs", build_from_arrays)
     .usage("map_from_arrays(keys, values) - a map of the n-th key to the n-th value")
@@ -59,7 +61,11 @@ pub(crate) struct MapTaker<'a> {
 
 impl<'a> MapTaker<'a> {
     pub(crate) fn new(call: &'a Call, policy: &str, keys: ArrayRef, values: ArrayRef) -> DfResult<Self> {
-        let Some(rows) = rows_of(&[&keys])?.pop() else { return Err(exec_err(SparkError::internal("map keys"))) };
+        let compared = match &call.return_type {
+            DataType::Map(key, ..) => key_array(&keys, key)?,
+            _ => Arc::clone(&keys),
+        };
+        let Some(rows) = rows_of(&[&compared])?.pop() else { return Err(exec_err(SparkError::internal("map keys"))) };
         Ok(MapTaker {
             keys,
             values,

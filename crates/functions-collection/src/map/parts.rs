@@ -14,7 +14,7 @@ use vonk_plan::types::{DataType, StructField};
 
 use super::construct::entries_as_list;
 use crate::lists::{item_field, map_arg, retype};
-use crate::rows::rows_of;
+use crate::rows::{element_keys, rows_of, value_keys};
 
 static KEYS_KERNEL: Kernel = Kernel::new("map_keys", |c, a, n| side(c, a, n, true));
 static VALUES_KERNEL: Kernel = Kernel::new("map_values", |c, a, n| side(c, a, n, false));
@@ -100,11 +100,11 @@ fn build_contains(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<Type
     Ok(out)
 }
 
-fn eval_contains(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn eval_contains(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let map = map_arg(args, 0, rows)?;
     let key = array_arg(args, 1, rows)?;
     let keys = map.keys().clone();
-    let converted = rows_of(&[&keys, &key])?;
+    let converted = rows_of(&[&element_keys(call, 0, &keys)?, &value_keys(call, 1, &key)?])?;
     let offsets = map.value_offsets();
     let out: BooleanArray = (0..rows)
         .map(|row| {

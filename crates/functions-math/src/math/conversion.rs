@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::collation::Collating;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
@@ -21,7 +22,9 @@ pub const SPECS: &[&FunctionSpec] = &[
     })
     .usage("bin(expr) - The number in binary digits.")
     .kernels(KERNELS),
-    &FunctionSpec::scalar("hex", "math_funcs", hex).usage("hex(expr) - The value in hexadecimal digits."),
+    &FunctionSpec::scalar("hex", "math_funcs", hex)
+        .usage("hex(expr) - The value in hexadecimal digits.")
+        .collating(Collating::FIRST),
     &FunctionSpec::scalar("unhex", "math_funcs", |ctx, args| {
         let args = ctx.coerce(args, 1, &[Want::Str])?;
         Ok(ctx.call(&UNHEX, args, DataType::Binary, Nullability::Always))
@@ -31,7 +34,8 @@ pub const SPECS: &[&FunctionSpec] = &[
         let args = ctx.coerce(args, 3, &[Want::Str, Want::INT, Want::INT])?;
         Ok(ctx.call(&CONV, args, DataType::STRING, Nullability::Always))
     })
-    .usage("conv(num, from_base, to_base) - A number in another base."),
+    .usage("conv(num, from_base, to_base) - A number in another base.")
+    .collating(Collating::FIRST),
 ];
 
 const KERNELS: &[&Kernel] = &[&BIN, &HEX, &UNHEX, &CONV];

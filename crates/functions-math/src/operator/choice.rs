@@ -9,6 +9,7 @@ use datafusion::physical_expr_common::datum::apply_cmp;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::wider_type_without_strings;
+use vonk_expr::collation::{Collating, key_array};
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::Literal;
@@ -19,23 +20,29 @@ use crate::support::{cast_to, data_diff_types, infix, one, two};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("coalesce", "conditional_funcs", |c, a| coalesce(c, a, 1..=usize::MAX))
-        .usage("coalesce(expr1, …) - The first value that is not NULL."),
+        .usage("coalesce(expr1, …) - The first value that is not NULL.")
+        .collating(Collating::JOINED),
     &FunctionSpec::scalar("nvl", "conditional_funcs", |c, a| coalesce(c, a, 2..=2))
         .aliases(&["ifnull"])
-        .usage("nvl(expr1, expr2) - expr1, or expr2 if it is NULL."),
+        .usage("nvl(expr1, expr2) - expr1, or expr2 if it is NULL.")
+        .collating(Collating::JOINED.silent()),
     &FunctionSpec::scalar("nvl2", "conditional_funcs", nvl2)
-        .usage("nvl2(expr1, expr2, expr3) - expr2 if expr1 is not NULL, else expr3."),
+        .usage("nvl2(expr1, expr2, expr3) - expr2 if expr1 is not NULL, else expr3.")
+        .collating(Collating::AFTER_FIRST.silent()),
     &FunctionSpec::scalar("nullif", "conditional_funcs", nullif)
-        .usage("nullif(expr1, expr2) - NULL if both are equal, else expr1."),
+        .usage("nullif(expr1, expr2) - NULL if both are equal, else expr1.")
+        .collating(Collating::COMPARED_RESULT.silent()),
     &FunctionSpec::scalar("nullifzero", "conditional_funcs", nullifzero)
         .usage("nullifzero(expr) - NULL if the value is 0, else the value."),
     &FunctionSpec::scalar("zeroifnull", "conditional_funcs", zeroifnull)
         .usage("zeroifnull(expr) - 0 if the value is NULL, else the value."),
     &FunctionSpec::scalar("greatest", "math_funcs", |c, a| extreme(c, a, &GREATEST))
         .usage("greatest(expr, …) - The greatest value; NULLs are passed over.")
+        .collating(Collating::JOINED)
         .kernels(KERNELS),
     &FunctionSpec::scalar("least", "math_funcs", |c, a| extreme(c, a, &LEAST))
-        .usage("least(expr, …) - The least value; NULLs are passed over."),
+        .usage("least(expr, …) - The least value; NULLs are passed over.")
+        .collating(Collating::JOINED),
 ];
 
 const KERNELS: &[&Kernel] = &[&GREATEST, &LEAST];
@@ -149,7 +156,8 @@ fn pick(call: &Call, args: &[ColumnarValue], rows: usize, wins: Operator) -> DfR
     };
     for i in 1..args.len() {
         let value = array_arg(args, i, rows)?;
-        let better = apply_cmp(wins, &ColumnarValue::Array(value.clone()), &ColumnarValue::Array(chosen.clone()))?;
+        let key = |a: &ArrayRef| key_array(a, &call.return_type).map(ColumnarValue::Array);
+        let better = apply_cmp(wins, &key(&value)?, &key(&chosen)?)?;
         let better: BooleanArray = crate::support::downcast(&better.to_array(rows)?)?;
         let mask: BooleanArray = (0..rows)
             .map(|r| Some(value.is_valid(r) && (chosen.is_null(r) || (better.is_valid(r) && better.value(r)))))

@@ -6,6 +6,7 @@ use datafusion::logical_expr::{Expr, Operator};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::comparison_operands;
+use vonk_expr::collation::{self, Collating};
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -15,22 +16,30 @@ use crate::support::{diff_types, infix, native, two};
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("==", "predicate_funcs", |c, a| compare(c, a, Operator::Eq))
         .aliases(&["="])
-        .usage("expr1 == expr2 - True if they are equal."),
+        .usage("expr1 == expr2 - True if they are equal.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar("!=", "predicate_funcs", not_equal)
         .aliases(&["<>"])
-        .usage("expr1 != expr2 - True if they are not equal."),
+        .usage("expr1 != expr2 - True if they are not equal.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar("<", "predicate_funcs", |c, a| compare(c, a, Operator::Lt))
-        .usage("expr1 < expr2 - True if expr1 is less."),
+        .usage("expr1 < expr2 - True if expr1 is less.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar("<=", "predicate_funcs", |c, a| compare(c, a, Operator::LtEq))
-        .usage("expr1 <= expr2 - True if expr1 is less or equal."),
+        .usage("expr1 <= expr2 - True if expr1 is less or equal.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar(">", "predicate_funcs", |c, a| compare(c, a, Operator::Gt))
-        .usage("expr1 > expr2 - True if expr1 is greater."),
+        .usage("expr1 > expr2 - True if expr1 is greater.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar(">=", "predicate_funcs", |c, a| compare(c, a, Operator::GtEq))
-        .usage("expr1 >= expr2 - True if expr1 is greater or equal."),
+        .usage("expr1 >= expr2 - True if expr1 is greater or equal.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar("<=>", "predicate_funcs", |c, a| compare(c, a, Operator::IsNotDistinctFrom))
-        .usage("expr1 <=> expr2 - True if they are equal or both NULL; never NULL."),
+        .usage("expr1 <=> expr2 - True if they are equal or both NULL; never NULL.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar("equal_null", "misc_funcs", equal_null)
-        .usage("equal_null(expr1, expr2) - True if they are equal or both NULL; never NULL."),
+        .usage("equal_null(expr1, expr2) - True if they are equal or both NULL; never NULL.")
+        .collating(Collating::COMPARED.silent()),
 ];
 
 fn symbol(op: Operator) -> &'static str {
@@ -135,7 +144,10 @@ pub fn comparison(ctx: &FnContext, a: TypedExpr, b: TypedExpr, op: Operator, sql
     let expr = match (a.data_type == DataType::Null, null_safe) {
         (true, false) => Expr::Literal(ScalarValue::Boolean(None), None),
         (true, true) => Expr::Literal(ScalarValue::Boolean(Some(true)), None),
-        _ => native(a.expr.clone(), op, b.expr.clone()),
+        _ => {
+            let key = |side: &TypedExpr| collation::key(side.expr.clone(), &side.data_type);
+            native(key(&a), op, key(&b))
+        }
     };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&[a, b]).at(ctx.origin.clone()))
 }

@@ -3,6 +3,7 @@
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Case;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::Collating;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -12,8 +13,11 @@ use crate::support::{cast_to, data_diff_types, unexpected};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("when", "conditional_funcs", when)
-        .usage("CASE WHEN cond THEN value … ELSE value END - The value of the first condition that is true."),
-    &FunctionSpec::scalar("if", "conditional_funcs", if_else).usage("if(cond, a, b) - a if cond is true, else b."),
+        .usage("CASE WHEN cond THEN value … ELSE value END - The value of the first condition that is true.")
+        .collating(Collating::BRANCHES),
+    &FunctionSpec::scalar("if", "conditional_funcs", if_else)
+        .usage("if(cond, a, b) - a if cond is true, else b.")
+        .collating(Collating::AFTER_FIRST),
 ];
 
 fn when(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

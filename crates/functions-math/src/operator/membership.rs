@@ -6,6 +6,7 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, Operator, ScalarUDF};
 use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::collation::{self, Collating};
 use vonk_expr::in_set::InSet;
 use vonk_expr::inner::InnerExpr;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
@@ -16,9 +17,11 @@ use crate::support::{cast_to, data_diff_types, infix, native};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("in", "predicate_funcs", is_in)
-        .usage("expr1 in(expr2, …) - True if expr1 equals any of the others."),
+        .usage("expr1 in(expr2, …) - True if expr1 equals any of the others.")
+        .collating(Collating::COMPARED),
     &FunctionSpec::scalar("between", "predicate_funcs", between)
-        .usage("expr1 between expr2 and expr3 - True if expr1 is neither less than expr2 nor greater than expr3."),
+        .usage("expr1 between expr2 and expr3 - True if expr1 is neither less than expr2 nor greater than expr3.")
+        .collating(Collating::COMPARED.silent()),
 ];
 
 fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -43,14 +46,18 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     {
         let nullable = value.nullable || values.null_count() > 0;
         let value = cast_to(ctx, value.clone(), &ty)?;
-        let expr = ScalarUDF::from(InSet::new(values)).call(vec![value.expr.clone()]);
+        let values = collation::key_array(&values, &ty).map_err(vonk_expr::spark_error)?;
+        let key = collation::key(value.expr.clone(), &ty);
+        let expr = ScalarUDF::from(InSet::new(values)).call(vec![key]);
         let out = TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&[value]);
         return Ok(out.at(ctx.origin.clone()));
     }
     let mut cast = Vec::with_capacity(args.len());
     for (i, arg) in args.into_iter().enumerate() {
         let constant = arg.as_literal().is_some() || (i > 0 && arg.foldable);
-        let arg = comparison::computed(cast_to(ctx, arg, &ty)?, constant);
+        let mut arg = cast_to(ctx, arg, &ty)?;
+        arg.expr = collation::key(std::mem::take(&mut arg.expr), &ty);
+        let arg = comparison::computed(arg, constant);
         cast.push(arg);
     }
     let nullable = cast.iter().any(|a| a.nullable);

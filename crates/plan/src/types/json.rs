@@ -8,6 +8,9 @@ use vonk_common::{SparkError, SparkResult};
 
 use super::{DataType, DayTimeField, StructField, StructType, UserDefinedType, YearMonthField};
 
+/// The key of a field's metadata under which the collations of its type are.
+const COLLATIONS: &str = "__COLLATIONS";
+
 /// Deepest nesting of a type that is read.
 const MAX_DEPTH: usize = 500;
 
@@ -50,8 +53,15 @@ pub fn struct_to_json(s: &StructType) -> Value {
         .fields
         .iter()
         .map(|f| {
-            let metadata: Value =
+            let mut metadata: Value =
                 f.metadata.as_deref().and_then(|m| serde_json::from_str(m).ok()).unwrap_or_else(|| json!({}));
+            let mut collations = Map::new();
+            if f.data_type.is_collated() {
+                write_collations(&f.data_type, &f.name, &mut collations);
+            }
+            if let (Value::Object(metadata), false) = (&mut metadata, collations.is_empty()) {
+                metadata.insert(COLLATIONS.into(), Value::Object(collations));
+            }
             json!({"name": f.name, "type": to_json(&f.data_type), "nullable": f.nullable, "metadata": metadata})
         })
         .collect();
@@ -114,14 +124,55 @@ fn from_json(value: &Value, depth: usize) -> Option<DataType> {
     }
 }
 
+/// The collations of the strings in a type by their place: `a`, `a.element`, `a.key`, `a.value`. The
+/// fields of a struct have their own.
+fn write_collations(t: &DataType, place: &str, out: &mut Map<String, Value>) {
+    match t {
+        DataType::String(Some(c)) => {
+            let provider = if c.starts_with("UTF8_") { "spark" } else { "icu" };
+            out.insert(place.to_string(), format!("{provider}.{c}").into());
+        }
+        DataType::Array(e, _) => write_collations(e, &format!("{place}.element"), out),
+        DataType::Map(k, v, _) => {
+            write_collations(k, &format!("{place}.key"), out);
+            write_collations(v, &format!("{place}.value"), out);
+        }
+        _ => {}
+    }
+}
+
+fn read_collations(t: DataType, place: &str, all: &Map<String, Value>) -> DataType {
+    match t {
+        DataType::String(None) => {
+            let name = all.get(place).and_then(Value::as_str).and_then(|c| c.rsplit('.').next());
+            name.and_then(|n| super::collation::string_type(n).ok()).unwrap_or(DataType::STRING)
+        }
+        DataType::Array(e, n) => DataType::array(read_collations(*e, &format!("{place}.element"), all), n),
+        DataType::Map(k, v, n) => DataType::map(
+            read_collations(*k, &format!("{place}.key"), all),
+            read_collations(*v, &format!("{place}.value"), all),
+            n,
+        ),
+        other => other,
+    }
+}
+
 fn field_from_json(value: &Value, depth: usize) -> Option<StructField> {
     let o = value.as_object()?;
-    let metadata = o.get("metadata").and_then(Value::as_object).filter(|m| !m.is_empty());
+    let mut metadata = o.get("metadata").and_then(Value::as_object).cloned();
+    let collations = metadata.as_mut().and_then(|m| m.shift_remove(COLLATIONS));
+    let metadata = metadata.filter(|m| !m.is_empty());
+    let name = o.get("name")?.as_str()?.to_string();
+    let data_type = from_json(o.get("type")?, depth)?;
+    let data_type = match collations.as_ref().and_then(Value::as_object) {
+        Some(all) => read_collations(data_type, &name, all),
+        None => data_type,
+    };
     Some(StructField {
-        name: o.get("name")?.as_str()?.to_string(),
-        data_type: from_json(o.get("type")?, depth)?,
+        name,
+        data_type,
         nullable: o.get("nullable").and_then(Value::as_bool).unwrap_or(true),
-        metadata: metadata.map(|m| Arc::from(Value::Object(m.clone()).to_string())),
+        metadata: metadata.map(|m| Arc::from(Value::Object(m).to_string())),
     })
 }
 
@@ -152,7 +203,7 @@ fn from_name(name: &str) -> Option<DataType> {
 /// `decimal(10,2)`, `char(5)`, `varchar(5)`, `time(6)`, `string collate x`, `interval day to second`.
 fn from_parametric_name(name: &str) -> Option<DataType> {
     if let Some(collation) = name.strip_prefix("string collate ") {
-        return Some(DataType::String(Some(collation.trim().to_uppercase().into())));
+        return super::collation::string_type(collation.trim()).ok();
     }
     if let Some(fields) = name.strip_prefix("interval ") {
         let (start, end) = fields.split_once(" to ").unwrap_or((fields, fields));
@@ -205,6 +256,14 @@ mod tests {
         let text = r#"{"type":"struct","fields":[{"name":"a","type":{"type":"array","elementType":"decimal(10,2)","containsNull":true},"nullable":false,"metadata":{"comment":"x"}},{"name":"d","type":"interval day to second","nullable":true,"metadata":{}}]}"#;
         let parsed = parse_struct(text);
         assert_eq!(parsed.map(|s| struct_to_json(&s).to_string()), Ok(text.to_string()));
+    }
+
+    #[test]
+    fn collations_are_in_the_metadata() {
+        let text = r#"{"type":"struct","fields":[{"name":"a","type":{"type":"array","elementType":"string","containsNull":true},"nullable":true,"metadata":{"__COLLATIONS":{"a.element":"icu.de_CI"}}},{"name":"b","type":"string","nullable":true,"metadata":{"comment":"x","__COLLATIONS":{"b":"spark.UTF8_LCASE"}}}]}"#;
+        let parsed = parse_struct(text).expect("a schema");
+        assert_eq!(parsed.fields[1].data_type, DataType::String(Some("UTF8_LCASE".into())));
+        assert_eq!(struct_to_json(&parsed).to_string(), text);
     }
 
     #[test]

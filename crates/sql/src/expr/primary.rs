@@ -14,7 +14,13 @@ impl Parser<'_> {
         let start = self.pos;
         let first = match self.kind(0) {
             Kind::Number => self.number()?,
-            Kind::String => self.string_literal()?,
+            Kind::String => {
+                let text = self.string_literal()?;
+                match &self.collation {
+                    Some(name) => Expr::call("$collated", vec![text, Expr::literal(Literal::string(name.as_str()))]),
+                    None => text,
+                }
+            }
             Kind::QuotedName => self.name_or_call()?,
             Kind::Word => self.word_primary()?,
             Kind::Symbol => self.symbol_primary()?,

@@ -119,8 +119,7 @@ impl Parser<'_> {
             }
             "DEFAULT" => {
                 self.expect("COLLATION")?;
-                self.multipart()?;
-                AlterAction::Other("DEFAULT COLLATION".into())
+                AlterAction::DefaultCollation(self.collation()?)
             }
             _ => {
                 self.pos -= 1;

@@ -103,8 +103,7 @@ impl Parser<'_> {
             table.properties = self.properties()?;
             ("TBLPROPERTIES", twice)
         } else if self.eat_all(&["DEFAULT", "COLLATION"]) {
-            self.multipart()?;
-            ("DEFAULT COLLATION", false)
+            ("DEFAULT COLLATION", table.collation.replace(self.collation()?).is_some())
         } else if self.row_format()? || self.stored_as()? || self.skewed_by()? {
             table.provider.get_or_insert_with(|| "hive".to_string());
             ("ROW FORMAT", false)

@@ -3,6 +3,7 @@
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{Command, CreateView, Properties, ViewKind};
 use vonk_plan::relation::Options;
+use vonk_plan::types::UTF8_BINARY;
 
 use crate::parser::Parser;
 
@@ -19,7 +20,7 @@ impl Parser<'_> {
             return self.view_using(name, replace, global);
         }
         let columns = if self.sym("(") { self.in_parens(|p| p.comma_list(|p| p.view_column()))? } else { vec![] };
-        let (mut comment, mut properties) = (None, Properties::new());
+        let (mut comment, mut properties, mut collation) = (None, Properties::new(), None);
         loop {
             let at = self.pos;
             let clause = if self.eat("COMMENT") {
@@ -35,8 +36,7 @@ impl Parser<'_> {
                 self.ident_list()?;
                 ("PARTITIONED ON", false)
             } else if self.eat_all(&["DEFAULT", "COLLATION"]) {
-                self.multipart()?;
-                ("DEFAULT COLLATION", false)
+                ("DEFAULT COLLATION", collation.replace(self.collation()?).is_some())
             } else {
                 break;
             };
@@ -44,6 +44,7 @@ impl Parser<'_> {
         }
         self.expect("AS")?;
         let at = self.pos;
+        self.collation = collation.clone().filter(|c| c != UTF8_BINARY);
         let query = self.query()?;
         let text = self.text_since(at).to_string();
         let kind = match (temporary, global) {
@@ -57,7 +58,8 @@ impl Parser<'_> {
         } else if temporary && if_not_exists {
             self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0053"), start));
         }
-        let view = CreateView { name, columns, comment, properties, query, text, replace, if_not_exists, kind };
+        let view =
+            CreateView { name, columns, comment, properties, collation, query, text, replace, if_not_exists, kind };
         Ok(Command::CreateView(Box::new(view)))
     }
 
