@@ -71,7 +71,7 @@ def change(rng, sql):
             near = nearby(rng, tokens[i]) if tokens[i][0] == "'" else rng.choice(NUMBERS)
             tokens[i] = near if rng.random() < 0.6 else rng.choice(NUMBERS + STRINGS + OTHERS)
     elif kind == "argument":
-        spots = arguments(tokens)
+        spots = [(b, e) for b, e in arguments(tokens) if not re.search(r"(?i)\bAS\b", "".join(tokens[b:e]))]
         if spots:
             begin, end = rng.choice(spots)
             tokens[begin:end] = [rng.choice(OTHERS + NUMBERS + STRINGS)]
@@ -87,6 +87,8 @@ def change(rng, sql):
         spots = arguments(tokens)
         if spots:
             begin, end = rng.choice(spots)
+            if re.search(r"(?i)\bAS\b", "".join(tokens[begin:end])):  # CAST(x AS t) has one argument, and two halves
+                return sql
             tokens[begin:end] = []
             if begin < len(tokens) and tokens[begin] == ",":
                 del tokens[begin]
@@ -131,6 +133,9 @@ def main():
                 continue
             seen.add((sql, str(conf)))
             theirs, ours = spark.ask(sql, conf), vonk.ask(sql, conf)
+            if "crash" in theirs:
+                print(f"Spark is gone: {theirs['crash']}")
+                break
             asked += 1
             errors += "error" in theirs
             for kind, detail in difference(ours, theirs, case.get("ordered", False))[:1]:
