@@ -139,6 +139,13 @@ impl FnContext {
             origin: self.origin.clone(),
         };
         let mut out = TypedExpr::new(Expr::default(), ty, nullable, self.sql(&args)).derived_from(&args);
+        if nullable
+            && nothing_to_compute(&args)
+            && let Ok(null) = TypedExpr::null(out.data_type.clone())
+        {
+            out.expr = null.expr;
+            return out.at(self.origin.clone());
+        }
         // Arguments are moved, not cloned: they may be deep.
         out.expr = KernelUdf::call(call, args.into_iter().map(|a| a.expr).collect());
         if kernel.volatility == datafusion::logical_expr::Volatility::Volatile {
@@ -168,5 +175,24 @@ impl FnContext {
         SparkError::new(format!("DATATYPE_MISMATCH.{sub_class}"))
             .param("sqlExpr", quote_sql(self.sql(args)))
             .at(self.origin.clone())
+    }
+}
+
+/// Beside a NULL, Spark's optimizer does not come to evaluate the other arguments of most functions: one
+/// of them that fails is not noticed. The few that look beyond a NULL are not told apart here, where the
+/// alternative is an error.
+fn nothing_to_compute(args: &[TypedExpr]) -> bool {
+    let null = |a: &TypedExpr| is_null(&a.expr);
+    let fails = |a: &TypedExpr| a.foldable && a.as_literal().is_none() && a.constant().is_err();
+    args.len() > 1 && args.iter().any(null) && args.iter().any(fails)
+}
+
+/// Is it NULL, or a NULL brought to another type?
+fn is_null(e: &Expr) -> bool {
+    match e {
+        Expr::Literal(value, _) => value.is_null(),
+        Expr::Cast(cast) => is_null(&cast.expr),
+        Expr::ScalarFunction(f) => matches!(f.args.as_slice(), [only] if is_null(only)),
+        _ => false,
     }
 }

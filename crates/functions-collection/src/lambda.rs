@@ -70,13 +70,12 @@ pub(crate) fn bind(
             }
             bind(&parameters[..n])
         }
-        Some(HigherOrderArg::Value(v)) => Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
-            .param("sqlExpr", quote_sql(SqlText::call(&ctx.name, [v.sql.clone()])))
-            .param("paramIndex", "second")
-            .param("requiredType", "\"LAMBDA\"")
-            .param("inputSql", v.quoted_sql())
-            .param("inputType", quote_sql(v.data_type.sql()))
-            .at(ctx.origin.clone())),
+        // A plain value is a lambda that looks at none of its parameters, which have no names then.
+        Some(HigherOrderArg::Value(mut body)) => {
+            let hidden = std::iter::repeat_n(SqlText::from("namedlambdavariable()"), least);
+            body.sql = SqlText::call("lambdafunction", std::iter::once(body.sql).chain(hidden));
+            Ok(BoundLambda { columns: vec![], body })
+        }
         None => Err(SparkError::internal("missing lambda")),
     }
 }

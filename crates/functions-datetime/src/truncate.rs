@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::{Date32Array, StringArray};
 use datafusion::arrow::datatypes::{Date32Type, TimestampMicrosecondType};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
 use vonk_expr::columns::primitive_rows;
@@ -26,13 +26,34 @@ static TRUNC: Kernel = Kernel::new("trunc", trunc);
 static DATE_TRUNC: Kernel = Kernel::new("date_trunc", date_trunc);
 
 fn build_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let nothing = args.get(1).is_some_and(is_no_unit);
     let args = ctx.coerce(args, 2, &[Want::DATE, Want::Str])?;
-    Ok(ctx.call(&TRUNC, args, DataType::Date, Nullability::Always))
+    truncated(ctx, &TRUNC, args, DataType::Date, nothing)
 }
 
 fn build_date_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let nothing = args.first().is_some_and(is_no_unit);
     let args = ctx.coerce(args, 2, &[Want::Str, Want::TIMESTAMP])?;
-    Ok(ctx.call(&DATE_TRUNC, args, DataType::Timestamp, Nullability::Always))
+    truncated(ctx, &DATE_TRUNC, args, DataType::Timestamp, nothing)
+}
+
+/// Is it a constant that names no unit? The value is not even looked at then.
+fn is_no_unit(name: &TypedExpr) -> bool {
+    matches!(name.as_literal(), Some(ScalarValue::Utf8(text)) if text.as_deref().and_then(unit).is_none())
+}
+
+fn truncated(
+    ctx: &FnContext,
+    kernel: &'static Kernel,
+    args: Vec<TypedExpr>,
+    ty: DataType,
+    nothing: bool,
+) -> SparkResult<TypedExpr> {
+    let mut out = ctx.call(kernel, args, ty.clone(), Nullability::Always);
+    if nothing {
+        out.expr = TypedExpr::null(ty)?.expr;
+    }
+    Ok(out)
 }
 
 /// Units from a week on are cut in days, the others in microseconds.

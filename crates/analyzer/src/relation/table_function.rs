@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::Expr;
 use vonk_plan::expr::{ExprKind, FunctionCall};
+use vonk_plan::types::DataType;
 use vonk_plan::{Relation, RelationKind};
 
 use super::Outer;
@@ -112,23 +113,20 @@ impl Analyzer {
                     .param("paramName", vonk_common::error::quote_id([name]))
                     .param("paramType", t));
             }
-            if a.data_type.is_string() || !a.data_type.is_integral() && !a.data_type.is_numeric() {
-                return Err(SparkError::new("UNEXPECTED_INPUT_TYPE")
-                    .param("functionName", "`range`")
-                    .param("paramIndex", vonk_expr::signature::ordinal(i + 1))
-                    .param("requiredType", "\"BIGINT\"")
-                    .param("inputSql", a.quoted_sql())
-                    .param("inputType", vonk_common::error::quote_sql(a.data_type.sql())));
-            }
-            let value = a.constant_i64("range", "argument")?;
-            numbers.push(value.ok_or_else(|| {
+            let wrong = || {
+                let position = if args.len() == 1 { 2 } else { i + 1 };
                 SparkError::new("UNEXPECTED_INPUT_TYPE")
                     .param("functionName", "`range`")
-                    .param("paramIndex", vonk_expr::signature::ordinal(i + 1))
+                    .param("paramIndex", vonk_expr::signature::ordinal(position))
                     .param("requiredType", "\"BIGINT\"")
                     .param("inputSql", a.quoted_sql())
                     .param("inputType", vonk_common::error::quote_sql(a.data_type.sql()))
-            })?);
+            };
+            if !a.data_type.is_string() && !a.data_type.is_numeric() {
+                return Err(wrong());
+            }
+            let number = vonk_expr::cast::cast(self.facts(), a.clone(), &DataType::Long)?;
+            numbers.push(number.constant_i64("range", "argument")?.ok_or_else(wrong)?);
         }
         match numbers.as_slice() {
             [end] => self.range(0, *end, 1, None),

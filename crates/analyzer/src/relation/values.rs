@@ -8,7 +8,7 @@ use datafusion::logical_expr::{EmptyRelation, LogicalPlan, Values};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::cast::cast;
-use vonk_expr::coercion::common_type;
+use vonk_expr::coercion::wider_type_without_strings;
 use vonk_expr::{TypedExpr, spark_error};
 use vonk_plan::Expr;
 
@@ -49,7 +49,7 @@ impl Analyzer {
             for value in of_column {
                 nullable |= value.nullable;
                 if data_type != value.data_type {
-                    data_type = common_type(&data_type, &value.data_type, self.ansi()).ok_or_else(|| {
+                    data_type = wider_type_without_strings(&data_type, &value.data_type, self.ansi()).ok_or_else(|| {
                         SparkError::new("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE")
                             .param("colName", vonk_common::error::quote_id([format!("col{}", i + 1)]))
                     })?;
@@ -97,6 +97,11 @@ impl Analyzer {
             || contains_python(&value.expr)
         {
             return Err(cannot(value.quoted_sql()));
+        }
+        if value.as_literal().is_none() && value.foldable && value.constant().is_err() {
+            return Err(SparkError::new("INVALID_INLINE_TABLE.FAILED_SQL_EXPRESSION_EVALUATION")
+                .param("sqlExpr", value.quoted_sql())
+                .at(e.origin.clone()));
         }
         Ok(value)
     }

@@ -1,11 +1,12 @@
 //! Operand and result types of binary operators: numbers, decimals, dates, times and intervals.
 
 use vonk_common::SparkResult;
+use vonk_plan::expr::CastMode;
 use vonk_plan::types::{DataType, DayTimeField};
 
 use super::common::{common_type, tightest_common_type};
 use super::decimal::{decimal_arithmetic, decimal_for, literal_decimal};
-use crate::cast::cast;
+use crate::cast::implicit_cast;
 use crate::context::QueryFacts;
 use crate::typed::TypedExpr;
 
@@ -99,13 +100,22 @@ pub fn binary_arithmetic(
 }
 
 /// Types and casts for two operands; integral literals beside a decimal count as the decimal of
-/// their own digits.
+/// their own digits. The casts are of the given mode.
 pub fn binary_operands(
     facts: &QueryFacts,
     op: ArithmeticOp,
-    left: TypedExpr,
-    right: TypedExpr,
+    mut left: TypedExpr,
+    mut right: TypedExpr,
+    mode: CastMode,
 ) -> SparkResult<Result<(TypedExpr, TypedExpr, BinaryTypes), Mismatch>> {
+    // ANSI reads a string beside an integer as an integer, before `/` makes both of them DOUBLE.
+    if op == ArithmeticOp::Divide && facts.conf.ansi() {
+        if left.data_type.is_string() && right.data_type.is_integral() {
+            left = implicit_cast(facts, left, &DataType::Long, mode)?;
+        } else if right.data_type.is_string() && left.data_type.is_integral() {
+            right = implicit_cast(facts, right, &DataType::Long, mode)?;
+        }
+    }
     let loss = facts.conf.bool("spark.sql.decimalOperations.allowPrecisionLoss");
     let beside_decimal = |value: &TypedExpr, other: &TypedExpr| match (&other.data_type, literal_decimal(value)) {
         (DataType::Decimal(..), Some((p, s))) => DataType::Decimal(p, s),
@@ -117,8 +127,8 @@ pub fn binary_operands(
         Ok(found) => found,
         Err(e) => return Ok(Err(e)),
     };
-    let left = cast(facts, left, &found.left)?;
-    let right = cast(facts, right, &found.right)?;
+    let left = implicit_cast(facts, left, &found.left, mode)?;
+    let right = implicit_cast(facts, right, &found.right, mode)?;
     Ok(Ok((left, right, found)))
 }
 

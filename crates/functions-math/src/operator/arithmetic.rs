@@ -8,6 +8,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::{ArithmeticOp, BinaryKind, Mismatch, binary_operands};
 use vonk_expr::context::Nullability;
 use vonk_expr::{FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
+use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use super::numbers::{QuotientOp, RingOp};
@@ -116,7 +117,9 @@ fn text(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr) -> SqlText {
 fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
     let site = Site { ctx, op, mode, sql: text(ctx, &a, &b) };
-    let (left, right, types) = match binary_operands(&ctx.facts, op, a.clone(), b.clone())? {
+    // `try_add` and its kin forgive a string that is no number, as they do an overflow.
+    let casts = if mode == Mode::Try { CastMode::Try } else { CastMode::Session };
+    let (left, right, types) = match binary_operands(&ctx.facts, op, a.clone(), b.clone(), casts)? {
         Ok(found) => found,
         Err(mismatch) => return Err(site.mismatch(mismatch, &a, &b)),
     };

@@ -12,6 +12,7 @@ use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
+use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use crate::support::{cast_to, diff_types, downcast, infix, native, one, two, unexpected, wrong_type, zip_optional};
@@ -54,7 +55,7 @@ static BIT_GET: Kernel = Kernel::new("bit_get", bit_get_column);
 fn bits(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
     let sql = infix(&a, &ctx.name, &b);
-    let (a, b, types) = match binary_operands(&ctx.facts, ArithmeticOp::Bitwise, a.clone(), b.clone())? {
+    let (a, b, types) = match binary_operands(&ctx.facts, ArithmeticOp::Bitwise, a.clone(), b.clone(), CastMode::Session)? {
         Ok(found) => found,
         Err(Mismatch::WrongType(required, actual)) => return Err(wrong_type(ctx, &sql, required, &actual)),
         Err(_) => return Err(diff_types(ctx, &sql, &a, &b)),

@@ -20,6 +20,7 @@ use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
 use vonk_expr::kernel::typed_arg;
 use vonk_expr::sealed::Sealed;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, KernelUdf, SqlText, TypedExpr};
+use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use super::membership;
@@ -137,7 +138,7 @@ fn merged(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
 }
 
 fn pair_error(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr, sql: &SqlText) -> SparkError {
-    match binary_operands(&ctx.facts, ArithmeticOp::Logical, a.clone(), b.clone()) {
+    match binary_operands(&ctx.facts, ArithmeticOp::Logical, a.clone(), b.clone(), CastMode::Session) {
         Ok(Err(Mismatch::WrongType(required, actual))) => wrong_type(ctx, sql, required, &actual),
         Err(e) => e,
         _ if a.data_type.same_type(&b.data_type) => wrong_type(ctx, sql, "\"BOOLEAN\"", &a.data_type),

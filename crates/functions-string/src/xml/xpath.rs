@@ -83,7 +83,7 @@ static SHORT: Kernel = Kernel::new("xpath_short", |c, a, n| {
 });
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: DataType) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.expect(args, 2, &[Want::Str, Want::Str])?;
     if let Some(p) = args.get(1).filter(|p| !p.foldable) {
         return Err(ctx
             .mismatch("NON_FOLDABLE_INPUT", &args)
