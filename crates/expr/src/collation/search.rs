@@ -101,8 +101,8 @@ impl Searched<'_> {
 
     /// The last match that begins before the byte `before`.
     pub fn rfind(&self, pattern: &str, before: usize) -> Option<Range<usize>> {
-        let starts = self.text.get(..before)?.char_indices().rev().map(|(at, _)| at);
-        starts.filter_map(|at| self.at(pattern, at)).next()
+        let mut starts = self.text.get(..before)?.char_indices().rev();
+        starts.find_map(|(at, _)| self.at(pattern, at))
     }
 
     /// The match that begins at the byte `at`.
