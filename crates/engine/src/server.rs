@@ -95,7 +95,7 @@ impl Server {
         let session = Arc::clone(&entry.or_insert_with(new));
         // Whoever opens a session may have Python functions: workers start while it makes its first query.
         if tokio::runtime::Handle::try_current().is_ok() && !self.warmed.swap(true, Ordering::Relaxed) {
-            self.python.warm(&session.python_environment(&self.settings));
+            self.python.warm(session.python_environment(&self.settings));
         }
         session
     }

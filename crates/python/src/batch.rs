@@ -74,7 +74,13 @@ impl Decoder {
 
     pub fn decode(&mut self, bytes: Bytes) -> SparkResult<RecordBatch> {
         let mut buffer = Buffer::from(bytes);
-        self.feed(&mut buffer)?.ok_or_else(|| SparkError::internal("a Python worker sent half a batch"))
+        if let Some(batch) = self.feed(&mut buffer)? {
+            return Ok(batch);
+        }
+        // A batch without buffers is over where its header is, which the decoder sees when more bytes come.
+        let mut more = Buffer::from_vec(vec![0u8]);
+        let found = self.inner.decode(&mut more).map_err(fault)?;
+        found.ok_or_else(|| SparkError::internal("a Python worker sent half a batch"))
     }
 
     fn feed(&mut self, buffer: &mut Buffer) -> SparkResult<Option<RecordBatch>> {

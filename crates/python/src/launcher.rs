@@ -5,7 +5,7 @@
 //! connect to a socket in a folder that only this user can enter.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -34,6 +34,10 @@ const FORK: Duration = Duration::from_secs(20);
 const NEWS: Duration = Duration::from_secs(1);
 /// Lines of output that are kept for the message about an interpreter that does not start.
 const TAIL_LINES: usize = 20;
+/// What the kernel may hold of one direction of a connection.
+const SEND_BYTES: usize = 4 << 20;
+/// Longer lines are logged in pieces.
+const LINE_BYTES: u64 = 16 * 1024;
 /// Ends of workers nobody asked about that are remembered.
 const MAX_ENDED: usize = 256;
 
@@ -47,6 +51,8 @@ pub struct Connection {
 pub type Writer = BufWriter<OwnedWriteHalf>;
 
 fn connection(stream: UnixStream) -> (Reader<OwnedReadHalf>, Writer) {
+    // Whole frames go without waiting for the other side. Where the system allows less, that much it is.
+    let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BYTES);
     let (read, write) = stream.into_split();
     (Reader::new(read), BufWriter::with_capacity(128 * 1024, write))
 }
@@ -229,8 +235,11 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
 fn log_output(child: &mut Child, tail: Arc<Mutex<Vec<String>>>) {
     let Some(output) = child.stderr.take() else { return };
     let read = move || {
-        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
+        let mut output = BufReader::new(output);
+        let mut bytes = vec![];
+        while matches!(output.by_ref().take(LINE_BYTES).read_until(b'\n', &mut bytes), Ok(1..)) {
+            let line = String::from_utf8_lossy(&bytes).trim_end().to_string();
+            bytes.clear();
             log::info!(target: "python", "{line}");
             let mut tail = tail.lock();
             if tail.len() >= TAIL_LINES {

@@ -35,6 +35,7 @@ const MODULES: &[(&str, &str)] = modules![
     "nulls.py",
     "pickled.py",
     "profile.py",
+    "rehearsal.py",
     "results.py",
     "task.py",
     "values.py",

@@ -97,12 +97,15 @@ impl Pool {
         reply
     }
 
-    /// Starts the interpreter of such an environment in the background. Once it runs, a worker is a fork away.
-    pub fn warm(&self, environment: &Environment) {
-        let (pool, python) = (self.clone(), environment.python.clone());
+    /// Starts the interpreter of such an environment in the background, and a worker for every core.
+    pub fn warm(&self, environment: Environment) {
+        let (pool, environment) = (self.clone(), Arc::new(environment));
         tokio::spawn(async move {
-            if let Err(e) = pool.launcher(python.as_deref()).await {
-                log::info!("Python is not started ahead: {e}");
+            for _ in 0..cores() {
+                match pool.fork(&environment).await {
+                    Ok(worker) => pool.release(worker),
+                    Err(e) => return log::info!("Python is not started ahead: {e}"),
+                }
             }
         });
     }

@@ -26,7 +26,7 @@ pub const REPLY: u32 = 14;
 const ALIGN: usize = 64;
 /// Most parts and bytes of one message from a worker.
 const MAX_PARTS: usize = 1 << 20;
-const MAX_BYTES: usize = 1 << 36;
+const MAX_BYTES: usize = 1 << 31;
 
 const fn padded(n: usize) -> usize {
     n.div_ceil(ALIGN) * ALIGN

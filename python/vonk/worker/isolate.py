@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 # Loaded before the fork: a worker with little memory could not.
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _FAULTS = "faults"
@@ -23,6 +24,21 @@ _REPORT_BYTES = 8192
 _fault_file = None
 # Whether the session has files, which may grow in number between tasks.
 has_files = False
+
+
+def adopt():
+    """What this process's descendants leave behind becomes its child: nothing escapes by forking twice."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children():
+    """The processes whose parent this one is; none where the system does not tell."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as f:
+            return [int(pid) for pid in f.read().split()]
+    except OSError:
+        return []
 
 
 def folder_of(base, pid):
@@ -37,6 +53,7 @@ def enter(request, parent, base):
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+    adopt()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -53,8 +70,7 @@ def enter(request, parent, base):
             sys.path.insert(1, entry)
     _files_root(files or own)
 
-    # Nothing to read, whatever became of descriptor 0.
-    sys.stdin = open(os.devnull)
+    _close_input()
     _fault_file = open(os.path.join(own, _FAULTS), "w")
     faulthandler.enable(_fault_file)
     sys.stdout.reconfigure(line_buffering=True)
@@ -66,6 +82,16 @@ def enter(request, parent, base):
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         except (OSError, ValueError) as e:
             print(f"no memory limit: {e}", file=sys.stderr)
+
+
+def _close_input():
+    """Standard input is the end of a pipe that nobody writes to: whatever is done with it, there is nothing to read."""
+    end, writer = os.pipe()
+    os.close(writer)
+    os.dup2(end, 0)
+    if end:
+        os.close(end)
+    sys.stdin = open(0, closefd=False)
 
 
 def _default_limit():

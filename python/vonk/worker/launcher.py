@@ -13,9 +13,13 @@ import shutil
 import signal
 import socket
 import sys
+import time
 
 from vonk.worker import isolate
 from vonk.worker.wire import EXIT, FORK, HELLO, KILL, Channel, Closed
+
+# How long the end of killed processes is waited for.
+_END_SECONDS = 5.0
 
 
 def _imports():
@@ -26,7 +30,11 @@ def _imports():
     import pyspark.cloudpickle  # noqa: F401
     import pyspark.sql.types  # noqa: F401
 
+    import vonk.worker.calls  # noqa: F401
     import vonk.worker.loop  # noqa: F401
+    from vonk.worker.rehearsal import rehearse
+
+    rehearse("%d.%d" % sys.version_info[:2])
 
 
 class Launcher:
@@ -61,9 +69,23 @@ class Launcher:
         except Closed:
             pass
         finally:
-            for pid in self.workers:
+            self.end()
+
+    def end(self):
+        """Ends the workers, and what comes to us from them as they end."""
+        for pid in self.workers:
+            self.kill(pid)
+        limit = time.monotonic() + _END_SECONDS
+        while (left := isolate.children()) and time.monotonic() < limit:
+            for pid in left:
                 self.kill(pid)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                break
+            time.sleep(0.005)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def fork(self, request, wake):
         parent = os.getpid()
@@ -96,26 +118,30 @@ class Launcher:
                 pass
 
     def reap(self):
-        for pid in list(self.workers):
+        while True:
             try:
-                done, status = os.waitpid(pid, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                done, status = pid, 0
-            if done == 0:
-                continue
-            token = self.workers.pop(pid)
+                return
+            if pid == 0:
+                return
+            token = self.workers.pop(pid, None)
             self.sweep(pid)
+            if token is None:
+                continue
             report = isolate.last_words(self.folder, pid)
             shutil.rmtree(isolate.folder_of(self.folder, pid), ignore_errors=True)
             status = os.waitstatus_to_exitcode(status)
             self.control.write_json(EXIT, {"pid": pid, "token": token, "status": status, "report": report})
 
     def sweep(self, pid):
-        """What a worker that has ended left in its group."""
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
+        """What a worker that has ended left in its group, and what left the group and came to us."""
+        orphans = [child for child in isolate.children() if child not in self.workers]
+        for send, to in ((os.killpg, pid), *((os.kill, child) for child in orphans)):
+            try:
+                send(to, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
 
 
 def main(path, folder):
@@ -135,6 +161,7 @@ def main(path, folder):
     except BaseException as e:
         control.write_json(HELLO, {"error": f"{type(e).__name__}: {e}"})
         sys.exit(1)
+    isolate.adopt()
     gc.collect()
     gc.freeze()
     control.write_json(HELLO, {"python": "%d.%d" % sys.version_info[:2], "pyspark": pyspark.__version__})

@@ -11,6 +11,9 @@ from vonk.worker import errors, isolate, profile
 from vonk.worker.task import Conf, Task
 from vonk.worker.wire import BATCH, CALL, DONE, END, ERROR, FRAME, HELLO, REPLY, TASK, Closed, connect
 
+# Larger batches of results are sent in pieces.
+MESSAGE_BYTES = 32 << 20
+
 
 def work(path, token):
     """Serves until the server closes the connection; the process's exit status."""
@@ -53,6 +56,15 @@ class Frames:
             pass
 
 
+def pieces(batch):
+    """The batch in messages that the server can hold."""
+    rows, size = batch.num_rows, batch.nbytes
+    if size <= MESSAGE_BYTES or rows < 2:
+        return [batch]
+    step = max(1, rows * MESSAGE_BYTES // size)
+    return [batch.slice(at, step) for at in range(0, rows, step)]
+
+
 def run_task(channel, parts):
     """Whether the process must not be used again."""
     from vonk.worker.kinds import evaluate
@@ -67,7 +79,8 @@ def run_task(channel, parts):
         results = evaluate(task, frames)
         try:
             for batch in results:
-                channel.write(BATCH, [batch.serialize()])
+                for piece in pieces(batch):
+                    channel.write(BATCH, [piece.serialize()])
         finally:
             results.close()
         _flush()

@@ -6,6 +6,7 @@ the other side.
 """
 
 import json
+import os
 import socket
 import struct
 
@@ -19,6 +20,8 @@ _ALIGN = 64
 _PAD = bytes(_ALIGN)
 # Most parts of one message: a task's functions are parts.
 _MAX_PARTS = 1 << 20
+# What the kernel may hold of what was sent: whole batches go without waiting for the other side.
+_SEND_BYTES = 4 << 20
 
 
 def _padded(n):
@@ -35,6 +38,7 @@ class Channel:
     def __init__(self, sock, allocate=bytearray):
         self._sock = sock
         self._allocate = allocate
+        self._owner = os.getpid()
 
     def fileno(self):
         return self._sock.fileno()
@@ -42,10 +46,19 @@ class Channel:
     def close(self):
         self._sock.close()
 
+    def _check_owner(self):
+        """A process that the user's code forked has no part in the conversation."""
+        if os.getpid() != self._owner:
+            raise Closed()
+
     def _fill(self, view):
+        self._check_owner()
         at, end = 0, len(view)
         while at < end:
-            n = self._sock.recv_into(view[at:])
+            try:
+                n = self._sock.recv_into(view[at:], end - at, socket.MSG_WAITALL)
+            except ConnectionResetError:
+                n = 0
             if n == 0:
                 raise Closed()
             at += n
@@ -85,6 +98,7 @@ class Channel:
 
     def _send(self, pieces):
         """All pieces, with as few calls of the kernel as it takes."""
+        self._check_owner()
         pieces = [memoryview(p) for p in pieces if len(p)]
         at = 0
         try:
@@ -105,5 +119,6 @@ class Channel:
 def connect(path, allocate):
     """A channel to the server's socket."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
     sock.connect(path)
     return Channel(sock, allocate)
