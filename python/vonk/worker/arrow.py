@@ -141,6 +141,7 @@ class Output:
         fields = plain_schema(fields)
         schema = arrow_schema(fields)
         self.schema = pa.schema([*leading, *(f.with_nullable(True) for f in schema)])
+        self.types = self.schema.types
         self._fits = {}
 
     def column(self, i, array):

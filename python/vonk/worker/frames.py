@@ -38,6 +38,7 @@ from vonk.worker.arrow import arrow_schema
 from vonk.worker.errors import pyspark_error
 
 _EXTENSION = {ByteType: "Int8", ShortType: "Int16", IntegerType: "Int32", LongType: "Int64"}
+_NUMBERS = (*_EXTENSION, FloatType, DoubleType)
 _DIRECT = (*_EXTENSION, FloatType, DoubleType, BooleanType, BinaryType, NullType, DateType)
 _NUMPY = (*_DIRECT, TimestampType, TimestampNTZType, UserDefinedType, VariantType)
 
@@ -77,13 +78,19 @@ class ToPandas:
         parts = array.flatten()
         if not parts:
             return pd.DataFrame(index=range(len(array)))
-        out = pd.concat([self.series(a, f.dataType, f.name) for a, f in zip(parts, t.fields)], axis=1)
+        if all(is_numpy(f.dataType) for f in t.fields):
+            series = [self.series(a, f.dataType, f.name) for a, f in zip(parts, t.fields)]
+        else:
+            series = [self._converted(a, f.dataType) for a, f in zip(parts, t.fields)]
+        out = pd.concat(series, axis=1)
         out.columns = t.names
         return out
 
     def series(self, array, t, name):
         if type(t) in _EXTENSION and self.conf.extension_ints:
             return array.to_pandas(types_mapper=pd.ArrowDtype).astype(_EXTENSION[type(t)]).rename(name)
+        if isinstance(t, _NUMBERS) and not array.null_count and isinstance(array, pa.Array):
+            return pd.Series(array.to_numpy(), name=name, copy=False)
         if isinstance(t, _DIRECT):
             return _named(array.to_pandas(), name)
         if isinstance(t, (TimestampType, TimestampNTZType)):
@@ -162,7 +169,10 @@ class FromPandas:
     def _series(self, series, field, kind):
         dtype = series.dtype
         if isinstance(dtype, np.dtype) and dtype.kind in "iufb" and _same_numbers(dtype, kind):
-            return pa.array(series.to_numpy(), type=kind, from_pandas=True)
+            values = series.to_numpy()
+            # Only a NaN becomes NULL; without one the values are taken as they lie.
+            has_nulls = dtype.kind == "f" and np.isnan(values).any()
+            return pa.array(values, type=kind, from_pandas=bool(has_nulls))
         if isinstance(dtype, pd.CategoricalDtype):
             series = series.astype(dtype.categories.dtype)
         series = _from_converter(field.dataType, self.conf.zone, self.conf.int_to_decimal)(series)

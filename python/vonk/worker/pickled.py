@@ -96,7 +96,7 @@ def converter(t):
     if isinstance(t, DecimalType):
         return _decimal(t)
     if isinstance(t, StringType):
-        return java_string
+        return _text
     if isinstance(t, BinaryType):
         return _binary
     if isinstance(t, ArrayType):
@@ -169,6 +169,7 @@ def _binary(v):
 
 def _array(element):
     def convert(v):
+        _picklable(v)
         if not isinstance(v, (list, tuple, python_array.array)):
             return None
         return [None if e is None else element(e) for e in v]
@@ -198,6 +199,11 @@ def _struct(fields):
     return convert
 
 
+def _text(v):
+    _picklable(v)
+    return java_string(v)
+
+
 def java_string(v):
     """The value's text in Java."""
     if isinstance(v, str):
@@ -217,18 +223,23 @@ def java_string(v):
     if isinstance(v, (bytes, bytearray)):
         return f"[B@{id(v) & 0xFFFFFFFF:x}"
     if type(v) is datetime.date:
-        return _CALENDAR.format(year=v.year, month=v.month - 1, day=v.day)
+        return _CALENDAR.format(year=v.year, month=v.month - 1, day=v.day, **_MIDNIGHT)
+    if type(v) is datetime.datetime:
+        clock = {"pm": v.hour // 12, "half": v.hour % 12, "hour": v.hour, "minute": v.minute, "second": v.second}
+        milli = v.microsecond // 1000
+        return _CALENDAR.format(year=v.year, month=v.month - 1, day=v.day, milli=milli, **clock)
     _picklable(v)
     return str(v)
 
 
+_MIDNIGHT = {"pm": 0, "half": 0, "hour": 0, "minute": 0, "second": 0, "milli": "?"}
 # A date becomes a calendar in the JVM, and this is its text there.
 _CALENDAR = (
     "java.util.GregorianCalendar[time=?,areFieldsSet=false,areAllFieldsSet=false,lenient=true,"
     'zone=sun.util.calendar.ZoneInfo[id="Etc/UTC",offset=0,dstSavings=0,useDaylight=false,transitions=0,lastRule=null],'
     "firstDayOfWeek=1,minimalDaysInFirstWeek=1,ERA=?,YEAR={year},MONTH={month},WEEK_OF_YEAR=?,WEEK_OF_MONTH=?,"
-    "DAY_OF_MONTH={day},DAY_OF_YEAR=?,DAY_OF_WEEK=?,DAY_OF_WEEK_IN_MONTH=?,AM_PM=0,HOUR=0,HOUR_OF_DAY=0,"
-    "MINUTE=0,SECOND=0,MILLISECOND=?,ZONE_OFFSET=?,DST_OFFSET=?]"
+    "DAY_OF_MONTH={day},DAY_OF_YEAR=?,DAY_OF_WEEK=?,DAY_OF_WEEK_IN_MONTH=?,AM_PM={pm},HOUR={half},HOUR_OF_DAY={hour},"
+    "MINUTE={minute},SECOND={second},MILLISECOND={milli},ZONE_OFFSET=?,DST_OFFSET=?]"
 )
 
 

@@ -161,10 +161,12 @@ def _decimal(t, int_to_decimal):
 
 def _array(t, int_to_decimal):
     element = converter(t.elementType, t.containsNull, int_to_decimal)
+    if element is None:
+        return None  # whatever Arrow takes for a list: tuples and NumPy's arrays, too
 
     def convert(value):
         assert isinstance(value, (list, python_array.array))
-        return list(value) if element is None else [element(v) for v in value]
+        return [element(v) for v in value]
 
     return convert
 

@@ -1,11 +1,28 @@
 """A task as the server describes it: functions, columns, settings."""
 
+import base64
 import json
 
 from pyspark import cloudpickle
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StructType, UserDefinedType
 
 from vonk.worker.errors import pyspark_error
+
+_imported_udt = UserDefinedType.fromJson
+
+
+def _udt(json_value):
+    """A user's type, also where its class is in no module here: then it came along."""
+    try:
+        return _imported_udt(json_value)
+    except Exception:
+        if "serializedClass" not in json_value:
+            raise
+        return cloudpickle.loads(base64.b64decode(json_value["serializedClass"]))()
+
+
+# Types are read by PySpark's own parser, which asks this class.
+UserDefinedType.fromJson = staticmethod(_udt)
 
 
 class Conf:

@@ -27,6 +27,8 @@ def arrow(task, frames):
 
 def positional(batch, out):
     """The batch's first columns as the output's; fewer or other types are an error."""
+    if batch.schema.types == out.types and batch.num_columns:
+        return batch
     n = len(out.schema)
     if batch.num_columns < n:
         raise pyspark_error("RESULT_COLUMN_SCHEMA_MISMATCH", expected=str(n), actual=str(batch.num_columns))

@@ -89,9 +89,15 @@ class _Calls:
 
 
 def _named(f, name):
-    if getattr(f, "__name__", None) != name:
-        f.__name__ = name
-    return f
+    """`f` under that name, by which errors tell the method."""
+    if getattr(f, "__name__", None) == name:
+        return f
+
+    def called(*args):
+        return f(*args)
+
+    called.__name__ = name
+    return called
 
 
 def rows(task, frames):
