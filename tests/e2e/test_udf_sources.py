@@ -6,7 +6,14 @@ from pyspark import cloudpickle
 from pyspark.errors import AnalysisException, PythonException
 from pyspark.sql import Row
 from pyspark.sql.connect.functions import col, udf
-from pyspark.sql.datasource import DataSource, DataSourceReader, DataSourceWriter, InputPartition, WriterCommitMessage
+from pyspark.sql.datasource import (
+    DataSource,
+    DataSourceReader,
+    DataSourceWriter,
+    EqualTo,
+    InputPartition,
+    WriterCommitMessage,
+)
 from pyspark.sql.types import IntegerType
 
 # What the module defines travels with the queries.
@@ -119,3 +126,74 @@ def test_errors(sources):
         sources.dataSource.register(Parquet)
     assert e.value.getCondition() == "DATA_SOURCE_ALREADY_EXISTS"
     assert sources.read.format("mine").load().where(col("id") == 1).count() == 2
+
+
+class Choosy(DataSourceReader):
+    """Applies what it is told to be equal, says what that was, and leaves the rest."""
+
+    def __init__(self):
+        self.pushed = []
+
+    def pushFilters(self, filters):
+        for f in filters:
+            if isinstance(f, EqualTo):
+                self.pushed.append(repr(f))
+            else:
+                yield f
+
+    def read(self, partition):
+        yield 1, str(self.pushed)
+        yield 1, "other"
+
+
+class ChoosySource(DataSource):
+    @classmethod
+    def name(cls):
+        return "choosy"
+
+    def schema(self):
+        return "id int, s string"
+
+    def reader(self, schema):
+        return Choosy()
+
+
+def test_filters_are_offered(sources):
+    sources.dataSource.register(ChoosySource)
+    df = sources.read.format("choosy").load().where("id = 1 AND s <> 'other'")
+    with pytest.raises(Exception, match="DATA_SOURCE_PUSHDOWN_DISABLED"):
+        df.collect()
+    sources.conf.set("spark.sql.python.filterPushdown.enabled", "true")
+    assert [tuple(r) for r in df.collect()] == [(1, "[\"EqualTo(attribute=('id',), value=1)\"]")]
+
+
+def test_a_table_over_a_source(sources, database):
+    sources.sql(f"CREATE TABLE {database}.t USING mine OPTIONS (n '1')")
+    assert [tuple(r) for r in sources.table(f"{database}.t").collect()] == [(0, "a"), (0, None)]
+    assert sources.sql(f"SELECT s FROM {database}.t WHERE s IS NOT NULL").first().s == "a"
+    sources.sql(f"DROP TABLE {database}.t")
+
+
+class Uncommitted(Writer):
+    def commit(self, messages):
+        raise ValueError("no")
+
+
+class UncommittedSource(Source):
+    @classmethod
+    def name(cls):
+        return "uncommitted"
+
+    def writer(self, schema, overwrite):
+        return Uncommitted(self.options, overwrite)
+
+
+def test_what_cannot_be_committed_is_given_up(sources, tmp_path):
+    sources.dataSource.register(UncommittedSource)
+    out = tmp_path / "out.txt"
+    with pytest.raises(AnalysisException) as e:
+        sources.range(0, 4, 1, 2).write.format("uncommitted").option("out", str(out)).mode("append").save()
+    assert e.value.getCondition() == "PYTHON_DATA_SOURCE_ERROR"
+    parameters = e.value.getMessageParameters()
+    assert (parameters["action"], parameters["type"]) == ("commit or abort", "write")
+    assert out.read_text() == "abort 4\n"

@@ -46,6 +46,8 @@ pub enum NamedView {
     Temporary(String),
     /// Itself, or by way of another view.
     Permanent(vonk_catalog::TableName),
+    /// A function of the session.
+    Function(String),
 }
 
 pub struct SessionResolver {
@@ -191,7 +193,14 @@ impl SessionResolver {
 
     /// The files of a table of the catalog: none when its folder is not there.
     fn table_source(&self, table: &Table, options: &Options) -> SparkResult<Source> {
-        let format = Format::named(table.provider.as_deref().unwrap_or("parquet"))?;
+        let provider = table.provider.as_deref().unwrap_or("parquet");
+        let format = match (Format::named(provider), self.session.python_source(provider)) {
+            (Err(_), Some(class)) => {
+                let load = source::python::load(&self.session, provider, class, Some(&table.schema), &table.options);
+                return self.runtime.block_on(load);
+            }
+            (format, _) => format?,
+        };
         let place = Place::parse(table.location.as_deref().unwrap_or_default())?;
         let mut all = table.options.clone();
         all.extend(options.iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -329,6 +338,9 @@ impl Resolver for SessionResolver {
             _ => None,
         };
         let found = temporary.and_then(|f| self.session.names.read().temp_functions.get(&f.to_lowercase()).cloned());
+        if let (Some(_), Some(name)) = (&found, temporary) {
+            self.views.lock().push(NamedView::Function(name.clone()));
+        }
         match found.as_deref() {
             Some(TempFunction::Sql(f)) => return sql_function(f).map(Some),
             Some(TempFunction::Python(f)) => return Ok(Some(SessionFunction::Python(f.clone()))),

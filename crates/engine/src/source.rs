@@ -10,6 +10,7 @@ pub mod load;
 pub mod parquet;
 pub mod partitions;
 pub mod python;
+mod python_filters;
 pub mod scan;
 pub mod table;
 

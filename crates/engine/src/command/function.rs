@@ -8,6 +8,7 @@ use vonk_catalog::{Function, SPARK_CATALOG, TempFunction};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{ColumnDef, CreateFunction, FunctionBody, FunctionScope, Name};
+use vonk_plan::expr::{UdfCall, UserCode};
 use vonk_plan::types::{DataType, StructType};
 
 use super::rows::Rows;
@@ -271,6 +272,14 @@ pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkRe
 pub(super) fn register(session: &Session, name: &str, f: TempFunction) -> SparkResult<Rows> {
     session.names.write().temp_functions.insert(name.to_lowercase(), Arc::new(f));
     Ok(Rows::none())
+}
+
+/// `spark.udf.register`; there is no class path that a Java class could be on.
+pub(super) fn register_udf(session: &Session, f: UdfCall) -> SparkResult<Rows> {
+    if let UserCode::Java { class_name } = &f.code {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1329").param("className", class_name));
+    }
+    register(session, &f.name.clone(), TempFunction::Python(Arc::new(f)))
 }
 
 /// `spark.dataSource.register`: a source of that name is replaced, unless it is built in.

@@ -76,7 +76,7 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::DropFunction { name, if_exists, temporary } => function::drop(session, &name, if_exists, temporary),
         C::RefreshFunction(_) => Ok(Rows::none()),
         C::RegisterDataSource { name, command, .. } => function::register_source(session, &name, command),
-        C::RegisterUdf(f) => function::register(session, &f.name.clone(), TempFunction::Python(Arc::new(*f))),
+        C::RegisterUdf(f) => function::register_udf(session, *f),
         C::RegisterUdtf(f) => function::register(session, &f.name.clone(), TempFunction::PythonTable(Arc::new(*f))),
         C::DescribeTable { name, extended, partition, as_json } => {
             describe::table(session, &name, extended, partition, as_json).await

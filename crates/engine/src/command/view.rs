@@ -101,14 +101,16 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
 async fn check_views(session: &Arc<Session>, v: &CreateView, quoted: &str) -> SparkResult<()> {
     let own = qualify(session, &v.name)?;
     for view in session.views_of(v.query.clone()).await? {
+        let temporary = |kind: &'static str, name: String| {
+            SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
+                .param("obj", "VIEW")
+                .param("objName", quoted)
+                .param("tempObj", kind)
+                .param("tempObjName", quote_id([name]))
+        };
         match view {
-            NamedView::Temporary(name) => {
-                return Err(SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
-                    .param("obj", "VIEW")
-                    .param("objName", quoted)
-                    .param("tempObj", "VIEW")
-                    .param("tempObjName", quote_id([name])));
-            }
+            NamedView::Temporary(name) => return Err(temporary("VIEW", name)),
+            NamedView::Function(name) => return Err(temporary("FUNCTION", name)),
             NamedView::Permanent(name) if name == own && v.replace => {
                 return Err(SparkError::new("RECURSIVE_VIEW")
                     .param("viewIdent", quoted)
@@ -214,7 +216,7 @@ pub(super) async fn create_from_dataframe(
     let named = session.views_of(input.clone()).await?;
     let uses = named.into_iter().filter_map(|view| match view {
         NamedView::Temporary(name) => session.names.read().temp_view(&name).map(|v| (name.to_lowercase(), v)),
-        NamedView::Permanent(_) => None,
+        NamedView::Permanent(_) | NamedView::Function(_) => None,
     });
     let view = TempView {
         name: single.clone(),

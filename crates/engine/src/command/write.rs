@@ -230,7 +230,11 @@ async fn definition(
 ) -> SparkResult<(Table, Option<Relation>)> {
     let conf = session.conf();
     let by_conf = conf.get("spark.sql.sources.default").unwrap_or("parquet");
-    let format = Format::named(create.provider.as_deref().unwrap_or(by_conf))?;
+    let provider = create.provider.as_deref().unwrap_or(by_conf);
+    let format = match (Format::named(provider), session.python_source(provider)) {
+        (Err(_), Some(class)) => return Ok((python_table(session, full, &create, class).await?, None)),
+        (format, _) => format?,
+    };
     let mut table = Table::new(full, now_millis());
     table.provider = Some(format.provider().to_string());
     table.options = create.options;
@@ -301,6 +305,32 @@ async fn definition(
     table.tracks_partitions = !partitions.is_empty();
     table.partition_columns = partitions;
     Ok((table, create.query))
+}
+
+/// A table over a data source written in Python: its columns, unless given, are what the source says.
+async fn python_table(
+    session: &Arc<Session>,
+    full: TableName,
+    create: &CreateTable,
+    class: Arc<[u8]>,
+) -> SparkResult<Table> {
+    let provider = create.provider.as_deref().unwrap_or_default();
+    let mut table = Table::new(full, now_millis());
+    if create.query.is_some() {
+        return Err(unsupported_operation(&table, "CREATE TABLE AS SELECT"));
+    }
+    let fields: Vec<_> = create.columns.iter().map(field_of).collect();
+    table.kind = TableKind::External;
+    table.schema = match fields.is_empty() {
+        true => source::python::load(session, provider, class, None, &create.options).await?.schema,
+        false => StructType::new(fields),
+    };
+    table.provider = Some(provider.to_string());
+    table.options = create.options.clone();
+    table.properties = create.properties.clone();
+    table.comment = create.comment.clone();
+    table.owner = session.user.to_string();
+    Ok(table)
 }
 
 fn names(schema: &StructType) -> String {

@@ -81,11 +81,16 @@ impl Session {
             }
         }
         let abort = failure.is_some();
-        let blobs = std::iter::once(writer).chain(messages).collect();
-        let ended = ask_in(&python, "end_write", json!({ "abort": abort }), blobs).await;
+        let blobs: Vec<_> = std::iter::once(writer).chain(messages).collect();
+        let ended = ask_in(&python, "end_write", json!({ "abort": abort }), blobs.clone()).await;
         match (failure, ended) {
             (Some(e), _) => Err(e),
-            (None, ended) => ended.map(|_| ()).map_err(|e| failed(e, "commit", "writer")),
+            (None, Ok(_)) => Ok(()),
+            (None, Err(e)) => {
+                // What could not be committed is given up; that this fails, too, is no news.
+                let _ = ask_in(&python, "end_write", json!({ "abort": true }), blobs).await;
+                Err(failed(e, "commit or abort", "write"))
+            }
         }
     }
 }

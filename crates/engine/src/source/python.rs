@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session as Planning, TableProvider};
 use datafusion::common::Result;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use serde_json::json;
 use vonk_analyzer::Source;
@@ -19,10 +19,14 @@ use vonk_plan::types::{DataType, StructField, StructType, json as types};
 use vonk_python::{Arg, Function, Task, eval_type};
 use vonk_sql::ParseOptions;
 
+use super::python_filters;
 use crate::operators::python::scan::PythonScan;
 use crate::operators::python::session::PythonSession;
 use crate::python::ask_in;
 use crate::session::Session;
+
+/// Whether readers are asked which conditions they apply themselves.
+const PUSHDOWN: &str = "spark.sql.python.filterPushdown.enabled";
 
 /// A source of a user's class.
 pub struct PythonTable {
@@ -88,15 +92,26 @@ impl TableProvider for PythonTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let answer = |f: &&Expr| match python_filters::describe(f) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(answer).collect())
+    }
+
     async fn scan(
         &self,
         session: &dyn Planning,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let python = PythonSession::of(session.config())?;
-        let value = json!({ "schema": types::struct_to_json(&self.schema) });
+        let mut value = json!({ "schema": types::struct_to_json(&self.schema) });
+        if python.conf.get(PUSHDOWN).is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+            value["filters"] = json!(python_filters::offered(filters));
+        }
         let reply = ask_in(&python, "plan_read", value, vec![Arc::clone(&self.source)]).await;
         let reply = reply.map_err(|e| exec_err(failed(e, "initialize", "reader")))?;
         let mut blobs = reply.blobs.into_iter();
