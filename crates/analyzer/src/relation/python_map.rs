@@ -53,6 +53,11 @@ impl Analyzer {
     pub fn cogroup_map(&self, g: &CoGroupMap, outer: Outer) -> SparkResult<Node> {
         let left = self.grouped_input(&g.left, &g.left_grouping, None, outer)?;
         let right = self.grouped_input(&g.right, &g.right_grouping, None, outer)?;
+        if left.keys.len() != right.keys.len() {
+            return Err(SparkError::new("COGROUP_KEYS_OF_DIFFERENT_SIZE")
+                .param("left", left.keys.len())
+                .param("right", right.keys.len()));
+        }
         let mut task = task(&g.function, left.schema, left.values.into_iter().map(Arg::Positional).collect())?;
         task.keys = left.keys;
         task.right = Some(Side { input: right.schema, keys: right.keys, values: right.values });

@@ -284,8 +284,7 @@ impl Analyzer {
                 }
                 return Ok(());
             }
-            (true, _) => "specified WITH SINGLE PARTITION",
-            (false, false) => "specified its own required partitioning of the input table",
+            _ => "specified its own required partitioning of the input table",
         };
         if table.single || !table.partition_by.is_empty() {
             return Err(SparkError::new("TABLE_VALUED_FUNCTION_REQUIRED_METADATA_INCOMPATIBLE_WITH_CALL")

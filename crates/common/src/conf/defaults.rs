@@ -84,12 +84,15 @@ pub(super) fn check_type(key: &str, value: &str) -> SparkResult<()> {
     }
 }
 
+/// The interpreter of Python functions: of Spark's own keys the one that a session may choose here.
+const SESSION_PYTHON: &str = "spark.pyspark.python";
+
 /// Refuses the keys that are fixed when the server starts, be it for setting or unsetting.
 pub(super) fn check_not_fixed(key: &str) -> SparkResult<()> {
     if table::STATIC.binary_search(&key).is_ok() {
         return Err(SparkError::new("CANNOT_MODIFY_STATIC_CONFIG").param("key", quote_sql(key)));
     }
-    if table::CORE.binary_search(&key).is_ok() {
+    if key != SESSION_PYTHON && table::CORE.binary_search(&key).is_ok() {
         return Err(SparkError::new("CANNOT_MODIFY_CONFIG")
             .param("key", quote_sql(key))
             .param("docroot", crate::error::DOCROOT));

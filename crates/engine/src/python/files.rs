@@ -45,7 +45,7 @@ impl Session {
             files: files.folder.as_ref().map(|f| f.path().to_path_buf()),
             python_path: files.modules.clone(),
             memory_limit: conf.get("spark.executor.pyspark.memory").and_then(byte_size),
-            ..Environment::default()
+            variables: conf.all().into_iter().filter_map(|(key, value)| variable(key, value)).collect(),
         }
     }
 
@@ -81,6 +81,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The environment variable that a setting is for.
+fn variable(key: &str, value: &str) -> Option<(String, String)> {
+    key.strip_prefix("spark.executorEnv.").map(|name| (name.to_string(), value.to_string()))
 }
 
 /// `512m`, `2g`; a plain number is MiB, as Spark reads this setting.
