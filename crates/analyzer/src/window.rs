@@ -16,12 +16,16 @@ use crate::scope::{ColumnId, column_expr, column_name};
 impl Analyzer {
     /// Adds the window operators that the expressions need, and makes the expressions refer to them.
     pub fn take_windows(&self, node: &mut Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        self.windows_below(node, exprs.iter_mut().map(|e| &mut e.expr).collect())
+    }
+
+    fn windows_below(&self, node: &mut Node, exprs: Vec<&mut DfExpr>) -> SparkResult<()> {
         let mut calls: IndexMap<DfExpr, ColumnId> = IndexMap::new();
-        for e in exprs.iter_mut() {
-            if !contains_window(&e.expr) {
+        for e in exprs {
+            if !contains_window(e) {
                 continue;
             }
-            let taken = std::mem::take(&mut e.expr).transform_down(|e| {
+            let taken = std::mem::take(e).transform_down(|e| {
                 Ok(match e {
                     DfExpr::WindowFunction(_) => {
                         let id = *calls.entry(e).or_insert_with(|| self.fresh());
@@ -30,11 +34,17 @@ impl Analyzer {
                     other => Transformed::no(other),
                 })
             });
-            e.expr = taken.map_err(spark_error)?.data;
+            *e = taken.map_err(spark_error)?.data;
+        }
+        let (mut calls, ids): (Vec<DfExpr>, Vec<ColumnId>) = calls.into_iter().unzip();
+        // Windows in what a call is given are computed below it.
+        let inner: Vec<&mut DfExpr> = calls.iter_mut().flat_map(given).filter(|e| contains_window(e)).collect();
+        if !inner.is_empty() {
+            self.windows_below(node, inner)?;
         }
         // Calls over the same rows in the same order share an operator.
         let mut groups: IndexMap<String, Vec<DfExpr>> = IndexMap::new();
-        for (call, id) in calls {
+        for (call, id) in calls.into_iter().zip(ids) {
             let key = match &call {
                 DfExpr::WindowFunction(f) => format!("{:?} {:?}", f.params.partition_by, f.params.order_by),
                 _ => String::new(),
@@ -46,4 +56,13 @@ impl Analyzer {
         }
         Ok(())
     }
+}
+
+/// The arguments, keys and condition of a window call.
+fn given(call: &mut DfExpr) -> Vec<&mut DfExpr> {
+    let DfExpr::WindowFunction(f) = call else { return vec![] };
+    let params = &mut f.params;
+    let keys = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+    let condition = params.filter.as_mut().map(|f| f.as_mut());
+    params.args.iter_mut().chain(&mut params.partition_by).chain(keys).chain(condition).collect()
 }

@@ -21,6 +21,7 @@ pub mod listagg;
 pub mod logical;
 pub mod min_max;
 pub mod mode;
+pub mod pandas;
 pub mod percentile;
 pub mod product;
 pub mod registers;
@@ -47,6 +48,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         logical::SPECS,
         min_max::SPECS,
         mode::SPECS,
+        pandas::SPECS,
         percentile::SPECS,
         product::SPECS,
         registers::SPECS,
@@ -74,6 +76,10 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &histogram::HISTOGRAM,
         &listagg::LISTAGG,
         &mode::MODE,
+        &pandas::EWM,
+        &pandas::MODE,
+        &pandas::NULL_INDEX,
+        &pandas::PRODUCT,
         &percentile::PERCENTILE,
         &product::PRODUCT,
         &sum::SUM,

@@ -1,6 +1,5 @@
 //! Functions that only the client's own code calls, for pandas on Spark: said by those that SQL has.
-//!
-//! `ewm`, `null_index`, `pandas_mode` and `collect_top_k` are not here.
+//! Those that have no such words are aggregates of their own (`functions-aggregate/src/pandas.rs`).
 
 use vonk_plan::expr::{ExprKind, FunctionCall, SortOrder, WindowExpr};
 use vonk_plan::types::DataType;
@@ -12,7 +11,8 @@ pub fn meaning(call: &FunctionCall) -> Option<Expr> {
     match (name.as_str(), args) {
         ("distributed_sequence_id", [] | [_]) => Some(row_number()),
         ("distributed_id", []) => Some(Expr::call("monotonically_increasing_id", vec![])),
-        ("pandas_product", [x, dropna]) => Some(product(x, dropna)),
+        ("array_binary_search", [array, value]) => Some(binary_search(array, value)),
+        ("collect_top_k", [x, k, reverse]) => Some(top(x, k, reverse)),
         ("pandas_var", [x, ddof]) => Some(spread("var", vec![double(x)], ddof)),
         ("pandas_stddev", [x, ddof]) => Some(match offset(ddof) {
             Some(0 | 1) => spread("stddev", vec![double(x)], ddof),
@@ -88,20 +88,24 @@ fn spread(name: &str, args: Vec<Expr>, ddof: &Expr) -> Expr {
     }
 }
 
-/// The product of the values; NULL where one is NULL, unless those are left out.
-fn product(x: &Expr, dropna: &Expr) -> Expr {
-    let parameter = |n: &str| Expr::new(ExprKind::LambdaVariable { name: vec![n.into()] });
-    let merge = Expr::new(ExprKind::Lambda {
-        parameters: vec!["a".into(), "b".into()],
-        body: Box::new(op("*", parameter("a"), parameter("b"))),
+/// Where the value is in a sorted array, from 0; else the place where it would be, negated and one less.
+fn binary_search(array: &Expr, value: &Expr) -> Expr {
+    let int = |n: i32| Expr::literal(Literal::Int(n));
+    let found = Expr::call("array_position", vec![array.clone(), value.clone()]).cast(DataType::Int);
+    let less = Expr::new(ExprKind::Lambda {
+        parameters: vec!["e".into()],
+        body: Box::new(op("<", Expr::new(ExprKind::LambdaVariable { name: vec!["e".into()] }), value.clone())),
     });
-    let all = Expr::call("collect_list", vec![double(x)]);
-    let product = Expr::call("aggregate", vec![all, number(1.0), merge]);
-    if matches!(dropna.kind, ExprKind::Literal(Literal::Boolean(true))) {
-        return product;
-    }
-    let rows = count(&Expr::literal(Literal::Int(1)));
-    when(op("<", count(x), rows), null(), product)
+    let before = Expr::call("size", vec![Expr::call("filter", vec![array.clone(), less])]);
+    let missing = op("-", op("-", int(0), before), int(1));
+    when(op(">", found.clone(), int(0)), op("-", found, int(1)), missing)
+}
+
+/// The first values in descending order, or in ascending order.
+fn top(x: &Expr, k: &Expr, reverse: &Expr) -> Expr {
+    let all = Expr::call("collect_list", vec![x.clone()]);
+    let sorted = Expr::call("sort_array", vec![all, reverse.clone()]);
+    Expr::call("slice", vec![sorted, Expr::literal(Literal::Int(1)), k.clone()])
 }
 
 /// `otherwise` from so many values on; 0 where all are the same.
