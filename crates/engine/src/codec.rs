@@ -39,6 +39,7 @@ use crate::operators::python::cogroups::CoGroupsExec;
 use crate::operators::python::exec::PythonExec;
 use crate::operators::python::number::NumberExec;
 use crate::operators::python::scan::PythonScan;
+use crate::operators::row_id::RowIdExec;
 use crate::operators::rows::{Choice, ChooseExec};
 use crate::operators::window::WindowByPartition;
 use crate::source::Format;
@@ -71,6 +72,9 @@ enum Node {
     CoGroups(Box<CoGroupsMessage>),
     Number {
         keys: Vec<usize>,
+    },
+    RowId {
+        column: String,
     },
     PythonScan(Box<PythonScanMessage>),
     WindowByPartition,
@@ -144,6 +148,7 @@ impl PhysicalExtensionCodec for Codec {
             Node::CoGroups(message) => Arc::new(message.decode(inputs)?),
             Node::PythonScan(message) => Arc::new(message.decode()?),
             Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
+            Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
             Node::WindowByPartition => Arc::new(WindowByPartition::new(input()?)?),
         })
@@ -182,6 +187,8 @@ impl PhysicalExtensionCodec for Codec {
             Node::PythonScan(Box::new(PythonScanMessage::of(scan)))
         } else if let Some(number) = any.downcast_ref::<NumberExec>() {
             Node::Number { keys: number.keys.clone() }
+        } else if let Some(ids) = any.downcast_ref::<RowIdExec>() {
+            Node::RowId { column: ids.column.clone() }
         } else if any.is::<WindowByPartition>() {
             Node::WindowByPartition
         } else if any.is::<Pieces>() {

@@ -23,6 +23,7 @@ use crate::operators::nested_loop::OneRightSide;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
 use crate::operators::python::session::PythonSession;
+use crate::operators::volatile::AboveVolatile;
 use crate::operators::wanted::{asking, asking_physical};
 use crate::operators::window::WindowsByPartition;
 use crate::operators::yielding::YieldingJoins;
@@ -88,12 +89,22 @@ fn config(server: &Server, conf: &SessionConf) -> SessionConfig {
 
 /// DataFusion's rules without those that find nothing to do here: we use neither its struct access nor
 /// its forms of sub-queries that they are for.
-fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+fn rules() -> Vec<Rule> {
     const IDLE: &[&str] =
         &["rewrite_set_comparison", "unions_to_filter", "extract_leaf_expressions", "push_down_leaf_projections"];
-    let mut rules: Vec<_> = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name())).collect();
+    let rules = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name()));
+    let mut rules: Vec<Rule> = rules.map(bounded).collect();
     rules.push(Arc::new(CountDistinctByGroups));
     rules
+}
+
+type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+
+fn bounded(rule: Rule) -> Rule {
+    match rule.name() {
+        "push_down_filter" => Arc::new(AboveVolatile(rule)),
+        _ => rule,
+    }
 }
 
 /// DataFusion's physical rules, then ours.

@@ -41,6 +41,11 @@ pub fn lookup(name: &str) -> Option<&'static FunctionSpec> {
     FUNCTIONS.get(name).copied()
 }
 
+/// Whether the kernel gives `monotonically_increasing_id`, which has a node of its own in a plan.
+pub fn is_row_id(kernel: &Kernel) -> bool {
+    std::ptr::eq(kernel, vonk_functions_math::math::random::row_id())
+}
+
 /// All names and aliases that users are told of, in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().filter(|(_, f)| f.group != INTERNAL).map(|(name, _)| *name)

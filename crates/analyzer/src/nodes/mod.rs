@@ -4,3 +4,4 @@ pub mod alone;
 pub mod choose;
 pub mod generate;
 pub mod python;
+pub mod row_id;

@@ -176,6 +176,7 @@ impl Analyzer {
             for mut item in items {
                 if let Some(v) = item.typed_mut() {
                     self.take_subqueries(node, &mut [&mut *v])?;
+                    self.take_row_ids(node, &mut [&mut *v])?;
                     self.take_windows(node, &mut [v])?;
                 }
                 self.compute_values(node, vec![item])?;
@@ -184,6 +185,7 @@ impl Analyzer {
         }
         let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
         self.take_subqueries(node, &mut exprs)?;
+        self.take_row_ids(node, &mut exprs)?;
         self.take_windows(node, &mut exprs)?;
         self.compute_values(node, items)
     }

@@ -147,6 +147,7 @@ impl Analyzer {
         self.compute(&mut node, items)?;
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
         self.take_subqueries(&mut node, &mut late)?;
+        self.take_row_ids(&mut node, &mut late)?;
         if late.iter().any(|e| contains_window(&e.expr)) {
             self.take_windows(&mut node, &mut late)?;
         }

@@ -37,6 +37,7 @@ impl Analyzer {
         }
         let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
         self.take_subqueries(&mut node, &mut late)?;
+        self.take_row_ids(&mut node, &mut late)?;
         if keys.iter().any(|k| contains_window(&k.value.expr)) {
             let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
             self.take_windows(&mut node, &mut late)?;

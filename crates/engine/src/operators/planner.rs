@@ -15,8 +15,10 @@ use vonk_analyzer::nodes::alone::Alone;
 use vonk_analyzer::nodes::choose::{Choose, Rows};
 use vonk_analyzer::nodes::generate::Generate;
 use vonk_analyzer::nodes::python::Python;
+use vonk_analyzer::nodes::row_id::RowId;
 
 use super::generate::GenerateExec;
+use super::row_id::RowIdExec;
 use super::rows::{Choice, ChooseExec};
 
 #[derive(Debug)]
@@ -57,6 +59,9 @@ impl ExtensionPlanner for Nodes {
         }
         if let Some(node) = any.downcast_ref::<Python>() {
             return super::python::plan::python(node, inputs, session.config()).map(Some);
+        }
+        if let Some(node) = any.downcast_ref::<RowId>() {
+            return Ok(Some(Arc::new(RowIdExec::new(input, node.column.clone()))));
         }
         let Some(choose) = any.downcast_ref::<Choose>() else {
             return Err(DataFusionError::NotImplemented(format!("the node {}", node.name())));

@@ -76,6 +76,11 @@ static ROW_ID: Kernel = Kernel::volatile("row_id", |call, _, rows| {
     })
 });
 
+/// The kernel of `monotonically_increasing_id`: used where no node numbers the rows.
+pub fn row_id() -> &'static Kernel {
+    &ROW_ID
+}
+
 struct Stream {
     random: XorShift,
     rows: i64,

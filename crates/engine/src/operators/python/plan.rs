@@ -16,6 +16,9 @@ use super::exec::{PythonExec, Work};
 use super::number::NumberExec;
 use super::session::PythonSession;
 
+/// So many rows of groups are not worth more than one worker.
+const FEW_ROWS: usize = 4096;
+
 pub fn python(
     node: &Python,
     inputs: &[Arc<dyn ExecutionPlan>],
@@ -27,10 +30,12 @@ pub fn python(
         environment: Arc::clone(&session.environment),
         ..(*node.task).clone()
     });
+    // Few rows are one partition, whose groups come in the order of their keys: so Spark does it, too.
+    let single = node.single || (inputs.len() == 1 && inputs.iter().all(has_few_rows));
     let mut sides = vec![];
     for (described, input) in node.inputs.iter().zip(inputs) {
         let grouped = node.single || !described.keys.is_empty() || matches!(node.kind, PythonKind::CoGroups);
-        sides.push(side(described, input, grouped)?);
+        sides.push(side(described, input, grouped, single)?);
     }
     if let PythonKind::CoGroups = node.kind {
         let (inputs, columns): (Vec<_>, Vec<_>) = sides.into_iter().unzip();
@@ -44,7 +49,13 @@ pub fn python(
     };
     let SideColumns { sent, keys, order, number } = columns;
     let (kind, results) = (node.kind.clone(), node.results.clone());
-    Ok(Arc::new(PythonExec::new(input, Work { kind, task, sent, keys, order, number, single: node.single, results })))
+    let single = single && number.is_some();
+    Ok(Arc::new(PythonExec::new(input, Work { kind, task, sent, keys, order, number, single, results })))
+}
+
+fn has_few_rows(input: &Arc<dyn ExecutionPlan>) -> bool {
+    let rows = input.partition_statistics(None).map(|s| s.num_rows);
+    rows.is_ok_and(|rows| rows.get_value().is_some_and(|n| *n <= FEW_ROWS))
 }
 
 /// The input and its columns. Rows of a group keep their order: their number is the last sort key.
@@ -52,6 +63,7 @@ fn side(
     described: &PythonInput,
     input: &Arc<dyn ExecutionPlan>,
     grouped: bool,
+    single: bool,
 ) -> Result<(Arc<dyn ExecutionPlan>, SideColumns)> {
     let schema = input.schema();
     let position = |name: &String| Ok(schema.index_of(name)?);
@@ -65,7 +77,7 @@ fn side(
     if !grouped {
         return Ok((Arc::clone(input), SideColumns { sent, keys, order, number: None }));
     }
-    let numbered = NumberExec::new(Arc::clone(input), keys.clone());
+    let numbered = NumberExec::new(Arc::clone(input), if single { vec![] } else { keys.clone() });
     let number = Some(schema.fields().len());
     Ok((Arc::new(numbered), SideColumns { sent, keys, order, number }))
 }

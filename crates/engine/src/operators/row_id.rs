@@ -1,0 +1,136 @@
+//! Rows numbered in a last column, as `monotonically_increasing_id` does: the partition's number in the
+//! upper bits, the row's below. One of the few operators that look at the index of their partition.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType as Arrow, Field, Schema};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+};
+use futures::StreamExt;
+
+/// Bits of the row's number in its partition.
+const ROW_BITS: u32 = 33;
+
+#[derive(Debug)]
+pub struct RowIdExec {
+    pub input: Arc<dyn ExecutionPlan>,
+    pub column: String,
+    /// The order that the rows are numbered in: it is kept, though nothing above may ask for it.
+    ordering: Option<LexOrdering>,
+    /// That order is one of all rows.
+    single: bool,
+    properties: Arc<PlanProperties>,
+}
+
+impl RowIdExec {
+    /// Numbers the rows in the order that the input has.
+    pub fn new(input: Arc<dyn ExecutionPlan>, column: String) -> Self {
+        let ordering = input.output_ordering().cloned();
+        let single = ordering.is_some() && input.output_partitioning().partition_count() == 1;
+        RowIdExec::ordered(input, column, ordering, single)
+    }
+
+    fn ordered(input: Arc<dyn ExecutionPlan>, column: String, ordering: Option<LexOrdering>, single: bool) -> Self {
+        let own = input.schema();
+        let mut fields: Vec<_> = own.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(&column, Arrow::Int64, true)));
+        let number: Arc<dyn PhysicalExpr> = Arc::new(Column::new(&column, own.fields().len()));
+        let mut equivalences = EquivalenceProperties::new(Arc::new(Schema::new(fields)));
+        if let Some(ordering) = input.output_ordering() {
+            equivalences.add_ordering(ordering.clone());
+        }
+        equivalences.add_ordering([PhysicalSortExpr::new(number, SortOptions::default())]);
+        let partitioning = match input.output_partitioning() {
+            Partitioning::Hash(exprs, n) => Partitioning::Hash(exprs.clone(), *n),
+            other => Partitioning::UnknownPartitioning(other.partition_count()),
+        };
+        let properties =
+            PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
+        RowIdExec { input, column, ordering, single, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for RowIdExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RowId: {}", self.column)
+    }
+}
+
+impl ExecutionPlan for RowIdExec {
+    fn name(&self) -> &str {
+        "RowIdExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![if self.single { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![self.ordering.clone().map(OrderingRequirements::from)]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match children.into_iter().next() {
+            Some(input) => {
+                let (column, ordering) = (self.column.clone(), self.ordering.clone());
+                Ok(Arc::new(RowIdExec::ordered(input, column, ordering, self.single)))
+            }
+            None => Err(DataFusionError::Internal("RowId has one child".into())),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (input, schema) = (self.input.execute(partition, context)?, self.schema());
+        let to = Arc::clone(&schema);
+        let mut next = (partition as i64) << ROW_BITS;
+        let batches = input.map(move |batch| {
+            let batch = batch?;
+            let end = next + batch.num_rows() as i64;
+            let mut columns = batch.columns().to_vec();
+            columns.push(Arc::new(Int64Array::from_iter_values(next..end)));
+            next = end;
+            Ok(RecordBatch::try_new(Arc::clone(&to), columns)?)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches.boxed())))
+    }
+
+    fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
+        let num_rows = self.input.partition_statistics(partition)?.num_rows;
+        Ok(Arc::new(Statistics { num_rows, ..Statistics::new_unknown(&self.schema()) }))
+    }
+}
