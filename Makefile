@@ -1,5 +1,5 @@
 # The two commands of a newcomer are `make run` and `make test`; each does its own set-up.
-.PHONY: help run test lint release wheel oracle doctests scores fuzz bench bench-small bench-udf oracle-validate status
+.PHONY: help run test lint release wheel oracle doctests scores fuzz bench bench-small bench-udf bench-tpcds oracle-validate status
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\): *## */\1\t/p' Makefile | expand -t 18
@@ -25,6 +25,8 @@ bench-small:     ## the start of a server and the round trip of small queries
 	scripts/bench_small.sh
 bench:           ## TPC-H beside Spark and DuckDB (../shared/bench)
 	scripts/bench.sh
+bench-tpcds:     ## TPC-DS beside Spark
+	scripts/bench_tpcds.sh
 bench-udf:       ## Python functions beside Spark and Sail
 	scripts/bench_udf.sh
 oracle-validate: ## our own expected results, replayed on real Spark
