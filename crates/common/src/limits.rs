@@ -25,6 +25,8 @@ pub const MAX_OPEN_SUBQUERIES: usize = 4;
 /// Plans with more nodes (of relations and expressions) than this are optimised by the rules they
 /// cannot do without, in one pass.
 pub const MAX_OPTIMISED_NODES: usize = 10_000;
+/// Most footers of Parquet files that are read to estimate how large a table is.
+pub const MAX_FOOTERS: usize = 32;
 /// Stack of a thread that decodes, analyses, optimises and drops plans. Reserved, not committed.
 pub const PLANNER_STACK_BYTES: usize = 1024 * 1024 * 1024;
 /// Most threads with such a stack at one time.

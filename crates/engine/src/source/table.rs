@@ -25,7 +25,7 @@ use vonk_plan::relation::Options;
 use vonk_plan::types::StructType;
 
 use super::scan::{ScanSettings, TextScan};
-use super::{Format, parquet};
+use super::{Format, footers, parquet};
 use crate::fs::{FileEntry, Place};
 
 /// A file with the values of its partition columns.
@@ -80,6 +80,17 @@ impl FileTable {
         self.files.iter().map(|f| f.entry.place.to_string().replacen("file:/", "file:///", 1)).collect()
     }
 
+    /// Has the other table the same rows under the same columns?
+    pub fn reads_the_same(&self, other: &FileTable) -> bool {
+        self.format == other.format
+            && self.data_schema == other.data_schema
+            && self.partition_schema == other.partition_schema
+            && self.options == other.options
+            && self.time_zone == other.time_zone
+            && self.files.len() == other.files.len()
+            && self.files.iter().zip(&other.files).all(|(a, b)| a.entry == b.entry)
+    }
+
     fn is_partition_filter(&self, e: &Expr) -> bool {
         let columns = e.column_refs();
         !columns.is_empty()
@@ -113,7 +124,7 @@ impl FileTable {
         Ok(self.files.iter().zip(keep).filter(|(_, k)| *k).map(|(f, _)| f).collect())
     }
 
-    fn parquet_plan(
+    async fn parquet_plan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -126,15 +137,19 @@ impl FileTable {
         let partition_fields: Vec<_> =
             partition_fields.map(|f| Arc::new(Field::new(&f.name, to_arrow(&f.data_type), true))).collect();
         let file_schema = Arc::new(to_arrow_schema(&self.data_schema));
+        let store = first.store_url().map_err(exec_err)?;
+        let metas = files.iter().map(|f| meta(&f.entry)).collect::<Result<Vec<_>>>()?;
+        let columns = self.schema.fields().len();
+        let statistics = footers::statistics(session, &store, &metas, Arc::clone(&file_schema), columns).await;
         let source = parquet::source(
             session,
             TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),
         )?;
         let groups = self.groups(files, session.config().target_partitions())?;
-        let config = FileScanConfigBuilder::new(first.store_url().map_err(exec_err)?, Arc::new(source))
+        let config = FileScanConfigBuilder::new(store, Arc::new(source))
             .with_file_groups(groups)
             .with_limit(limit)
-            .with_statistics(self.size_statistics(files))
+            .with_statistics(statistics.unwrap_or_else(|| self.size_statistics(files)))
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(config))
@@ -147,14 +162,8 @@ impl FileTable {
             let mut group = vec![];
             for (file, start, end) in split {
                 let entry = &file.entry;
-                let meta = ObjectMeta {
-                    location: entry.place.key().map_err(exec_err)?,
-                    last_modified: chrono::DateTime::from_timestamp_millis(entry.modified).unwrap_or_default(),
-                    size: entry.size,
-                    e_tag: None,
-                    version: None,
-                };
-                let mut part = PartitionedFile::new_from_meta(meta).with_partition_values(file.partition.clone());
+                let mut part =
+                    PartitionedFile::new_from_meta(meta(entry)?).with_partition_values(file.partition.clone());
                 if (start, end) != (0, entry.size) {
                     part = part.with_range(start as i64, end as i64);
                 }
@@ -183,6 +192,16 @@ impl FileTable {
         };
         Ok(Arc::new(EmptyExec::new(schema)))
     }
+}
+
+fn meta(entry: &FileEntry) -> Result<ObjectMeta> {
+    Ok(ObjectMeta {
+        location: entry.place.key().map_err(exec_err)?,
+        last_modified: chrono::DateTime::from_timestamp_millis(entry.modified).unwrap_or_default(),
+        size: entry.size,
+        e_tag: None,
+        version: None,
+    })
 }
 
 /// The files cut into at most `partitions` contiguous runs.
@@ -269,7 +288,7 @@ impl TableProvider for FileTable {
             return self.nothing(projection);
         }
         match self.format {
-            Format::Parquet => self.parquet_plan(session, projection, &files, limit),
+            Format::Parquet => self.parquet_plan(session, projection, &files, limit).await,
             _ => {
                 let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
                 let settings = ScanSettings {
