@@ -3,6 +3,7 @@
 pub mod count_distinct;
 pub mod gather;
 pub mod generate;
+pub mod join_order;
 pub mod nested_loop;
 pub mod pieces;
 pub mod planner;

@@ -19,6 +19,7 @@ use vonk_python::Environment;
 
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::gather::GatherInOrder;
+use crate::operators::join_order::JoinOrder;
 use crate::operators::nested_loop::OneRightSide;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
@@ -107,9 +108,10 @@ fn bounded(rule: Rule) -> Rule {
     }
 }
 
-/// DataFusion's physical rules, then ours.
+/// The order of joins, DataFusion's physical rules, then the others of ours.
 fn physical_rules(server: &Server) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(JoinOrder)];
+    rules.extend(PhysicalOptimizer::new().rules);
     rules.push(Arc::new(GatherInOrder));
     rules.push(Arc::new(OneRightSide { small: server.memory_bytes / 16 }));
     rules.push(Arc::new(WindowsByPartition));
