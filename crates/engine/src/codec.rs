@@ -41,6 +41,7 @@ use crate::operators::python::number::NumberExec;
 use crate::operators::python::scan::PythonScan;
 use crate::operators::row_id::RowIdExec;
 use crate::operators::rows::{Choice, ChooseExec};
+use crate::operators::shared::SharedExec;
 use crate::operators::window::WindowByPartition;
 use crate::source::Format;
 use crate::source::partitions::{NULL_NAME, value_of};
@@ -79,6 +80,10 @@ enum Node {
     PythonScan(Box<PythonScanMessage>),
     WindowByPartition,
     Pieces,
+    /// Rows that several places read: each place computes them where the plan has been sent to.
+    Shared {
+        plan: Vec<u8>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -150,6 +155,10 @@ impl PhysicalExtensionCodec for Codec {
             Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
             Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
+            Node::Shared { plan } => {
+                let input = physical_plan_from_bytes_with_extension_codec(&plan, context, self)?;
+                Arc::new(SharedExec::new(input, 1))
+            }
             Node::WindowByPartition => Arc::new(WindowByPartition::new(input()?)?),
         })
     }
@@ -191,6 +200,9 @@ impl PhysicalExtensionCodec for Codec {
             Node::RowId { column: ids.column.clone() }
         } else if any.is::<WindowByPartition>() {
             Node::WindowByPartition
+        } else if let Some(shared) = any.downcast_ref::<SharedExec>() {
+            let plan = physical_plan_to_bytes_with_extension_codec(Arc::clone(&shared.input), self)?;
+            Node::Shared { plan: plan.to_vec() }
         } else if any.is::<Pieces>() {
             Node::Pieces
         } else {
@@ -292,8 +304,10 @@ pub fn recode(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> SparkResul
 /// An operator of the plan that DataFusion has no bytes for.
 fn without_bytes(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
     const HERE_ONLY: &[&str] = &["RecursiveQueryExec", "WorkTableExec", "StreamingTableExec"];
-    match HERE_ONLY.contains(&plan.name()) {
-        true => Some(plan.name().to_string()),
-        false => plan.children().into_iter().find_map(without_bytes),
+    if HERE_ONLY.contains(&plan.name()) {
+        return Some(plan.name().to_string());
     }
+    let any: &dyn Any = plan.as_ref();
+    let shared = any.downcast_ref::<SharedExec>().map(|s| &s.input);
+    plan.children().into_iter().chain(shared).find_map(without_bytes)
 }

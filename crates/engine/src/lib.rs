@@ -26,6 +26,7 @@ pub mod progress;
 pub mod python;
 pub mod query;
 pub mod resolver;
+pub mod reuse;
 pub mod save;
 pub mod server;
 pub mod session;

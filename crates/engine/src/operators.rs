@@ -10,6 +10,7 @@ pub mod planner;
 pub mod python;
 pub mod row_id;
 pub mod rows;
+pub mod shared;
 pub mod stoppable;
 pub mod volatile;
 pub mod wanted;

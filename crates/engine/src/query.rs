@@ -3,6 +3,7 @@
 //! A join that builds a hash table cannot spill. When memory runs out before rows went out, the query
 //! is planned again with joins that sort (they spill), and runs once more.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::codec;
 use crate::exact;
 use crate::memory::is_out_of_memory;
 use crate::operators::gather::in_order;
+use crate::operators::shared::SharedExec;
 use crate::operators::stoppable::stoppable;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -213,5 +215,7 @@ async fn memory_settles(state: &SessionState) {
 }
 
 fn has_hash_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.name() == "HashJoinExec" || plan.children().into_iter().any(has_hash_join)
+    let any: &dyn Any = plan.as_ref();
+    let shared = any.downcast_ref::<SharedExec>().is_some_and(|s| has_hash_join(&s.input));
+    shared || plan.name() == "HashJoinExec" || plan.children().into_iter().any(has_hash_join)
 }

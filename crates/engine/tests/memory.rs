@@ -134,6 +134,16 @@ async fn joins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_two_places_read() {
+    check(&[(
+        "WITH c AS (SELECT k, id, max(v) v FROM {rows} GROUP BY k, id) \
+         SELECT count(*), sum(a.id), sum(length(a.v) + length(b.v)) FROM c a JOIN c b ON a.k = b.k",
+        &[N, sum(N), 800 * N],
+    )])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn joins_without_equal_keys() {
     let wide = "(SELECT id, repeat('x', 400000) v FROM range(0, 200, 1, 100))";
     let right = "range(0, 40, 1, 4)";

@@ -38,7 +38,7 @@ impl Analyzer {
 }
 
 /// The numbers `start`, `start + step`, … before `end`, in `partitions` even parts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangeTable {
     pub start: i64,
     pub end: i64,

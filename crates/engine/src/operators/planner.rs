@@ -20,6 +20,9 @@ use vonk_analyzer::nodes::row_id::RowId;
 use super::generate::GenerateExec;
 use super::row_id::RowIdExec;
 use super::rows::{Choice, ChooseExec};
+use super::shared::{Shared, SharedExec};
+use crate::reuse::reuse;
+use crate::state::is_large;
 
 #[derive(Debug)]
 pub struct Planner;
@@ -28,7 +31,10 @@ pub struct Planner;
 impl QueryPlanner for Planner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Nodes)]);
-        planner.create_physical_plan(plan, session).await
+        if is_large(plan) {
+            return planner.create_physical_plan(plan, session).await;
+        }
+        planner.create_physical_plan(&reuse(plan.clone())?, session).await
     }
 }
 
@@ -39,7 +45,7 @@ struct Nodes;
 impl ExtensionPlanner for Nodes {
     async fn plan_extension(
         &self,
-        _: &dyn PhysicalPlanner,
+        planner: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
         logical_inputs: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
@@ -49,6 +55,13 @@ impl ExtensionPlanner for Nodes {
         let any = node.as_any();
         if let Some(alone) = any.downcast_ref::<Alone>() {
             return session.create_physical_plan(&alone.plan).await.map(Some);
+        }
+        if let Some(Shared { share }) = any.downcast_ref::<Shared>() {
+            let exec = share.planned.get_or_try_init(|| async {
+                let input = planner.create_physical_plan(&share.plan, session).await?;
+                Ok::<_, DataFusionError>(Arc::new(SharedExec::new(input, share.readers)))
+            });
+            return Ok(Some(Arc::clone(exec.await?) as Arc<dyn ExecutionPlan>));
         }
         let (Some(input), Some(logical)) = (inputs.first().cloned(), logical_inputs.first()) else { return Ok(None) };
         if let Some(generate) = any.downcast_ref::<Generate>() {
