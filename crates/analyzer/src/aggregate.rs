@@ -66,9 +66,15 @@ impl Analyzer {
         let text = SqlText::call(&name, args.iter().map(|a| a.sql.clone()));
         let mut all = self.groupings().borrow_mut();
         let field = Arc::new(Field::new(&name, to_arrow(&data_type), true));
-        let marker =
-            DfExpr::Placeholder(Placeholder::new_with_field(format!("{MARKER}{}:{name}", all.len()), Some(field)));
-        all.push(args);
+        // Equal calls are one column: two of them would be one to a sort and two to the window above it.
+        let same = |known: &Vec<TypedExpr>| {
+            known.len() == args.len() && known.iter().zip(&args).all(|(a, b)| a.expr == b.expr)
+        };
+        let index = all.iter().position(same).unwrap_or(all.len());
+        if index == all.len() {
+            all.push(args);
+        }
+        let marker = DfExpr::Placeholder(Placeholder::new_with_field(format!("{MARKER}{index}:{name}"), Some(field)));
         Ok(Some(TypedExpr::new(marker, data_type, false, text)))
     }
 

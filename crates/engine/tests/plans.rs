@@ -119,3 +119,13 @@ async fn implied_equalities_hold() {
     let both = "SELECT count(*) FROM sales a, items b, days c WHERE a.item = b.item AND a.day = b.item AND b.item = c.day AND c.week < 25";
     assert_eq!(tables.query(both).await.0, [20 * 500]);
 }
+
+/// Two equal calls of `grouping` are one column to the sort below the window, and have to be one to it too.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_over_equal_groupings() {
+    let tables = Tables::new().await;
+    let text = "SELECT count(*), sum(r) FROM (SELECT rank() OVER (PARTITION BY grouping(a) + grouping(b), \
+                CASE WHEN grouping(b) = 0 THEN a END ORDER BY sum(c) / sum(c + 1)) r \
+                FROM VALUES ('x', 'p', 1), ('x', 'q', 2), ('y', 'p', 3), ('y', 'r', 5) t(a, b, c) GROUP BY ROLLUP (a, b))";
+    assert_eq!(tables.query(text).await.0, [7, 10]);
+}
