@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, JoinConstraint, JoinType, NullEquality};
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{
-    Expr as DfExpr, Join, LogicalPlan, Union, Values, Window, WindowFunctionDefinition,
-};
+use datafusion::logical_expr::{Expr as DfExpr, Join, LogicalPlan, Union, Values, Window, WindowFunctionDefinition};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;

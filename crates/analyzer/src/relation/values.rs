@@ -49,10 +49,11 @@ impl Analyzer {
             for value in of_column {
                 nullable |= value.nullable;
                 if data_type != value.data_type {
-                    data_type = wider_type_without_strings(&data_type, &value.data_type, self.ansi()).ok_or_else(|| {
-                        SparkError::new("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE")
-                            .param("colName", vonk_common::error::quote_id([format!("col{}", i + 1)]))
-                    })?;
+                    data_type =
+                        wider_type_without_strings(&data_type, &value.data_type, self.ansi()).ok_or_else(|| {
+                            SparkError::new("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE")
+                                .param("colName", vonk_common::error::quote_id([format!("col{}", i + 1)]))
+                        })?;
                 }
             }
             columns.push(ScopeColumn::new(self.fresh(), format!("col{}", i + 1), data_type, nullable));

@@ -55,11 +55,12 @@ static BIT_GET: Kernel = Kernel::new("bit_get", bit_get_column);
 fn bits(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
     let sql = infix(&a, &ctx.name, &b);
-    let (a, b, types) = match binary_operands(&ctx.facts, ArithmeticOp::Bitwise, a.clone(), b.clone(), CastMode::Session)? {
-        Ok(found) => found,
-        Err(Mismatch::WrongType(required, actual)) => return Err(wrong_type(ctx, &sql, required, &actual)),
-        Err(_) => return Err(diff_types(ctx, &sql, &a, &b)),
-    };
+    let (a, b, types) =
+        match binary_operands(&ctx.facts, ArithmeticOp::Bitwise, a.clone(), b.clone(), CastMode::Session)? {
+            Ok(found) => found,
+            Err(Mismatch::WrongType(required, actual)) => return Err(wrong_type(ctx, &sql, required, &actual)),
+            Err(_) => return Err(diff_types(ctx, &sql, &a, &b)),
+        };
     let ty = types.result;
     let nullable = a.nullable || b.nullable;
     let expr = native(a.expr.clone(), op, b.expr.clone());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use datafusion::common::Result;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::prelude::SessionConfig;
 use vonk_analyzer::nodes::python::{Python, PythonInput, PythonKind};
 use vonk_common::SparkError;
@@ -54,8 +55,8 @@ pub fn python(
 }
 
 fn has_few_rows(input: &Arc<dyn ExecutionPlan>) -> bool {
-    let rows = input.partition_statistics(None).map(|s| s.num_rows);
-    rows.is_ok_and(|rows| rows.get_value().is_some_and(|n| *n <= FEW_ROWS))
+    let known = StatisticsContext::new().compute(input.as_ref(), &StatisticsArgs::new());
+    known.is_ok_and(|s| s.num_rows.get_value().is_some_and(|n| *n <= FEW_ROWS))
 }
 
 /// The input and its columns. Rows of a group keep their order: their number is the last sort key.
