@@ -11,6 +11,7 @@ mod build;
 pub mod codec;
 pub mod collect;
 pub mod count;
+pub mod counter;
 mod distinct;
 pub mod extreme_by;
 pub mod first_last;
@@ -68,6 +69,7 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &avg::AVG,
         &collect::COLLECT_LIST,
         &collect::COLLECT_SET,
+        &collect::COLLECT_UNION,
         &logical::DISTINCT_XOR,
         &extreme_by::EXTREME_BY,
         &extreme_by::EXTREMES_BY,

@@ -5,12 +5,15 @@
 //! between these functions, not with other engines. `count_min_sketch` has Spark's own bytes.
 
 pub mod count_min;
+mod frequent;
+mod items;
 pub mod kll;
 pub mod kll_functions;
 pub mod theta;
 pub mod theta_aggregates;
 pub mod theta_functions;
 pub mod top_k;
+pub mod top_k_state;
 
 use datafusion::common::ScalarValue;
 use vonk_common::SparkResult;
@@ -19,7 +22,15 @@ use vonk_expr::{FunctionSpec, TypedExpr};
 use crate::udaf::Aggregate;
 
 pub fn specs() -> Vec<&'static FunctionSpec> {
-    [count_min::SPECS, kll_functions::SPECS, theta_aggregates::SPECS, theta_functions::SPECS, top_k::SPECS].concat()
+    [
+        count_min::SPECS,
+        kll_functions::SPECS,
+        theta_aggregates::SPECS,
+        theta_functions::SPECS,
+        top_k::SPECS,
+        top_k_state::SPECS,
+    ]
+    .concat()
 }
 
 pub const AGGREGATES: &[&Aggregate] =

@@ -37,6 +37,10 @@ pub const SPECS: &[&FunctionSpec] = &[
         .usage("lag(input[, offset[, default]]) - The value some rows before."),
     &window("lead", |c, a| shift(c, a, lead_udwf()))
         .usage("lead(input[, offset[, default]]) - The value some rows after."),
+    &window("counter_diff", crate::counter::build)
+        .usage("counter_diff(value[, start_time]) - By how much a counter has grown since the row before; NULL where it was reset.")
+        .parameters(&["value", "start_time"])
+        .kernels(crate::counter::KERNELS),
     &window("nth_value", nth_value).usage("nth_value(input[, offset]) - The value of the n-th row of the frame."),
 ];
 
@@ -44,7 +48,8 @@ const fn window(name: &'static str, build: fn(&FnContext, AggregateCall) -> Spar
     FunctionSpec::new(name, "window_funcs", Body::Window(build))
 }
 
-fn function(udwf: Arc<WindowUDF>, args: Vec<Expr>, call: &AggregateCall) -> Expr {
+/// The call of a window function of DataFusion's.
+pub fn function(udwf: Arc<WindowUDF>, args: Vec<Expr>, call: &AggregateCall) -> Expr {
     let mut f = WindowFunction::new(udwf, args);
     f.params.filter = call.filter.as_ref().map(|e| Box::new(e.expr.clone()));
     f.params.null_treatment = call.ignore_nulls.then_some(NullTreatment::IgnoreNulls);

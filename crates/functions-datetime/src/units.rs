@@ -9,17 +9,17 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::text::datetime::{civil, write_timestamp};
 use vonk_expr::columns::primitive_rows;
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, INTERNAL, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
 
 use crate::add::{overflow, plus_months};
 use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, session_zone};
 
 pub static SPECS: &[FunctionSpec] = &[
-    FunctionSpec::scalar("timestampadd", "datetime_funcs", build_add)
+    FunctionSpec::scalar("timestampadd", INTERNAL, build_add)
         .usage("The timestamp a number of units later.")
         .kernels(&[&ADD]),
-    FunctionSpec::scalar("timestampdiff", "datetime_funcs", build_diff)
+    FunctionSpec::scalar("timestampdiff", INTERNAL, build_diff)
         .usage("Number of whole units from the first timestamp to the second.")
         .kernels(&[&DIFF]),
 ];

@@ -32,7 +32,7 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("window", GROUP, tumbling)
         .usage("The time window that the timestamp falls in.")
         .kernels(&[&WINDOW]),
-    FunctionSpec::new("window_rows", GROUP, Body::Generator(rows_of))
+    FunctionSpec::new("window_rows", vonk_expr::INTERNAL, Body::Generator(rows_of))
         .usage("All time windows that the timestamp falls in, one a row.")
         .kernels(&[&WINDOWS]),
     FunctionSpec::scalar("session_window", GROUP, session)

@@ -3,16 +3,16 @@
 
 use datafusion::logical_expr::{Expr, and, not, or};
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
+use vonk_expr::{FnContext, FunctionSpec, INTERNAL, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
 use crate::like;
 
 pub static SPECS: &[FunctionSpec] = &[
-    FunctionSpec::scalar("likeany", "internal", |c, a| build(c, a, false, or)),
-    FunctionSpec::scalar("likeall", "internal", |c, a| build(c, a, false, and)),
-    FunctionSpec::scalar("notlikeany", "internal", |c, a| build(c, a, true, or)),
-    FunctionSpec::scalar("notlikeall", "internal", |c, a| build(c, a, true, and)),
+    FunctionSpec::scalar("likeany", INTERNAL, |c, a| build(c, a, false, or)),
+    FunctionSpec::scalar("likeall", INTERNAL, |c, a| build(c, a, false, and)),
+    FunctionSpec::scalar("notlikeany", INTERNAL, |c, a| build(c, a, true, or)),
+    FunctionSpec::scalar("notlikeall", INTERNAL, |c, a| build(c, a, true, and)),
 ];
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, negated: bool, join: fn(Expr, Expr) -> Expr) -> SparkResult<TypedExpr> {

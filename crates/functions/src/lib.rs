@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use vonk_expr::{FunctionSpec, INTERNAL, Kernel};
 
+mod listed;
+
 static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = LazyLock::new(|| {
     let families = [
         vonk_functions_math::specs(),
@@ -14,6 +16,7 @@ static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = Lazy
         vonk_functions_collection::specs(),
         vonk_functions_aggregate::specs(),
         vonk_ml::sql::specs(),
+        listed::SPECS.to_vec(),
     ];
     let mut out = BTreeMap::new();
     for spec in families.into_iter().flatten() {

@@ -23,7 +23,7 @@ use crate::env::Env;
 use crate::expr::order::SortKey;
 
 /// Functions that look at ranks: their frame is fixed.
-const ROWS_TO_CURRENT: [&str; 5] = ["row_number", "rank", "dense_rank", "percent_rank", "ntile"];
+const ROWS_TO_CURRENT: [&str; 6] = ["row_number", "rank", "dense_rank", "percent_rank", "ntile", "counter_diff"];
 
 impl Analyzer {
     pub fn window(&self, env: &Env, w: &WindowExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {

@@ -26,7 +26,7 @@ pub static TRY_VARIANT_GET: FunctionSpec =
 
 /// Not a name of Spark's: the SQL parser's `v:a.b`.
 pub static SEMI_STRUCTURED_EXTRACT: FunctionSpec =
-    FunctionSpec::scalar("semi_structured_extract", "internal", build_extract);
+    FunctionSpec::scalar("semi_structured_extract", vonk_expr::INTERNAL, build_extract);
 
 fn get(ctx: &FnContext, mut args: Vec<TypedExpr>, strict: bool) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;

@@ -8,18 +8,20 @@ use datafusion::logical_expr::{ColumnarValue, Expr};
 use vonk_common::SparkResult;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
-use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
+use vonk_expr::{Call, FnContext, FunctionSpec, INTERNAL, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
 use crate::support::{downcast, one};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("isnull", "predicate_funcs", |c, a| null_test(c, a, false))
-        .aliases(&["isunknown"])
         .usage("isnull(expr) - True if the value is NULL."),
     &FunctionSpec::scalar("isnotnull", "predicate_funcs", |c, a| null_test(c, a, true))
-        .aliases(&["isnotunknown"])
         .usage("isnotnull(expr) - True if the value is not NULL."),
+    &FunctionSpec::scalar("isunknown", INTERNAL, |c, a| null_test(c, a, false))
+        .usage("expr IS UNKNOWN - True if the value is NULL."),
+    &FunctionSpec::scalar("isnotunknown", INTERNAL, |c, a| null_test(c, a, true))
+        .usage("expr IS NOT UNKNOWN - True if the value is not NULL."),
     &FunctionSpec::scalar("isnan", "predicate_funcs", isnan)
         .usage("isnan(expr) - True if the value is NaN; false for NULL.")
         .kernels(KERNELS),

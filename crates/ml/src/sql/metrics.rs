@@ -22,7 +22,7 @@ use crate::linalg::udt::{is_vector, vector_type};
 use crate::wire::{Reader, Writer};
 
 pub static AGGREGATE_METRICS: FunctionSpec =
-    FunctionSpec::new("aggregate_metrics", "ml_funcs", Body::Aggregate(aggregate_metrics))
+    FunctionSpec::new("aggregate_metrics", vonk_expr::INTERNAL, Body::Aggregate(aggregate_metrics))
         .usage("aggregate_metrics(names, vectors, weights) - Statistics of vectors by name: mean, sum, variance, std, count, numNonZeros, max, min, normL1, normL2.");
 
 const METRICS: &[&str] = &["mean", "sum", "variance", "std", "count", "numNonZeros", "max", "min", "normL1", "normL2"];

@@ -13,11 +13,11 @@ use vonk_plan::types::DataType;
 use crate::function::{RowFunction, arg, call};
 use crate::linalg::column::arrow_error;
 
-pub static UNWRAP_UDT: FunctionSpec = FunctionSpec::scalar("unwrap_udt", "ml_funcs", unwrap_udt)
+pub static UNWRAP_UDT: FunctionSpec = FunctionSpec::scalar("unwrap_udt", vonk_expr::INTERNAL, unwrap_udt)
     .usage("unwrap_udt(value) - The value of a user-defined type as it is stored.");
 
 pub static ARRAY_BINARY_SEARCH: FunctionSpec =
-    FunctionSpec::scalar("array_binary_search", "ml_funcs", array_binary_search).usage(
+    FunctionSpec::scalar("array_binary_search", vonk_expr::INTERNAL, array_binary_search).usage(
         "array_binary_search(array, value) - The index of a value in a sorted array of integers, else negative.",
     );
 

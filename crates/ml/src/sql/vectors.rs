@@ -19,11 +19,13 @@ use crate::linalg::column::arrow_error;
 use crate::linalg::udt::{is_vector, vector_type};
 use crate::wire::{Reader, Writer};
 
-pub static VECTOR_TO_ARRAY: FunctionSpec = FunctionSpec::scalar("vector_to_array", "ml_funcs", vector_to_array)
-    .usage("vector_to_array(vector, type) - The entries of a vector as an array of float64 or float32.");
+pub static VECTOR_TO_ARRAY: FunctionSpec =
+    FunctionSpec::scalar("vector_to_array", vonk_expr::INTERNAL, vector_to_array)
+        .usage("vector_to_array(vector, type) - The entries of a vector as an array of float64 or float32.");
 
-pub static ARRAY_TO_VECTOR: FunctionSpec = FunctionSpec::scalar("array_to_vector", "ml_funcs", array_to_vector)
-    .usage("array_to_vector(array) - An array of numbers as a dense vector.");
+pub static ARRAY_TO_VECTOR: FunctionSpec =
+    FunctionSpec::scalar("array_to_vector", vonk_expr::INTERNAL, array_to_vector)
+        .usage("array_to_vector(array) - An array of numbers as a dense vector.");
 
 /// Spark shows both as an anonymous function of the columns.
 fn named(expr: TypedExpr, args: &[TypedExpr]) -> TypedExpr {
