@@ -5,8 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array};
 use datafusion::arrow::compute::kernels::zip::zip;
 use datafusion::arrow::datatypes::DataType as Arrow;
-use datafusion::common::Result as DfResult;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Result as DfResult, ScalarValue};
+use datafusion::logical_expr::{ColumnarValue, Expr};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
@@ -17,22 +18,32 @@ use vonk_plan::types::DataType;
 use crate::support::{downcast, one};
 
 pub const SPECS: &[&FunctionSpec] = &[
-    &FunctionSpec::scalar("typeof", "misc_funcs", type_of).usage("typeof(expr) - The name of the value's type."),
+    &FunctionSpec::scalar("typeof", "misc_funcs", type_of)
+        .usage("typeof(expr) - The name of the value's type.")
+        .kernels(KERNELS),
     &FunctionSpec::scalar("nanvl", "conditional_funcs", nanvl)
         .usage("nanvl(expr1, expr2) - expr1, or expr2 if it is NaN.")
         .kernels(KERNELS),
 ];
 
-const KERNELS: &[&Kernel] = &[&NANVL];
+const KERNELS: &[&Kernel] = &[&NANVL, &TYPE_OF];
 static NANVL: Kernel = Kernel::new("nanvl", nanvl_column);
 
 fn type_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);
     let a = one(ctx, args)?;
-    let mut out = TypedExpr::literal(&Literal::string(a.data_type.to_string()))?;
+    let name = a.data_type.to_string();
+    // An aggregate makes one row of all, also where only its type is asked for.
+    if a.expr.exists(|e| Ok(matches!(e, Expr::AggregateFunction(_)))).map_err(vonk_expr::spark_error)? {
+        return Ok(ctx.call_with(&TYPE_OF, vec![a], DataType::STRING, Nullability::Never, vec![name]));
+    }
+    let mut out = TypedExpr::literal(&Literal::string(name))?;
     out.sql = sql;
     Ok(out)
 }
+
+static TYPE_OF: Kernel =
+    Kernel::new("typeof", |call, _, _| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(call.param(0).to_string())))));
 
 fn nanvl(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);
