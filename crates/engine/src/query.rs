@@ -69,7 +69,11 @@ pub async fn physical_plan(
         let planned = async { state.create_physical_plan(plan).await.map_err(spark_error) };
         runtime.block_on(wanted::while_wanted(planned))
     });
-    let plan = work.await??;
+    work.await?
+}
+
+/// The plan as it runs here: it stops when nobody wants what this task is doing.
+pub fn running(plan: Arc<dyn ExecutionPlan>) -> SparkResult<Arc<dyn ExecutionPlan>> {
     match wanted::current() {
         Some(wanted) => stoppable(plan, &wanted).map_err(spark_error),
         None => Ok(plan),
@@ -90,6 +94,7 @@ impl Prepared {
             }
             false => plan,
         };
+        let plan = running(plan)?;
         Ok(Prepared { schema, plan, progress: Arc::default(), session, logical, state })
     }
 
@@ -181,7 +186,7 @@ async fn with_second_chance(
                 memory_settles(&query.state).await;
                 log::info!("a hash join does not fit in memory, planning again with sort-merge joins: {e}");
                 let state = Arc::new(state::without_hash_joins(&query.state));
-                let plan = physical_plan(Arc::clone(&state), Arc::clone(&query.logical)).await?;
+                let plan = running(physical_plan(Arc::clone(&state), Arc::clone(&query.logical)).await?)?;
                 query.progress.started(&plan);
                 let second = in_order(&plan, &state.task_ctx()).map_err(spark_error)?;
                 return Ok(second.map_err(spark_error).boxed());

@@ -16,7 +16,7 @@ use vonk_sql::ParseOptions;
 
 use crate::fs::{Place, local_uri};
 use crate::insert::{InsertJob, Matching, table_schema};
-use crate::query::physical_plan;
+use crate::query::{physical_plan, running};
 use crate::session::Session;
 use crate::sink::{Overwrite, WriteJob, WriteStats, stage, write};
 use crate::source::{FileTable, Format};
@@ -44,12 +44,12 @@ impl Session {
         job.check()?;
         let logical = Arc::new(input.map(|a| Ok(a.plan)).await?);
         let state = self.state();
-        let plan = physical_plan(Arc::clone(&state), Arc::clone(&logical)).await?;
+        let plan = running(physical_plan(Arc::clone(&state), Arc::clone(&logical)).await?)?;
         let files = self.files();
         match write(&files, job.clone(), plan, state.task_ctx()).await {
             Err(e) if e.class() == "UNABLE_TO_ACQUIRE_MEMORY" => {
                 let state = Arc::new(state::without_hash_joins(&state));
-                let plan = physical_plan(Arc::clone(&state), logical).await?;
+                let plan = running(physical_plan(Arc::clone(&state), logical).await?)?;
                 write(&files, job, plan, state.task_ctx()).await
             }
             done => done,
