@@ -1,7 +1,12 @@
 """Queries larger than their memory: they spill, finish with the right answer, and clear away."""
 
-import pytest
+import sys
 
+import pandas as pd
+import pytest
+from pyspark import cloudpickle
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 pytestmark = pytest.mark.timeout(200)
 ROWS = 1_000_000  # some 8 times the pool below, as rows of a sort; crates/engine/tests/memory.rs has more shapes
 
@@ -41,4 +46,18 @@ def test_a_large_result_is_not_held_in_the_server(new_server):
     assert server.rss_mib("VmHWM") - before < 700
     rows.close()
     spark.interruptAll()
+    spark.stop()
+
+
+@pytest.mark.parametrize("rows", [10_000, ROWS])
+def test_groups_for_python_keep_their_order_in_any_memory(small, rows):
+    """The larger input does not fit into the pool: it is sorted on disk instead of being clustered."""
+    spark = small.session()
+
+    def ordered(key, frame):
+        return pd.DataFrame([(key[0], len(frame), bool(frame.id.is_monotonic_increasing))], columns=["k", "n", "ordered"])
+
+    data = spark.range(0, rows, 1, 1).selectExpr("id % 7 AS k", "id", "repeat('x', 20) AS s")
+    found = data.groupBy("k").applyInPandas(ordered, "k long, n long, ordered boolean").orderBy("k").collect()
+    assert [tuple(r) for r in found] == [(k, len(range(k, rows, 7)), True) for k in range(7)]
     spark.stop()

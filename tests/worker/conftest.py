@@ -99,9 +99,11 @@ class Worker:
         while True:
             kind, parts = self.channel.read()
             if kind == wire.BATCH:
-                batch = pa.ipc.read_record_batch(parts[0], schema)
-                batch.validate(full=True)
-                yield from zip(*[c.to_pylist() for c in batch.columns]) if batch.num_columns else [()] * batch.num_rows
+                for part in parts:
+                    batch = pa.ipc.read_record_batch(part, schema)
+                    batch.validate(full=True)
+                    columns = [c.to_pylist() for c in batch.columns]
+                    yield from zip(*columns) if columns else [()] * batch.num_rows
             elif kind == wire.DONE:
                 self.updates = parts[1:]
                 return

@@ -35,6 +35,7 @@ use crate::fs::Place;
 use crate::operators::gather::Gather;
 use crate::operators::generate::GenerateExec;
 use crate::operators::pieces::Pieces;
+use crate::operators::python::cluster::ClusterExec;
 use crate::operators::python::cogroups::CoGroupsExec;
 use crate::operators::python::exec::PythonExec;
 use crate::operators::python::number::NumberExec;
@@ -72,6 +73,9 @@ enum Node {
     Python(Box<PythonMessage>),
     CoGroups(Box<CoGroupsMessage>),
     Number {
+        keys: Vec<usize>,
+    },
+    Cluster {
         keys: Vec<usize>,
     },
     RowId {
@@ -153,6 +157,7 @@ impl PhysicalExtensionCodec for Codec {
             Node::CoGroups(message) => Arc::new(message.decode(inputs)?),
             Node::PythonScan(message) => Arc::new(message.decode()?),
             Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
+            Node::Cluster { keys } => Arc::new(ClusterExec::new(input()?, keys)),
             Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
             Node::Shared { plan } => {
@@ -196,6 +201,8 @@ impl PhysicalExtensionCodec for Codec {
             Node::PythonScan(Box::new(PythonScanMessage::of(scan)))
         } else if let Some(number) = any.downcast_ref::<NumberExec>() {
             Node::Number { keys: number.keys.clone() }
+        } else if let Some(cluster) = any.downcast_ref::<ClusterExec>() {
+            Node::Cluster { keys: cluster.keys.clone() }
         } else if let Some(ids) = any.downcast_ref::<RowIdExec>() {
             Node::RowId { column: ids.column.clone() }
         } else if any.is::<WindowByPartition>() {

@@ -30,16 +30,19 @@ use crate::operators::window::WindowsByPartition;
 use crate::operators::yielding::YieldingJoins;
 use crate::server::Server;
 
-/// Rows of a batch: what suits a processor's caches, and fewer where the pool is small, since sorts and
-/// merges cannot do with less than a few batches each. Tests ask for very few, to have the seams of
-/// operators in small data.
+/// Most rows of a batch: what suits a processor's caches, and what a Python function takes at once
+/// (`spark.sql.execution.arrow.maxRecordsPerBatch`).
+const BATCH_ROWS: usize = 10_000;
+
+/// Rows of a batch: fewer where the pool is small, since sorts and merges cannot do with less than a few
+/// batches each. Tests ask for very few, to have the seams of operators in small data.
 fn batch_rows(server: &Server, conf: &SessionConf) -> usize {
     const POOL_BYTES_PER_ROW: usize = 8 << 10;
     let asked = conf.i64("spark.vonk.execution.batchRows").and_then(|n| usize::try_from(n).ok());
     if let Some(rows) = asked.filter(|n| *n > 0) {
         return rows;
     }
-    (server.memory_bytes / server.parallelism / POOL_BYTES_PER_ROW).clamp(1024, 8192)
+    (server.memory_bytes / server.parallelism / POOL_BYTES_PER_ROW).clamp(1024, BATCH_ROWS)
 }
 
 /// The state of a session with these settings.

@@ -16,7 +16,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::BufWriter;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -41,20 +40,20 @@ const LINE_BYTES: u64 = 16 * 1024;
 /// Ends of workers nobody asked about that are remembered.
 const MAX_ENDED: usize = 256;
 
-/// A worker's connection.
+/// A worker's connection. It belongs to no runtime: whoever talks opens it in his own, whose threads
+/// then hear of it themselves.
 pub struct Connection {
     pub pid: u32,
-    pub reader: Reader<OwnedReadHalf>,
-    pub writer: Writer,
+    stream: std::os::unix::net::UnixStream,
 }
 
-pub type Writer = BufWriter<OwnedWriteHalf>;
-
-fn connection(stream: UnixStream) -> (Reader<OwnedReadHalf>, Writer) {
-    // Whole frames go without waiting for the other side. Where the system allows less, that much it is.
-    let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BYTES);
-    let (read, write) = stream.into_split();
-    (Reader::new(read), BufWriter::with_capacity(128 * 1024, write))
+impl Connection {
+    /// Both directions, each with a descriptor of its own: dropping one closes nothing. There is no byte
+    /// on its way while nobody has them.
+    pub fn open(&self) -> std::io::Result<(Reader<UnixStream>, UnixStream)> {
+        let side = || UnixStream::from_std(self.stream.try_clone()?);
+        Ok((Reader::new(side()?), side()?))
+    }
 }
 
 /// How a worker ended: exit status (negative: signal), what the fault handler wrote.
@@ -105,7 +104,8 @@ impl Launcher {
 
         ours.set_nonblocking(true).map_err(|e| failed(&e))?;
         let stream = UnixStream::from_std(ours).map_err(|e| failed(&e))?;
-        let (mut reader, writer) = connection(stream);
+        let (read, writer) = stream.into_split();
+        let mut reader = Reader::new(read);
         let hello = match timeout(START, reader.next()).await {
             Ok(hello) => hello?.map(|m| m.json()).unwrap_or_default(),
             Err(_) => json!({"error": "its imports take too long"}),
@@ -184,7 +184,7 @@ impl Drop for Launcher {
     }
 }
 
-async fn send_requests(mut writer: Writer, mut requests: mpsc::UnboundedReceiver<(u32, Value)>) {
+async fn send_requests(mut writer: OwnedWriteHalf, mut requests: mpsc::UnboundedReceiver<(u32, Value)>) {
     while let Some((kind, request)) = requests.recv().await {
         if !wire::write(&mut writer, kind, &[wire::json(&request)]).await {
             return;
@@ -219,16 +219,25 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let (mut reader, writer) = connection(stream);
-            let Ok(Ok(Some(message))) = timeout(FORK, reader.next()).await else { return };
-            let hello = message.json();
-            let token = hello.get("token").and_then(Value::as_str).unwrap_or_default();
-            let pid = hello.get("pid").and_then(Value::as_u64).unwrap_or_default() as u32;
-            if let Some(waiting) = shared.waiting.lock().remove(token) {
-                let _ = waiting.send(Ok(Connection { pid, reader, writer }));
+            if let Some((token, connection)) = timeout(FORK, greeted(stream)).await.ok().flatten()
+                && let Some(waiting) = shared.waiting.lock().remove(&token)
+            {
+                let _ = waiting.send(Ok(connection));
             }
         });
     }
+}
+
+/// A connection whose worker has said who it is, and its token.
+async fn greeted(stream: UnixStream) -> Option<(String, Connection)> {
+    // Whole frames go without waiting for the other side. Where the system allows less, that much it is.
+    let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BYTES);
+    let mut reader = Reader::new(stream);
+    let hello = reader.next().await.ok()??.json();
+    let token = hello.get("token").and_then(Value::as_str).unwrap_or_default().to_string();
+    let pid = hello.get("pid").and_then(Value::as_u64).unwrap_or_default() as u32;
+    let stream = reader.into_inner().into_std().ok()?;
+    Some((token, Connection { pid, stream }))
 }
 
 /// What Python code prints goes to the log, line by line.

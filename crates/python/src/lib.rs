@@ -12,6 +12,7 @@ mod call;
 mod describe;
 mod environment;
 mod fault;
+mod feeding;
 mod frame;
 mod interpreter;
 mod launcher;

@@ -14,7 +14,7 @@ use crate::launcher::Launcher;
 use crate::worker::{Input, Results, Worker};
 use crate::{Call, Environment, Frame, Reply, Task, interpreter};
 
-/// Batches of results that wait for the consumer of one task.
+/// Messages of results that wait for the consumer of one task.
 const QUEUE: usize = 2;
 /// Idle workers that are kept above one a core.
 const SPARE: usize = 2;
@@ -61,7 +61,12 @@ impl Pool {
         let begin = async move {
             let (sender, receiver) = mpsc::channel(QUEUE);
             tokio::spawn(pool.drive(task, input, sender));
-            stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|r| (r, receiver)) })
+            let messages =
+                stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|r| (r, receiver)) });
+            messages.flat_map(|batches| match batches {
+                Ok(batches) => stream::iter(batches).map(Ok).left_stream(),
+                Err(e) => stream::iter([Err(e)]).right_stream(),
+            })
         };
         stream::once(begin).flatten().boxed()
     }

@@ -2,6 +2,8 @@
 //!
 //! `python/vonk/worker/wire.py` is the other side, and says the same about the bytes.
 
+use std::io::IoSlice;
+
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use vonk_common::SparkResult;
@@ -24,6 +26,7 @@ pub const REPLY: u32 = 14;
 
 /// Parts begin on multiples of this.
 const ALIGN: usize = 64;
+const PADDING: [u8; ALIGN] = [0; ALIGN];
 /// Most parts and bytes of one message from a worker.
 const MAX_PARTS: usize = 1 << 20;
 const MAX_BYTES: usize = 1 << 31;
@@ -60,6 +63,11 @@ pub struct Reader<R> {
 impl<R: AsyncRead + Unpin> Reader<R> {
     pub fn new(from: R) -> Self {
         Reader { from, held: BytesMut::new(), lengths: None, count: None }
+    }
+
+    /// What it read from.
+    pub fn into_inner(self) -> R {
+        self.from
     }
 
     /// The next message, or `None` when the other side is gone.
@@ -134,6 +142,7 @@ pub async fn write<W: AsyncWrite + Unpin>(to: &mut W, kind: u32, parts: &[Part])
     send(to, kind, parts).await.is_ok()
 }
 
+/// Everything goes as it lies, with as few calls of the kernel as it takes.
 async fn send<W: AsyncWrite + Unpin>(to: &mut W, kind: u32, parts: &[Part]) -> std::io::Result<()> {
     let mut head = Vec::with_capacity(8 + 8 * parts.len());
     head.extend_from_slice(&kind.to_le_bytes());
@@ -142,16 +151,19 @@ async fn send<W: AsyncWrite + Unpin>(to: &mut W, kind: u32, parts: &[Part]) -> s
     for n in &lengths {
         head.extend_from_slice(&(*n as u64).to_le_bytes());
     }
-    to.write_all(&head).await?;
+    let mut slices = vec![IoSlice::new(&head)];
     for (part, n) in parts.iter().zip(lengths) {
-        for piece in part {
-            to.write_all(piece).await?;
-        }
-        if let Some(pad) = [0u8; ALIGN].get(..padded(n) - n) {
-            to.write_all(pad).await?;
+        slices.extend(part.iter().filter(|b| !b.is_empty()).map(|b| IoSlice::new(b)));
+        slices.extend(PADDING.get(..padded(n) - n).filter(|p| !p.is_empty()).map(IoSlice::new));
+    }
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        match to.write_vectored(left).await? {
+            0 => return Err(std::io::ErrorKind::WriteZero.into()),
+            n => IoSlice::advance_slices(&mut left, n),
         }
     }
-    to.flush().await
+    Ok(())
 }
 
 /// A part of these bytes.

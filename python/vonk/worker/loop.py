@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import sys
+import time
 
 import pyarrow as pa
 
@@ -12,7 +13,10 @@ from vonk.worker.task import Conf, Task
 from vonk.worker.wire import BATCH, CALL, DONE, END, ERROR, FRAME, HELLO, REPLY, TASK, Closed, connect
 
 # Larger batches of results are sent in pieces.
-MESSAGE_BYTES = 32 << 20
+MOST_BYTES = 32 << 20
+# Results wait for each other until they have so many bytes, the oldest is so many seconds old, or there is nothing to do.
+MESSAGE_BYTES = 512 << 10
+MESSAGE_TIME = 0.02
 
 
 def work(path, token):
@@ -36,16 +40,20 @@ def work(path, token):
 
 
 class Frames:
-    """The frames of one task, as they arrive; each is its parts."""
+    """The frames of one task, as they arrive, several in a message; each is its parts."""
 
-    def __init__(self, channel):
-        self._channel, self._open = channel, True
+    def __init__(self, channel, results):
+        self._channel, self._results, self._open = channel, results, True
+        self.sides = 1
 
     def __iter__(self):
         while self._open:
+            self._results.flush()
             kind, parts = self._channel.read()
             if kind == FRAME:
-                yield parts
+                step = 2 * self.sides
+                for at in range(0, len(parts), step):
+                    yield parts[at : at + step]
             elif kind == END:
                 self._open = False
             else:
@@ -56,12 +64,37 @@ class Frames:
             pass
 
 
+class Results:
+    """Batches on their way back."""
+
+    def __init__(self, channel):
+        self._channel = channel
+        self._held, self._bytes, self._since = [], 0, 0.0
+
+    def add(self, batch):
+        now = time.monotonic()
+        if not self._held:
+            self._since = now
+        for piece in pieces(batch):
+            self._held.append(piece.serialize())
+            self._bytes += len(self._held[-1])
+            if self._bytes >= MESSAGE_BYTES:
+                self.flush()
+        if now - self._since >= MESSAGE_TIME:
+            self.flush()
+
+    def flush(self):
+        if self._held:
+            held, self._held, self._bytes = self._held, [], 0
+            self._channel.write(BATCH, held)
+
+
 def pieces(batch):
     """The batch in messages that the server can hold."""
     rows, size = batch.num_rows, batch.nbytes
-    if size <= MESSAGE_BYTES or rows < 2:
+    if size <= MOST_BYTES or rows < 2:
         return [batch]
-    step = max(1, rows * MESSAGE_BYTES // size)
+    step = max(1, rows * MOST_BYTES // size)
     return [batch.slice(at, step) for at in range(0, rows, step)]
 
 
@@ -69,25 +102,28 @@ def run_task(channel, parts):
     """Whether the process must not be used again."""
     from vonk.worker.kinds import evaluate
 
-    frames, conf, last = Frames(channel), Conf(), False
+    sent = Results(channel)
+    frames, conf, last = Frames(channel, sent), Conf(), False
     try:
         conf = Conf(json.loads(bytes(parts[0]))["conf"])
         profile.begin()
         if isolate.has_files:
             importlib.invalidate_caches()
         task = Task(parts)
+        frames.sides = 1 if task.right_input is None else 2
         results = evaluate(task, frames)
         try:
             for batch in results:
-                for piece in pieces(batch):
-                    channel.write(BATCH, [piece.serialize()])
+                sent.add(batch)
         finally:
             results.close()
+        sent.flush()
         _flush()
         channel.write_json(DONE, {}, profile.updates())
     except Closed:
         raise
     except BaseException as e:
+        sent.flush()
         last = _report(channel, e, conf)
     frames.drain()
     return last

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::compute::binary;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use datafusion::common::Result as DfResult;
@@ -182,11 +183,27 @@ where
     T: ArrowPrimitiveType,
     T::Native: Float,
 {
-    let a: PrimitiveArray<T> = typed_arg(args, 0, rows)?;
-    let b: PrimitiveArray<T> = typed_arg(args, 1, rows)?;
-    let out: PrimitiveArray<T> =
-        datafusion::arrow::compute::kernels::arity::binary(&a, &b, |x, y| f(x, y).canonical())?;
+    let out: PrimitiveArray<T> = match (constant::<T>(args, 0)?, constant::<T>(args, 1)?) {
+        (None, Some(b)) => typed_arg::<PrimitiveArray<T>>(args, 0, rows)?.unary(|a| f(a, b).canonical()),
+        (Some(a), None) => typed_arg::<PrimitiveArray<T>>(args, 1, rows)?.unary(|b| f(a, b).canonical()),
+        _ => {
+            let a: PrimitiveArray<T> = typed_arg(args, 0, rows)?;
+            let b: PrimitiveArray<T> = typed_arg(args, 1, rows)?;
+            binary(&a, &b, |x, y| f(x, y).canonical())?
+        }
+    };
     Ok(ColumnarValue::Array(Arc::new(out)))
+}
+
+/// The value of a constant operand that is not NULL.
+fn constant<T: ArrowPrimitiveType>(args: &[ColumnarValue], i: usize) -> DfResult<Option<T::Native>> {
+    match args.get(i) {
+        Some(ColumnarValue::Scalar(_)) => {
+            let one: PrimitiveArray<T> = typed_arg(args, i, 1)?;
+            Ok(one.iter().next().flatten())
+        }
+        _ => Ok(None),
+    }
 }
 
 /// `/`, `%`, `div` and `pmod` of numbers.
@@ -295,6 +312,9 @@ fn nonzero<T: ArrowPrimitiveType>(
     f: impl Fn(T::Native, T::Native) -> T::Native,
 ) -> DfResult<ArrayRef> {
     let a: PrimitiveArray<T> = typed_arg(args, 0, rows)?;
+    if let Some(b) = constant::<T>(args, 1)?.filter(|b| !is_zero(*b)) {
+        return Ok(Arc::new(a.unary::<_, T>(|a| f(a, b))));
+    }
     let b: PrimitiveArray<T> = typed_arg(args, 1, rows)?;
     let nulls = divisor_nulls(call, op, a.nulls(), &b, &is_zero)?;
     let values: Vec<T::Native> = a

@@ -12,6 +12,7 @@ use vonk_common::SparkError;
 use vonk_expr::exec_err;
 use vonk_python::Task;
 
+use super::cluster::ClusterExec;
 use super::cogroups::{CoGroupsExec, SideColumns};
 use super::exec::{PythonExec, Work};
 use super::number::NumberExec;
@@ -59,7 +60,8 @@ fn has_few_rows(input: &Arc<dyn ExecutionPlan>) -> bool {
     known.is_ok_and(|s| s.num_rows.get_value().is_some_and(|n| *n <= FEW_ROWS))
 }
 
-/// The input and its columns. Rows of a group keep their order: their number is the last sort key.
+/// The input and its columns. Rows of a group keep their order: the input is clustered by its keys, or, where
+/// more is sorted by, the rows' number is the last key.
 fn side(
     described: &PythonInput,
     input: &Arc<dyn ExecutionPlan>,
@@ -77,6 +79,10 @@ fn side(
     }
     if !grouped {
         return Ok((Arc::clone(input), SideColumns { sent, keys, order, number: None }));
+    }
+    if !single && !keys.is_empty() && order.is_empty() {
+        let clustered = Arc::new(ClusterExec::new(Arc::clone(input), keys.clone()));
+        return Ok((clustered, SideColumns { sent, keys, order, number: None }));
     }
     let numbered = NumberExec::new(Arc::clone(input), if single { vec![] } else { keys.clone() });
     let number = Some(schema.fields().len());
