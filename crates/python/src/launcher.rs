@@ -99,7 +99,7 @@ impl Launcher {
             .spawn()
             .map_err(|e| failed(&e))?;
         let tail = Arc::new(Mutex::new(Vec::new()));
-        log_output(&mut child, Arc::clone(&tail));
+        let all_said = log_output(&mut child, Arc::clone(&tail));
         reap(child);
 
         ours.set_nonblocking(true).map_err(|e| failed(&e))?;
@@ -111,6 +111,8 @@ impl Launcher {
             Err(_) => json!({"error": "its imports take too long"}),
         };
         if hello.get("python").is_none() {
+            // Its last words may still be on their way.
+            let _ = timeout(NEWS, all_said).await;
             let told = hello.get("error").and_then(Value::as_str).unwrap_or("it ended").to_string();
             let lines = tail.lock().join("\n");
             return Err(failed(&if lines.is_empty() { told } else { format!("{told}\n{lines}") }));
@@ -240,9 +242,10 @@ async fn greeted(stream: UnixStream) -> Option<(String, Connection)> {
     Some((token, Connection { pid, stream }))
 }
 
-/// What Python code prints goes to the log, line by line.
-fn log_output(child: &mut Child, tail: Arc<Mutex<Vec<String>>>) {
-    let Some(output) = child.stderr.take() else { return };
+/// What Python code prints goes to the log, line by line. The receiver hears when there is no more.
+fn log_output(child: &mut Child, tail: Arc<Mutex<Vec<String>>>) -> oneshot::Receiver<()> {
+    let (end, ended) = oneshot::channel();
+    let Some(output) = child.stderr.take() else { return ended };
     let read = move || {
         let mut output = BufReader::new(output);
         let mut bytes = vec![];
@@ -256,8 +259,10 @@ fn log_output(child: &mut Child, tail: Arc<Mutex<Vec<String>>>) {
             }
             tail.push(line);
         }
+        let _ = end.send(());
     };
     let _ = std::thread::Builder::new().name("python-output".to_string()).spawn(read);
+    ended
 }
 
 /// Leaves no zombie when the fork server ends.
