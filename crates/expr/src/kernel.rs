@@ -19,6 +19,8 @@ use vonk_common::{Origin, SparkError};
 use vonk_plan::types::DataType;
 
 use crate::arrow_types::to_arrow;
+use crate::cast::CAST;
+use crate::coercion::can_up_cast;
 
 /// What a kernel computes: arguments and number of rows to a column of `to_arrow(&call.return_type)`.
 pub type Eval = fn(&Call, &[ColumnarValue], usize) -> DfResult<ColumnarValue>;
@@ -28,16 +30,23 @@ pub struct Kernel {
     pub name: &'static str,
     pub volatility: Volatility,
     pub eval: Eval,
+    /// No values of its arguments make it raise, so it may be computed for rows that are not wanted.
+    pub total: bool,
 }
 
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval }
+        Kernel { name, volatility: Volatility::Immutable, eval, total: false }
+    }
+
+    /// The same of one that raises on no values: conditions of it need no order, and can become join keys.
+    pub const fn total(name: &'static str, eval: Eval) -> Self {
+        Kernel { total: true, ..Kernel::new(name, eval) }
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval }
+        Kernel { name, volatility: Volatility::Volatile, eval, total: false }
     }
 }
 
@@ -58,6 +67,17 @@ pub struct Call {
 impl Call {
     pub fn arrow_return_type(&self) -> Arrow {
         to_arrow(&self.return_type)
+    }
+
+    /// Whether some values of the arguments make it raise.
+    pub fn can_raise(&self) -> bool {
+        let widens = || match self.arg_types.first() {
+            // Ten digits of a decimal pass for an INT, which does not hold them all.
+            Some(DataType::Decimal(..)) if self.return_type.is_integral() => false,
+            Some(from) => self.kernel.name == CAST.name && can_up_cast(from, &self.return_type),
+            None => false,
+        };
+        self.ansi && !self.kernel.total && !widens()
     }
 
     pub fn param(&self, i: usize) -> &str {

@@ -15,7 +15,7 @@ use vonk_expr::cast::text::datetime::{civil, days_from_civil};
 
 macro_rules! date_field {
     ($kernel:ident, $name:literal, $f:expr) => {
-        pub static $kernel: Kernel = Kernel::new($name, |c, a, n| of_date(c, a, n, $f));
+        pub static $kernel: Kernel = Kernel::total($name, |c, a, n| of_date(c, a, n, $f));
     };
 }
 
@@ -32,7 +32,7 @@ date_field!(YEAROFWEEK, "yearofweek", |d| iso_week(d).0 as i32);
 
 macro_rules! time_field {
     ($kernel:ident, $name:literal, $f:expr) => {
-        pub static $kernel: Kernel = Kernel::new($name, |c, a, n| of_time(c, a, n, $f));
+        pub static $kernel: Kernel = Kernel::total($name, |c, a, n| of_time(c, a, n, $f));
     };
 }
 
@@ -40,8 +40,8 @@ time_field!(HOUR, "hour", |s| (s / 3600) as i32);
 time_field!(MINUTE, "minute", |s| (s / 60 % 60) as i32);
 time_field!(SECOND, "second", |s| (s % 60) as i32);
 
-static DAYNAME: Kernel = Kernel::new("dayname", |_, a, n| names(a, n, |d| DAYS[(d + 3).rem_euclid(7) as usize]));
-static MONTHNAME: Kernel = Kernel::new("monthname", |_, a, n| names(a, n, |d| MONTHS[civil(d).1 as usize - 1]));
+static DAYNAME: Kernel = Kernel::total("dayname", |_, a, n| names(a, n, |d| DAYS[(d + 3).rem_euclid(7) as usize]));
+static MONTHNAME: Kernel = Kernel::total("monthname", |_, a, n| names(a, n, |d| MONTHS[civil(d).1 as usize - 1]));
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -48,7 +48,7 @@ static DOUBLE_SECONDS: Kernel = Kernel::new("timestamp_seconds_double", double_s
 static TO_SECONDS: Kernel = Kernel::new("unix_seconds", |c, a, n| counted(c, a, n, 1_000_000));
 static TO_MILLIS: Kernel = Kernel::new("unix_millis", |c, a, n| counted(c, a, n, 1_000));
 static TO_MICROS: Kernel = Kernel::new("unix_micros", |c, a, n| counted(c, a, n, 1));
-static UNIX_DATE: Kernel = Kernel::new("unix_date", |c, args, rows| {
+static UNIX_DATE: Kernel = Kernel::total("unix_date", |c, args, rows| {
     let days = Col::<Date32Array>::new(args, 0)?;
     primitive_rows::<Int32Type>(c, rows, |i| Ok(days.get(i)))
 });

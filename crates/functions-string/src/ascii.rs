@@ -28,7 +28,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&QUOTE]),
 ];
 
-static ASCII: Kernel = Kernel::new("ascii", ascii);
+static ASCII: Kernel = Kernel::total("ascii", ascii);
 static CHR: Kernel = Kernel::new("chr", chr);
 static ELT: Kernel = Kernel::new("elt", elt);
 static ELT_BYTES: Kernel = Kernel::new("elt_bytes", elt_bytes);

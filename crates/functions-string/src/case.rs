@@ -31,9 +31,9 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::FIRST_KNOWN),
 ];
 
-static UPPER: Kernel = Kernel::new("upper", |_, a, n| map(a, n, upper));
-static LOWER: Kernel = Kernel::new("lower", |_, a, n| map(a, n, lower));
-static INITCAP: Kernel = Kernel::new("initcap", initcaps);
+static UPPER: Kernel = Kernel::total("upper", |_, a, n| map(a, n, upper));
+static LOWER: Kernel = Kernel::total("lower", |_, a, n| map(a, n, lower));
+static INITCAP: Kernel = Kernel::total("initcap", initcaps);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::Str])?;

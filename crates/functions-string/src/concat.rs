@@ -30,10 +30,10 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::JOINED),
 ];
 
-static CONCAT: Kernel = Kernel::new("concat", concat);
-static CONCAT_BYTES: Kernel = Kernel::new("concat_bytes", concat_bytes);
+static CONCAT: Kernel = Kernel::total("concat", concat);
+static CONCAT_BYTES: Kernel = Kernel::total("concat_bytes", concat_bytes);
 static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays);
-static CONCAT_WS: Kernel = Kernel::new("concat_ws", concat_ws);
+static CONCAT_WS: Kernel = Kernel::total("concat_ws", concat_ws);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let named = |mut out: TypedExpr, args: &[TypedExpr]| {

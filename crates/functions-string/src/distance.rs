@@ -27,9 +27,9 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&LUHN]),
 ];
 
-static LEVENSHTEIN: Kernel = Kernel::new("levenshtein", levenshtein);
+static LEVENSHTEIN: Kernel = Kernel::total("levenshtein", levenshtein);
 static JARO_WINKLER: Kernel = Kernel::new("jaro_winkler_similarity", jaro_winkler);
-static SOUNDEX: Kernel = Kernel::new("soundex", soundex);
+static SOUNDEX: Kernel = Kernel::total("soundex", soundex);
 static LUHN: Kernel = Kernel::new("luhn_check", luhn);
 
 fn build_levenshtein(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -25,9 +25,9 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&BITS]),
 ];
 
-static LENGTH: Kernel = Kernel::new("length", |c, a, n| lengths(c, a, n, chars::count, 1));
-static OCTETS: Kernel = Kernel::new("octet_length", |c, a, n| lengths(c, a, n, str::len, 1));
-static BITS: Kernel = Kernel::new("bit_length", |c, a, n| lengths(c, a, n, str::len, 8));
+static LENGTH: Kernel = Kernel::total("length", |c, a, n| lengths(c, a, n, chars::count, 1));
+static OCTETS: Kernel = Kernel::total("octet_length", |c, a, n| lengths(c, a, n, str::len, 1));
+static BITS: Kernel = Kernel::total("bit_length", |c, a, n| lengths(c, a, n, str::len, 8));
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::OneOf(vec![Want::Str, Want::BINARY])])?;

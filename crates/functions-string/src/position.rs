@@ -43,18 +43,20 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::COMPARED),
 ];
 
-static LOCATE: Kernel = Kernel::new("locate", locate);
-static INSTR: Kernel = Kernel::new("instr", instr);
-static FIND_IN_SET: Kernel = Kernel::new("find_in_set", find_in_set);
-static CONTAINS: Kernel = Kernel::new("contains", |c, a, n| test(c, a, n, |s, p| s.contains(p), Collator::contains));
+static LOCATE: Kernel = Kernel::total("locate", locate);
+static INSTR: Kernel = Kernel::total("instr", instr);
+static FIND_IN_SET: Kernel = Kernel::total("find_in_set", find_in_set);
+static CONTAINS: Kernel = Kernel::total("contains", |c, a, n| test(c, a, n, |s, p| s.contains(p), Collator::contains));
 static STARTSWITH: Kernel =
-    Kernel::new("startswith", |c, a, n| test(c, a, n, |s, p| s.starts_with(p), Collator::starts_with));
-static ENDSWITH: Kernel = Kernel::new("endswith", |c, a, n| test(c, a, n, |s, p| s.ends_with(p), Collator::ends_with));
-static CONTAINS_BYTES: Kernel = Kernel::new("contains_bytes", |_, a, n| {
+    Kernel::total("startswith", |c, a, n| test(c, a, n, |s, p| s.starts_with(p), Collator::starts_with));
+static ENDSWITH: Kernel =
+    Kernel::total("endswith", |c, a, n| test(c, a, n, |s, p| s.ends_with(p), Collator::ends_with));
+static CONTAINS_BYTES: Kernel = Kernel::total("contains_bytes", |_, a, n| {
     test_bytes(a, n, |s, p| p.is_empty() || s.windows(p.len()).any(|w| w == p))
 });
-static STARTSWITH_BYTES: Kernel = Kernel::new("startswith_bytes", |_, a, n| test_bytes(a, n, |s, p| s.starts_with(p)));
-static ENDSWITH_BYTES: Kernel = Kernel::new("endswith_bytes", |_, a, n| test_bytes(a, n, |s, p| s.ends_with(p)));
+static STARTSWITH_BYTES: Kernel =
+    Kernel::total("startswith_bytes", |_, a, n| test_bytes(a, n, |s, p| s.starts_with(p)));
+static ENDSWITH_BYTES: Kernel = Kernel::total("endswith_bytes", |_, a, n| test_bytes(a, n, |s, p| s.ends_with(p)));
 
 fn build_locate(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;

@@ -30,8 +30,8 @@ pub static SPECS: &[FunctionSpec] = &[
 
 static REPEAT: Kernel = Kernel::new("repeat", repeat);
 static SPACE: Kernel = Kernel::new("space", space);
-static REVERSE: Kernel = Kernel::new("reverse", reverse);
-static REVERSE_BYTES: Kernel = Kernel::new("reverse_bytes", reverse_bytes);
+static REVERSE: Kernel = Kernel::total("reverse", reverse);
+static REVERSE_BYTES: Kernel = Kernel::total("reverse_bytes", reverse_bytes);
 static REVERSE_ARRAY: Kernel = Kernel::new("reverse_array", reverse_array);
 
 fn build_repeat(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -25,8 +25,8 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::COMPARED_RESULT),
 ];
 
-static REPLACE: Kernel = Kernel::new("replace", replace);
-static TRANSLATE: Kernel = Kernel::new("translate", translate);
+static REPLACE: Kernel = Kernel::total("replace", replace);
+static TRANSLATE: Kernel = Kernel::total("translate", translate);
 
 fn build_replace(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;

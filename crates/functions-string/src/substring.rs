@@ -37,12 +37,12 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::JOINED),
 ];
 
-static SUBSTRING: Kernel = Kernel::new("substring", substring);
-static SUBSTRING_BYTES: Kernel = Kernel::new("substring_bytes", substring_bytes);
-static LEFT: Kernel = Kernel::new("left", left);
-static LEFT_BYTES: Kernel = Kernel::new("left_bytes", left_bytes);
-static RIGHT: Kernel = Kernel::new("right", right);
-static SUBSTRING_INDEX: Kernel = Kernel::new("substring_index", substring_index);
+static SUBSTRING: Kernel = Kernel::total("substring", substring);
+static SUBSTRING_BYTES: Kernel = Kernel::total("substring_bytes", substring_bytes);
+static LEFT: Kernel = Kernel::total("left", left);
+static LEFT_BYTES: Kernel = Kernel::total("left_bytes", left_bytes);
+static RIGHT: Kernel = Kernel::total("right", right);
+static SUBSTRING_INDEX: Kernel = Kernel::total("substring_index", substring_index);
 static OVERLAY: Kernel = Kernel::new("overlay", overlay);
 static OVERLAY_BYTES: Kernel = Kernel::new("overlay_bytes", overlay_bytes);
 

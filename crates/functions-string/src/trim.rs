@@ -31,9 +31,9 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::COMPARED_RESULT.silent()),
 ];
 
-static TRIM: Kernel = Kernel::new("trim", |c, a, n| trims(c, a, n, true, true));
-static LTRIM: Kernel = Kernel::new("ltrim", |c, a, n| trims(c, a, n, true, false));
-static RTRIM: Kernel = Kernel::new("rtrim", |c, a, n| trims(c, a, n, false, true));
+static TRIM: Kernel = Kernel::total("trim", |c, a, n| trims(c, a, n, true, true));
+static LTRIM: Kernel = Kernel::total("ltrim", |c, a, n| trims(c, a, n, true, false));
+static RTRIM: Kernel = Kernel::total("rtrim", |c, a, n| trims(c, a, n, false, true));
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, side: &str) -> SparkResult<TypedExpr> {
     let mut args = ctx.coerce(args, 1, &[Want::Searched, Want::Searched])?;

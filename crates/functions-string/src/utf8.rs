@@ -29,7 +29,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::FIRST),
 ];
 
-static IS_VALID: Kernel = Kernel::new("is_valid_utf8", |c, a, n| {
+static IS_VALID: Kernel = Kernel::total("is_valid_utf8", |c, a, n| {
     let bytes = Bytes::new(c, a)?;
     boolean_rows(n, |i| Ok(Some(std::str::from_utf8(not_null!(bytes.get(i))).is_ok())))
 });

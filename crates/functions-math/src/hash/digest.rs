@@ -35,10 +35,10 @@ pub const SPECS: &[&FunctionSpec] = &[
 ];
 
 const KERNELS: &[&Kernel] = &[&MD5, &SHA1, &SHA2, &CRC32, &HMAC];
-static MD5: Kernel = Kernel::new("md5", |_, a, n| hexadecimal(a, n, |b| hex::encode(md5::Md5::digest(b))));
-static SHA1: Kernel = Kernel::new("sha1", |_, a, n| hexadecimal(a, n, |b| hex::encode(sha1::Sha1::digest(b))));
+static MD5: Kernel = Kernel::total("md5", |_, a, n| hexadecimal(a, n, |b| hex::encode(md5::Md5::digest(b))));
+static SHA1: Kernel = Kernel::total("sha1", |_, a, n| hexadecimal(a, n, |b| hex::encode(sha1::Sha1::digest(b))));
 static SHA2: Kernel = Kernel::new("sha2", sha2_column);
-static CRC32: Kernel = Kernel::new("crc32", |_, args, rows| {
+static CRC32: Kernel = Kernel::total("crc32", |_, args, rows| {
     let a = typed_arg::<BinaryArray>(args, 0, rows)?;
     let out: Int64Array = a.iter().map(|v| v.map(|v| i64::from(crc32fast::hash(v)))).collect();
     Ok(ColumnarValue::Array(Arc::new(out)))

@@ -30,12 +30,12 @@ pub const SPECS: &[&FunctionSpec] = &[
 ];
 
 const KERNELS: &[&Kernel] = &[&HASH, &XXHASH64];
-pub static HASH: Kernel = Kernel::new("hash", |call, args, rows| {
+pub static HASH: Kernel = Kernel::total("hash", |call, args, rows| {
     let mut hashes = vec![SEED as i32; rows];
     fold_all::<Murmur>(call, args, rows, &mut hashes)?;
     Ok(ColumnarValue::Array(Arc::new(Int32Array::from(hashes))))
 });
-pub static XXHASH64: Kernel = Kernel::new("xxhash64", |call, args, rows| {
+pub static XXHASH64: Kernel = Kernel::total("xxhash64", |call, args, rows| {
     let mut hashes = vec![SEED; rows];
     fold_all::<Xx>(call, args, rows, &mut hashes)?;
     Ok(ColumnarValue::Array(Arc::new(Int64Array::from(hashes))))

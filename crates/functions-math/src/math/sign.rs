@@ -26,7 +26,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 
 const KERNELS: &[&Kernel] = &[&ABS, &SIGN];
 static ABS: Kernel = Kernel::new("abs", abs_column);
-static SIGN: Kernel = Kernel::new("sign", sign_column);
+static SIGN: Kernel = Kernel::total("sign", sign_column);
 
 fn abs(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let wants = [Want::OneOf(vec![Want::Numeric, Want::DayTimeInterval, Want::YearMonthInterval])];

@@ -19,7 +19,7 @@ use crate::support::{canonical, cast_to, map_optional, zip_optional};
 macro_rules! unary {
     ($($spec:ident $kernel:ident $name:literal $text:literal [$($alias:literal),*] $f:expr, $usage:literal;)*) => {
         $(
-            static $kernel: Kernel = Kernel::new(concat!("f64_", $name), |_, args, rows| {
+            static $kernel: Kernel = Kernel::total(concat!("f64_", $name), |_, args, rows| {
                 let a = typed_arg::<Float64Array>(args, 0, rows)?;
                 let f: fn(f64) -> f64 = $f;
                 let out: Float64Array = a.unary(|v| canonical(f(v)));
@@ -63,7 +63,7 @@ unary! {
 macro_rules! logarithms {
     ($($spec:ident $kernel:ident $name:literal $text:expr, $bound:literal $f:expr, $usage:literal;)*) => {
         $(
-            static $kernel: Kernel = Kernel::new(concat!("f64_", $name), |_, args, rows| {
+            static $kernel: Kernel = Kernel::total(concat!("f64_", $name), |_, args, rows| {
                 let a = typed_arg::<Float64Array>(args, 0, rows)?;
                 let f: fn(f64) -> f64 = $f;
                 let out: Float64Array = map_optional(&a, |v| Ok(if v <= $bound { None } else { Some(f(v)) }))?;
@@ -86,9 +86,9 @@ logarithms! {
 
 const BINARY_KERNELS: &[&Kernel] = &[&POW, &ATAN2, &HYPOT, &LOG];
 
-static POW: Kernel = Kernel::new("f64_pow", |_, a, n| two_columns(a, n, java_pow));
-static ATAN2: Kernel = Kernel::new("f64_atan2", |_, a, n| two_columns(a, n, |y, x| (y + 0.0).atan2(x + 0.0)));
-static HYPOT: Kernel = Kernel::new("f64_hypot", |_, a, n| two_columns(a, n, f64::hypot));
+static POW: Kernel = Kernel::total("f64_pow", |_, a, n| two_columns(a, n, java_pow));
+static ATAN2: Kernel = Kernel::total("f64_atan2", |_, a, n| two_columns(a, n, |y, x| (y + 0.0).atan2(x + 0.0)));
+static HYPOT: Kernel = Kernel::total("f64_hypot", |_, a, n| two_columns(a, n, f64::hypot));
 static LOG: Kernel = Kernel::new("f64_log", log_column);
 
 static POW_F: FunctionSpec = FunctionSpec::scalar("power", "math_funcs", |c, a| two_doubles(c, a, &POW, "POWER"))

@@ -27,7 +27,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 ];
 
 const KERNELS: &[&Kernel] = &[&NANVL, &TYPE_OF];
-static NANVL: Kernel = Kernel::new("nanvl", nanvl_column);
+static NANVL: Kernel = Kernel::total("nanvl", nanvl_column);
 
 fn type_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);
@@ -43,7 +43,7 @@ fn type_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 }
 
 static TYPE_OF: Kernel =
-    Kernel::new("typeof", |call, _, _| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(call.param(0).to_string())))));
+    Kernel::total("typeof", |call, _, _| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(call.param(0).to_string())))));
 
 fn nanvl(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);

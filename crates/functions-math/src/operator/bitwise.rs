@@ -49,7 +49,7 @@ static SHIFT_RIGHT: Kernel =
 static SHIFT_UNSIGNED: Kernel = Kernel::new("shift_right_unsigned", |c, a, n| {
     shifted(c, a, n, |v, k| (v as u32).wrapping_shr(k) as i32, |v, k| (v as u64).wrapping_shr(k) as i64)
 });
-static BIT_COUNT: Kernel = Kernel::new("bit_count", bit_count_column);
+static BIT_COUNT: Kernel = Kernel::total("bit_count", bit_count_column);
 static BIT_GET: Kernel = Kernel::new("bit_get", bit_get_column);
 
 fn bits(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {

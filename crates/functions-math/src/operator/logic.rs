@@ -65,8 +65,8 @@ fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Typ
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&operands).at(ctx.origin.clone()))
 }
 
-static ALL: Kernel = Kernel::new("all_of", |_, args, rows| fold(args, rows, and_kleene));
-static ANY: Kernel = Kernel::new("any_of", |_, args, rows| fold(args, rows, or_kleene));
+static ALL: Kernel = Kernel::total("all_of", |_, args, rows| fold(args, rows, and_kleene));
+static ANY: Kernel = Kernel::total("any_of", |_, args, rows| fold(args, rows, or_kleene));
 
 type Combine = fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, ArrowError>;
 
@@ -215,7 +215,7 @@ pub fn can_raise(expr: &Expr) -> bool {
         }
         if let Expr::ScalarFunction(f) = e
             && let Some(udf) = f.func.inner().downcast_ref::<KernelUdf>()
-            && udf.call.ansi
+            && udf.call.can_raise()
             && f.args.iter().any(|a| !matches!(a, Expr::Literal(..)))
         {
             found = true;

@@ -29,7 +29,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 
 const KERNELS: &[&Kernel] = &[&IS_NAN];
 
-static IS_NAN: Kernel = Kernel::new("isnan", is_nan);
+static IS_NAN: Kernel = Kernel::total("isnan", is_nan);
 
 fn null_test(ctx: &FnContext, args: Vec<TypedExpr>, negated: bool) -> SparkResult<TypedExpr> {
     let a = one(ctx, args)?;
