@@ -9,6 +9,7 @@ A probe shows that a kind is answered, not that every corner of it is right: tha
 """
 
 import logging
+import os
 import pathlib
 import re
 import sys
@@ -144,16 +145,34 @@ def probes():
     command = {
         "register_function": lambda s, t: (s.udf.register("f", lambda x: x, "long"), show(s.sql("SELECT f(1L)"))),
         "write_operation": lambda s, t: s.range(1).write.parquet(f"{t}/w"),
-        "write_operation_v2": lambda s, t: (s.range(1).writeTo("status_v2").using("parquet").createOrReplace(), s.sql("DROP TABLE status_v2")),
+        "write_operation_v2": lambda s, t: (s.range(1).writeTo("status_v2").using("parquet").create(), s.sql("DROP TABLE status_v2")),
         "create_dataframe_view": lambda s, t: s.range(1).createOrReplaceTempView("v"),
         "sql_command": lambda s, t: s.sql("SET a.b=1"),
         "write_stream_operation_start": lambda s, t: stream(s),
         "streaming_query_manager_command": lambda s, t: s.streams.active,
         "register_table_function": lambda s, t: s.udtf.register("g", F.udtf(Twice, returnType="x INT")),
         "checkpoint_command": lambda s, t: s.range(1).localCheckpoint(),
+        "register_data_source": lambda s, t: source(s),
         "merge_into_table_command": with_merge,
         "ml_command": model,
     }
+
+    def source(s):
+        from pyspark.sql.datasource import DataSource, DataSourceReader
+
+        class Reader(DataSourceReader):
+            def read(self, partition):
+                yield (1,)
+
+        class Ones(DataSource):
+            def schema(self):
+                return "x INT"
+
+            def reader(self, schema):
+                return Reader()
+
+        s.dataSource.register(Ones)
+        show(s.read.format("Ones").load())
 
     class Twice:
         def eval(self, x: int):
@@ -260,6 +279,7 @@ def main():
 
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    os.environ.setdefault("VONK_PYTHON", sys.executable)
     with tempfile.TemporaryDirectory() as folder:
         server = Server(f"{folder}/warehouse")
         text = tables(server)
@@ -271,8 +291,6 @@ def main():
     else:
         print(text)
     sys.stdout.flush()
-    import os
-
     os._exit(0)
 
 

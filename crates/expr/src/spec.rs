@@ -3,7 +3,8 @@
 
 use datafusion::logical_expr::SortExpr;
 use vonk_common::SparkResult;
-use vonk_plan::types::StructField;
+use vonk_plan::Literal;
+use vonk_plan::types::{DataType, StructField};
 
 use crate::collation::Collating;
 use crate::context::FnContext;
@@ -13,6 +14,26 @@ use crate::typed::TypedExpr;
 
 /// The group of functions that the DataFrame API calls and `SHOW FUNCTIONS` does not list.
 pub const INTERNAL: &str = "internal_funcs";
+
+/// A constant that a parameter has when it is not given.
+#[derive(Debug, Clone, Copy)]
+pub enum ParameterDefault {
+    Null,
+    Int(i32),
+    Boolean(bool),
+    Text(&'static str),
+}
+
+impl ParameterDefault {
+    pub fn literal(self) -> Literal {
+        match self {
+            ParameterDefault::Null => Literal::Null(DataType::Null),
+            ParameterDefault::Int(n) => Literal::Int(n),
+            ParameterDefault::Boolean(b) => Literal::Boolean(b),
+            ParameterDefault::Text(text) => Literal::string(text),
+        }
+    }
+}
 
 pub struct FunctionSpec {
     /// Spark's name, in lower case.
@@ -24,6 +45,8 @@ pub struct FunctionSpec {
     pub usage: &'static str,
     /// Names of the parameters, for named arguments; empty where Spark allows none.
     pub parameters: &'static [&'static str],
+    /// Values of the last parameters where a call with named arguments leaves them out.
+    pub defaults: &'static [ParameterDefault],
     pub body: Body,
     /// What it does with the collations of its arguments.
     pub collating: Collating,
@@ -75,6 +98,7 @@ impl FunctionSpec {
             group,
             usage: "",
             parameters: &[],
+            defaults: &[],
             body,
             collating: Collating::APART,
             kernels: &[],
@@ -101,6 +125,11 @@ impl FunctionSpec {
 
     pub const fn parameters(mut self, parameters: &'static [&'static str]) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    pub const fn defaults(mut self, defaults: &'static [ParameterDefault]) -> Self {
+        self.defaults = defaults;
         self
     }
 

@@ -17,9 +17,13 @@ pub mod top_k_state;
 
 use datafusion::common::ScalarValue;
 use vonk_common::SparkResult;
+use vonk_expr::spec::ParameterDefault;
 use vonk_expr::{FunctionSpec, TypedExpr};
 
 use crate::udaf::Aggregate;
+
+/// Of the last two parameters of tuple sketches: the size's logarithm, and what becomes of a key's summaries.
+const LG_K_AND_MODE: &[ParameterDefault] = &[ParameterDefault::Int(12), ParameterDefault::Text("sum")];
 
 pub fn specs() -> Vec<&'static FunctionSpec> {
     [

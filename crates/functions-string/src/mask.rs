@@ -8,12 +8,14 @@ use vonk_expr::collation::Collating;
 use vonk_expr::collation::meet::literal_beside;
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
+use vonk_expr::spec::ParameterDefault::{Null, Text};
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("mask", "string_funcs", build)
-    .parameters(&["str", "upperChar", "lowerChar", "digitChar", "otherChar"])
+    .parameters(&PARAMETERS)
+    .defaults(&[Text("X"), Text("x"), Text("n"), Null])
     .usage("The string with upper-case and lower-case letters, digits and others masked; NULL keeps them.")
     .kernels(&[&MASK])
     .collating(Collating::JOINED)];

@@ -381,7 +381,7 @@ impl Analyzer {
         let args = match named {
             true => {
                 let names: Vec<_> = parameters.iter().map(|p| p.name.as_str()).collect();
-                self.exprs(env, &super::named_arguments::in_order_of(&names, call)?)?
+                self.exprs(env, &super::named_arguments::in_order_of(&names, &[], call)?)?
             }
             false => self.exprs(env, &call.args)?,
         };

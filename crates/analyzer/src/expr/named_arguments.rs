@@ -3,17 +3,23 @@
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::FunctionSpec;
+use vonk_expr::spec::ParameterDefault;
 use vonk_plan::Expr;
 use vonk_plan::expr::{ExprKind, FunctionCall};
 
-/// The arguments in order. A parameter left out in the middle is an error, as Spark's built-ins
-/// have their optional parameters last.
+use crate::names::edit_distance;
+
+/// The arguments in order; those left out before the last one given have their defaults.
 pub fn in_order(spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<Vec<Expr>> {
-    in_order_of(spec.parameters, call)
+    in_order_of(spec.parameters, spec.defaults, call)
 }
 
-/// The same for any list of parameters.
-pub fn in_order_of<P: AsRef<str>>(parameters: &[P], call: &FunctionCall) -> SparkResult<Vec<Expr>> {
+/// The same for any list of parameters, the last of which may have defaults.
+pub fn in_order_of<P: AsRef<str>>(
+    parameters: &[P],
+    defaults: &[ParameterDefault],
+    call: &FunctionCall,
+) -> SparkResult<Vec<Expr>> {
     let function = quote_id(&call.name);
     if parameters.is_empty() {
         return Err(SparkError::new("NAMED_PARAMETERS_NOT_SUPPORTED").param("functionName", function));
@@ -28,7 +34,7 @@ pub fn in_order_of<P: AsRef<str>>(parameters: &[P], call: &FunctionCall) -> Spar
                     return Err(SparkError::new("UNRECOGNIZED_PARAMETER_NAME")
                         .param("routineName", function)
                         .param("argumentName", quote_id([name]))
-                        .param("proposal", parameters.iter().map(|p| quote_id([p])).collect::<Vec<_>>().join(" ")));
+                        .param("proposal", nearest(name, parameters)));
                 };
                 let slot = slots.get_mut(at).ok_or_else(|| SparkError::internal("parameter"))?;
                 if slot.is_some() {
@@ -59,11 +65,13 @@ pub fn in_order_of<P: AsRef<str>>(parameters: &[P], call: &FunctionCall) -> Spar
     while matches!(slots.last(), Some(None)) {
         slots.pop();
     }
+    let required = parameters.len().saturating_sub(defaults.len());
+    let default = |i: usize| Some(Expr::literal(defaults.get(i.checked_sub(required)?)?.literal()));
     slots
         .into_iter()
         .enumerate()
         .map(|(i, slot)| {
-            slot.ok_or_else(|| {
+            slot.or_else(|| default(i)).ok_or_else(|| {
                 SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
                     .param("routineName", function.clone())
                     .param("parameterName", quote_id(parameters.get(i)))
@@ -71,4 +79,12 @@ pub fn in_order_of<P: AsRef<str>>(parameters: &[P], call: &FunctionCall) -> Spar
             })
         })
         .collect()
+}
+
+/// The three names that come nearest, as they are quoted.
+fn nearest<P: AsRef<str>>(name: &str, parameters: &[P]) -> String {
+    let mut names: Vec<String> = parameters.iter().map(|p| quote_id([p])).collect();
+    names.sort_by_cached_key(|n| edit_distance(name, n));
+    names.truncate(3);
+    names.join(" ")
 }

@@ -16,6 +16,7 @@ use crate::histogram::JavaRandom;
 use crate::udaf::{Aggregate, AggregateCallData};
 
 pub const SPECS: &[&FunctionSpec] = &[&FunctionSpec::new("count_min_sketch", "agg_funcs", Body::Aggregate(build))
+    .parameters(&["column", "epsilon", "confidence", "seed"])
     .usage("count_min_sketch(col, eps, confidence, seed) - A count-min sketch of the values.")];
 
 /// Parameters: depth, width, seed.

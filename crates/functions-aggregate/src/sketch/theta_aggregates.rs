@@ -14,14 +14,16 @@ use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
 use super::theta::{Kind, Theta};
-use super::{constant_number, constant_word};
+use super::{LG_K_AND_MODE, constant_number, constant_word};
 use crate::build::{cast_to, text, text_named, typed, unexpected};
 use crate::groups::column;
 use crate::udaf::{Aggregate, AggregateCallData};
 
 macro_rules! spec {
-    ($name:literal, $build:expr, $usage:literal) => {
-        &FunctionSpec::new($name, "agg_funcs", Body::Aggregate($build)).usage($usage)
+    ($name:literal, $build:expr, $usage:literal $(, $parameters:expr)?) => {
+        &FunctionSpec::new($name, "agg_funcs", Body::Aggregate($build))
+            .usage($usage)
+            $(.parameters($parameters).defaults(LG_K_AND_MODE))?
     };
 }
 
@@ -50,22 +52,26 @@ pub const SPECS: &[&FunctionSpec] = &[
     spec!(
         "tuple_sketch_agg_double",
         |c, a| tuples(c, a, Kind::TupleDouble),
-        "tuple_sketch_agg_double(key, summary[, lgK[, mode]]) - A sketch of keys with summaries."
+        "tuple_sketch_agg_double(key, summary[, lgK[, mode]]) - A sketch of keys with summaries.",
+        &["key", "summary", "lgNomEntries", "mode"]
     ),
     spec!(
         "tuple_sketch_agg_integer",
         |c, a| tuples(c, a, Kind::TupleInteger),
-        "tuple_sketch_agg_integer(key, summary[, lgK[, mode]]) - A sketch of keys with summaries."
+        "tuple_sketch_agg_integer(key, summary[, lgK[, mode]]) - A sketch of keys with summaries.",
+        &["key", "summary", "lgNomEntries", "mode"]
     ),
     spec!(
         "tuple_union_agg_double",
         |c, a| merged(c, a, Kind::TupleDouble, "union"),
-        "tuple_union_agg_double(sketch[, lgK[, mode]]) - The union of sketches."
+        "tuple_union_agg_double(sketch[, lgK[, mode]]) - The union of sketches.",
+        &["child", "lgNomEntries", "mode"]
     ),
     spec!(
         "tuple_union_agg_integer",
         |c, a| merged(c, a, Kind::TupleInteger, "union"),
-        "tuple_union_agg_integer(sketch[, lgK[, mode]]) - The union of sketches."
+        "tuple_union_agg_integer(sketch[, lgK[, mode]]) - The union of sketches.",
+        &["child", "lgNomEntries", "mode"]
     ),
     spec!(
         "tuple_intersection_agg_double",

@@ -15,12 +15,17 @@ use vonk_plan::types::DataType;
 
 use super::theta::{Kind, Theta};
 use super::theta_aggregates::invalid_sketch;
-use super::{constant_number, constant_word};
+use super::{LG_K_AND_MODE, constant_number, constant_word};
+
+const TWO: &[&str] = &["first", "second", "lgNomEntries", "mode"];
 
 macro_rules! specs {
-    ($($name:literal $build:expr, $usage:literal;)*) => {
+    ($($name:literal $build:expr, $usage:literal $(, $parameters:expr)?;)*) => {
         pub const SPECS: &[&FunctionSpec] = &[
-            $(&FunctionSpec::scalar($name, "misc_funcs", $build).usage($usage).kernels(KERNELS)),*
+            $(&FunctionSpec::scalar($name, "misc_funcs", $build)
+                .usage($usage)
+                .kernels(KERNELS)
+                $(.parameters($parameters).defaults(LG_K_AND_MODE))?),*
         ];
     };
 }
@@ -38,10 +43,10 @@ specs! {
     "tuple_sketch_theta_integer" |c, a| read(c, a, Kind::TupleInteger, "theta", DataType::Double), "tuple_sketch_theta_integer(sketch) - The share of keys kept.";
     "tuple_sketch_summary_double" |c, a| read(c, a, Kind::TupleDouble, "summary", DataType::Double), "tuple_sketch_summary_double(sketch[, mode]) - All summaries as one.";
     "tuple_sketch_summary_integer" |c, a| read(c, a, Kind::TupleInteger, "summary", DataType::Long), "tuple_sketch_summary_integer(sketch[, mode]) - All summaries as one.";
-    "tuple_union_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "union"), "tuple_union_double(a, b[, lgK[, mode]]) - The union of two sketches.";
-    "tuple_union_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "union"), "tuple_union_integer(a, b[, lgK[, mode]]) - The union of two sketches.";
-    "tuple_union_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "union"), "tuple_union_theta_double(a, theta[, lgK[, mode]]) - The union with a theta sketch.";
-    "tuple_union_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "union"), "tuple_union_theta_integer(a, theta[, lgK[, mode]]) - The union with a theta sketch.";
+    "tuple_union_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "union"), "tuple_union_double(a, b[, lgK[, mode]]) - The union of two sketches.", TWO;
+    "tuple_union_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "union"), "tuple_union_integer(a, b[, lgK[, mode]]) - The union of two sketches.", TWO;
+    "tuple_union_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "union"), "tuple_union_theta_double(a, theta[, lgK[, mode]]) - The union with a theta sketch.", TWO;
+    "tuple_union_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "union"), "tuple_union_theta_integer(a, theta[, lgK[, mode]]) - The union with a theta sketch.", TWO;
     "tuple_intersection_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "intersect"), "tuple_intersection_double(a, b[, mode]) - The intersection of two sketches.";
     "tuple_intersection_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "intersect"), "tuple_intersection_integer(a, b[, mode]) - The intersection of two sketches.";
     "tuple_intersection_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "intersect"), "tuple_intersection_theta_double(a, theta[, mode]) - The intersection with a theta sketch.";

@@ -10,6 +10,7 @@ use vonk_expr::cast::variant::Variants;
 use vonk_expr::cast::{Mode, can_cast, cast};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
+use vonk_expr::spec::ParameterDefault::Boolean;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -25,9 +26,13 @@ static STRIP_KERNEL: Kernel = Kernel::new("variant_strip_nulls", eval_strip);
 const GROUP: &str = "variant_funcs";
 
 pub static VARIANT_SET: FunctionSpec = FunctionSpec::scalar("variant_set", GROUP, |c, a| change(c, a, "set"))
+    .parameters(&["v", "path", "val", "create_if_missing"])
+    .defaults(&[Boolean(true)])
     .usage("variant_set(v, path, value[, create]) - the variant with the value at the path")
     .kernels(&[&CHANGE_KERNEL, &DELETE_KERNEL, &STRIP_KERNEL]);
 pub static TRY_VARIANT_SET: FunctionSpec = FunctionSpec::scalar("try_variant_set", GROUP, |c, a| change(c, a, "set"))
+    .parameters(&["v", "path", "val", "create_if_missing"])
+    .defaults(&[Boolean(true)])
     .usage("try_variant_set(v, path, value[, create]) - variant_set with NULL for a path that does not fit");
 pub static VARIANT_INSERT: FunctionSpec = FunctionSpec::scalar("variant_insert", GROUP, |c, a| change(c, a, "insert"))
     .usage("variant_insert(v, path, value) - the variant with a new field or item");
@@ -43,6 +48,8 @@ pub static TRY_VARIANT_ARRAY_APPEND: FunctionSpec =
 pub static VARIANT_DELETE: FunctionSpec = FunctionSpec::scalar("variant_delete", GROUP, build_delete)
     .usage("variant_delete(v, path, ...) - the variant without what the paths lead to");
 pub static VARIANT_STRIP_NULLS: FunctionSpec = FunctionSpec::scalar("variant_strip_nulls", GROUP, build_strip)
+    .parameters(&["v", "include_arrays"])
+    .defaults(&[Boolean(true)])
     .usage("variant_strip_nulls(v[, arrays]) - the variant without null fields and items");
 
 fn change(ctx: &FnContext, mut args: Vec<TypedExpr>, how: &'static str) -> SparkResult<TypedExpr> {
