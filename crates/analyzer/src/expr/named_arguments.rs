@@ -24,61 +24,56 @@ pub fn in_order_of<P: AsRef<str>>(
     if parameters.is_empty() {
         return Err(SparkError::new("NAMED_PARAMETERS_NOT_SUPPORTED").param("functionName", function));
     }
-    let mut slots: Vec<Option<Expr>> = vec![None; parameters.len()];
-    let mut named = false;
-    for (i, arg) in call.args.iter().enumerate() {
-        match &arg.kind {
-            ExprKind::NamedArgument { name, value } => {
-                named = true;
-                let Some(at) = parameters.iter().position(|p| p.as_ref().eq_ignore_ascii_case(name)) else {
-                    return Err(SparkError::new("UNRECOGNIZED_PARAMETER_NAME")
-                        .param("routineName", function)
-                        .param("argumentName", quote_id([name]))
-                        .param("proposal", nearest(name, parameters)));
-                };
-                let slot = slots.get_mut(at).ok_or_else(|| SparkError::internal("parameter"))?;
-                if slot.is_some() {
-                    let positional =
-                        call.args.get(at).is_some_and(|a| !matches!(a.kind, ExprKind::NamedArgument { .. }));
-                    let both = if positional && at < i {
-                        "BOTH_POSITIONAL_AND_NAMED"
-                    } else {
-                        "DOUBLE_NAMED_ARGUMENT_REFERENCE"
-                    };
-                    return Err(SparkError::new(format!("DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.{both}"))
-                        .param("routineName", function)
-                        .param("parameterName", quote_id([name])));
-                }
-                *slot = Some((**value).clone());
-            }
-            _ if named => {
-                return Err(SparkError::new("UNEXPECTED_POSITIONAL_ARGUMENT")
-                    .param("routineName", function)
-                    .param("parameterName", "named"));
-            }
-            _ => match slots.get_mut(i) {
-                Some(slot) => *slot = Some(arg.clone()),
-                None => slots.push(Some(arg.clone())),
-            },
+    let by_place = call.args.iter().take_while(|a| name_of(a).is_none()).count();
+    for pair in call.args.windows(2) {
+        if let [before, Expr { kind, .. }] = pair
+            && let (Some(name), false) = (name_of(before), matches!(kind, ExprKind::NamedArgument { .. }))
+        {
+            return Err(SparkError::new("UNEXPECTED_POSITIONAL_ARGUMENT")
+                .param("routineName", function)
+                .param("parameterName", quote_id([name])));
         }
+    }
+    let mut slots: Vec<Option<Expr>> = call.args.iter().take(by_place).cloned().map(Some).collect();
+    slots.resize(parameters.len().max(by_place), None);
+    for arg in call.args.iter().skip(by_place) {
+        let ExprKind::NamedArgument { name, value } = &arg.kind else { continue };
+        let Some(at) = parameters.iter().position(|p| p.as_ref().eq_ignore_ascii_case(name)) else {
+            return Err(SparkError::new("UNRECOGNIZED_PARAMETER_NAME")
+                .param("routineName", function)
+                .param("argumentName", quote_id([name]))
+                .param("proposal", nearest(name, parameters)));
+        };
+        let slot = slots.get_mut(at).ok_or_else(|| SparkError::internal("parameter"))?;
+        if slot.is_some() {
+            let how = if at < by_place { "BOTH_POSITIONAL_AND_NAMED" } else { "DOUBLE_NAMED_ARGUMENT_REFERENCE" };
+            return Err(SparkError::new(format!("DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.{how}"))
+                .param("routineName", function)
+                .param("parameterName", quote_id([name])));
+        }
+        *slot = Some((**value).clone());
     }
     while matches!(slots.last(), Some(None)) {
         slots.pop();
     }
     let required = parameters.len().saturating_sub(defaults.len());
     let default = |i: usize| Some(Expr::literal(defaults.get(i.checked_sub(required)?)?.literal()));
-    slots
-        .into_iter()
-        .enumerate()
-        .map(|(i, slot)| {
-            slot.or_else(|| default(i)).ok_or_else(|| {
-                SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
-                    .param("routineName", function.clone())
-                    .param("parameterName", quote_id(parameters.get(i)))
-                    .param("index", i)
-            })
+    let filled = slots.into_iter().enumerate().map(|(i, slot)| {
+        slot.or_else(|| default(i)).ok_or_else(|| {
+            SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
+                .param("routineName", function.clone())
+                .param("parameterName", quote_id(parameters.get(i)))
+                .param("index", i - by_place)
         })
-        .collect()
+    });
+    filled.collect()
+}
+
+fn name_of(arg: &Expr) -> Option<&String> {
+    match &arg.kind {
+        ExprKind::NamedArgument { name, .. } => Some(name),
+        _ => None,
+    }
 }
 
 /// The three names that come nearest, as they are quoted.
