@@ -93,8 +93,11 @@ def test_interrupt_while_planning(own_server, spark):
 def test_a_join_that_finds_nothing_stops(own_server, spark):
     """It never comes to a row, nor to any other point where it could give way."""
     pairs = "range(3000000) a JOIN range(3000000) b"
-    for condition in ["a.id * b.id = -1", "a.id % 3 = b.id % 3 AND a.id + b.id < -1"]:
-        running = Running(spark.sql(f"SELECT count(*) FROM {pairs} ON {condition}"))
+    plain = "SELECT count(*) FROM {}"
+    read_twice = "WITH t AS (SELECT a.id FROM {}) SELECT count(id) FROM t UNION ALL SELECT max(id) FROM t"
+    nothing, nothing_by_key = "a.id * b.id = -1", "a.id % 3 = b.id % 3 AND a.id + b.id < -1"
+    for query, condition in [(plain, nothing), (plain, nothing_by_key), (read_twice, nothing)]:
+        running = Running(spark.sql(query.format(f"{pairs} ON {condition}")))
         time.sleep(2)
         begun = time.monotonic()
         assert eventually(lambda: spark.interruptAll(), seconds=5)

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -27,7 +27,9 @@ use futures::future::{BoxFuture, Shared as Future};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
+use vonk_common::wanted::Wanted;
 
+use super::stoppable::stoppable;
 use crate::memory::KEPT_ROWS;
 
 /// A plan that several places read.
@@ -123,6 +125,9 @@ struct Slot {
 /// The operator, a leaf: what is below it was planned for all readers.
 pub struct SharedExec {
     pub input: Arc<dyn ExecutionPlan>,
+    /// The input as it runs, one for all partitions.
+    running: OnceLock<Arc<dyn ExecutionPlan>>,
+    wanted: OnceLock<Arc<Wanted>>,
     readers: usize,
     slots: Mutex<Vec<Slot>>,
     metrics: ExecutionPlanMetricsSet,
@@ -138,7 +143,26 @@ impl SharedExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, readers: usize) -> Self {
         let partitions = input.output_partitioning().partition_count();
         let slots = (0..partitions).map(|_| Slot::default()).collect();
-        SharedExec { input, readers, slots: Mutex::new(slots), metrics: ExecutionPlanMetricsSet::new() }
+        let (running, wanted) = (OnceLock::new(), OnceLock::new());
+        let metrics = ExecutionPlanMetricsSet::new();
+        SharedExec { input, running, wanted, readers, slots: Mutex::new(slots), metrics }
+    }
+
+    /// What is below stops with the query that it is part of.
+    pub fn stop_with(&self, wanted: &Arc<Wanted>) {
+        let _ = self.wanted.set(Arc::clone(wanted));
+    }
+
+    fn running(&self) -> Result<&Arc<dyn ExecutionPlan>> {
+        if let Some(running) = self.running.get() {
+            return Ok(running);
+        }
+        let input = Arc::clone(&self.input);
+        let running = match self.wanted.get() {
+            Some(wanted) => stoppable(input, wanted)?,
+            None => input,
+        };
+        Ok(self.running.get_or_init(|| running))
     }
 
     fn manager(&self, context: &TaskContext) -> SpillManager {
@@ -152,7 +176,7 @@ impl SharedExec {
             Some(rows) => rows,
             None => {
                 slot.left = self.readers;
-                let input = self.input.execute(partition, Arc::clone(context))?;
+                let input = self.running()?.execute(partition, Arc::clone(context))?;
                 let memory = MemoryConsumer::new(KEPT_ROWS).register(context.memory_pool());
                 let manager = self.manager(context);
                 compute(input, memory, manager).map(|r| r.map(Arc::new).map_err(Arc::new)).boxed().shared()

@@ -21,6 +21,8 @@ use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedL
 use vonk_common::wanted::Wanted;
 use vonk_expr::exec_err;
 
+use super::shared::SharedExec;
+
 /// The plan, with joins that ask.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>, wanted: &Arc<Wanted>) -> Result<Arc<dyn ExecutionPlan>> {
     let asking = |filter: &JoinFilter| {
@@ -42,6 +44,9 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>, wanted: &Arc<Wanted>) -> Result<A
         {
             join.builder().with_filter(Some(asking(filter))).build_exec()?
         } else {
+            if let Some(shared) = any.downcast_ref::<SharedExec>() {
+                shared.stop_with(wanted);
+            }
             return Ok(Transformed::no(node));
         };
         Ok(Transformed::yes(anew))
