@@ -69,7 +69,7 @@ def outcome(session, case, given):
         rows = [[cell(v) for v in row] for row in df.collect()]
         schema = df.schema.simpleString()
     except PySparkException as e:
-        return {"error": {"condition": e.getCondition(), "state": e.getSqlState(), "parameters": e.getMessageParameters() or {}}}
+        return {"error": {"condition": e.getCondition(), "state": e.getSqlState(), "parameters": dict(sorted((e.getMessageParameters() or {}).items()))}}
     ordered = case.get("ordered", False)
     return {"schema": schema, "rows": rows if ordered else sorted(rows, key=repr)}
 
