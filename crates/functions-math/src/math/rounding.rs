@@ -277,7 +277,26 @@ fn round_double(v: f64, way: Way, scale: i32) -> f64 {
     if !v.is_finite() || v == 0.0 {
         return v;
     }
-    round_digits(format!("{v:e}"), way, scale).unwrap_or(v)
+    round_clear(v, way, scale).or_else(|| round_digits(format!("{v:e}"), way, scale)).unwrap_or(v)
+}
+
+/// Rounds a number whose digits need not be looked at, as it is far from the middle between two results.
+/// The quotient of two whole numbers that doubles hold exactly is the double nearest to the decimal.
+fn round_clear(v: f64, way: Way, scale: i32) -> Option<f64> {
+    const MOST: f64 = 1e12;
+    if !matches!(way, Way::HalfUp | Way::HalfEven) || !(0..=15).contains(&scale) {
+        return None;
+    }
+    let power = 10f64.powi(scale);
+    let scaled = v.abs() * power;
+    let (whole, rest) = (scaled.floor(), scaled.fract());
+    // Twice what the product can be wrong by.
+    let doubt = scaled * f64::EPSILON * 2.0;
+    if !(scaled < MOST) || (rest - 0.5).abs() <= doubt {
+        return None;
+    }
+    let kept = if rest > 0.5 { whole + 1.0 } else { whole };
+    Some(if kept == 0.0 { 0.0 } else { (kept / power).copysign(v) })
 }
 
 /// Rounds a number in scientific notation; `None` if it has no more digits than asked for.
@@ -315,6 +334,30 @@ mod tests {
         assert_eq!(round_double(1234.5, Way::HalfUp, -2), 1200.0);
         assert_eq!(round_double(1e300, Way::HalfUp, 2), 1e300);
         assert_eq!(round_double(4e-7, Way::HalfUp, 2), 0.0);
+    }
+
+    #[test]
+    fn the_short_way_gives_what_the_digits_give() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15u64;
+        let mut short = 0;
+        for i in 0..200_000u32 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let scale = (bits >> 60) as i32;
+            let part = (bits >> 11) as f64 / (1u64 << 53) as f64;
+            // Any numbers, and such as lie on the middle or beside it.
+            let v = match i % 3 {
+                0 => part * 10f64.powi((bits % 14) as i32 - 4) * if bits & 64 == 0 { 1.0 } else { -1.0 },
+                1 => ((part * 1e6).floor() + 0.5) / 10f64.powi(scale),
+                _ => f64::from_bits((((part * 1e6).floor() + 0.5) / 10f64.powi(scale)).to_bits() + 1),
+            };
+            for way in [Way::HalfUp, Way::HalfEven] {
+                if let Some(found) = round_clear(v, way, scale) {
+                    short += 1;
+                    assert_eq!(found, round_digits(format!("{v:e}"), way, scale).unwrap_or(v), "{v} to {scale}");
+                }
+            }
+        }
+        assert!(short > 50_000, "{short}");
     }
 
     #[test]
