@@ -26,10 +26,10 @@ pub static STRUCT_FIELD: Kernel = Kernel::new("extract_struct_field", eval_field
 pub static ARRAY_FIELDS: Kernel = Kernel::new("extract_array_fields", eval_array_fields);
 pub static ARRAY_ITEM: Kernel = Kernel::new("extract_array_item", eval_item);
 pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value);
-pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update);
-pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows);
+pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update).eager();
+pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows).eager();
 
-pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row);
+pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row).eager();
 
 pub static NEXT_ROUND: Kernel = Kernel::new("next_round_of_recursion", eval_next_round);
 

@@ -28,16 +28,24 @@ pub struct Kernel {
     pub name: &'static str,
     pub volatility: Volatility,
     pub eval: Eval,
+    /// Whether a NULL argument is the whole answer, so that the arguments behind it are not looked at.
+    pub stops_at_null: bool,
 }
 
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval }
+        Kernel { name, volatility: Volatility::Immutable, eval, stops_at_null: true }
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval }
+        Kernel { name, volatility: Volatility::Volatile, eval, stops_at_null: false }
+    }
+
+    /// A kernel that looks at all its arguments, whichever of them are NULL.
+    pub const fn eager(mut self) -> Self {
+        self.stops_at_null = false;
+        self
     }
 }
 

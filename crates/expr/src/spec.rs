@@ -25,6 +25,8 @@ pub struct FunctionSpec {
     /// Names of the parameters, for named arguments; empty where Spark allows none.
     pub parameters: &'static [&'static str],
     pub body: Body,
+    /// A generator that stands in FROM alone.
+    pub table_only: bool,
     /// What it does with the collations of its arguments.
     pub collating: Collating,
     /// Kernels that the builder uses: how a serialised plan finds them by name.
@@ -76,6 +78,7 @@ impl FunctionSpec {
             usage: "",
             parameters: &[],
             body,
+            table_only: false,
             collating: Collating::APART,
             kernels: &[],
         }
@@ -101,6 +104,11 @@ impl FunctionSpec {
 
     pub const fn parameters(mut self, parameters: &'static [&'static str]) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    pub const fn table_only(mut self) -> Self {
+        self.table_only = true;
         self
     }
 

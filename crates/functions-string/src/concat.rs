@@ -30,10 +30,10 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::JOINED),
 ];
 
-static CONCAT: Kernel = Kernel::new("concat", concat);
-static CONCAT_BYTES: Kernel = Kernel::new("concat_bytes", concat_bytes);
-static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays);
-static CONCAT_WS: Kernel = Kernel::new("concat_ws", concat_ws);
+static CONCAT: Kernel = Kernel::new("concat", concat).eager();
+static CONCAT_BYTES: Kernel = Kernel::new("concat_bytes", concat_bytes).eager();
+static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays).eager();
+static CONCAT_WS: Kernel = Kernel::new("concat_ws", concat_ws).eager();
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let named = |mut out: TypedExpr, args: &[TypedExpr]| {

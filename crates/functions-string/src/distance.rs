@@ -108,9 +108,9 @@ fn similarity(a: &[char], b: &[char]) -> f64 {
         return 0.0;
     }
     let others = b.iter().zip(&taken).filter(|(_, t)| **t).map(|(c, _)| c);
-    let transposed = matched.iter().zip(others).filter(|(x, y)| x != y).count() / 2;
+    let transposed = matched.iter().zip(others).filter(|(x, y)| x != y).count() as f64 / 2.0;
     let m = matched.len() as f64;
-    let jaro = (m / a.len() as f64 + m / b.len() as f64 + (m - transposed as f64) / m) / 3.0;
+    let jaro = (m / a.len() as f64 + m / b.len() as f64 + (m - transposed) / m) / 3.0;
     let prefix = a.iter().zip(b).take(4).take_while(|(x, y)| x == y).count() as f64;
     jaro + prefix * 0.1 * (1.0 - jaro)
 }

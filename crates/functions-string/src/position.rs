@@ -43,7 +43,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::COMPARED),
 ];
 
-static LOCATE: Kernel = Kernel::new("locate", locate);
+static LOCATE: Kernel = Kernel::new("locate", locate).eager();
 static INSTR: Kernel = Kernel::new("instr", instr);
 static FIND_IN_SET: Kernel = Kernel::new("find_in_set", find_in_set);
 static CONTAINS: Kernel = Kernel::new("contains", |c, a, n| test(c, a, n, |s, p| s.contains(p), Collator::contains));

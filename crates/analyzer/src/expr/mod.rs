@@ -121,6 +121,15 @@ impl Analyzer {
         }
     }
 
+    /// The condition of HAVING, which Spark casts to BOOLEAN where it is something else.
+    pub fn having(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
+        let typed = self.expr(env, e)?;
+        let (sql, name) = (typed.sql.clone(), typed.name.clone());
+        let mut out = vonk_expr::cast::cast(self.facts(), typed, &vonk_plan::types::DataType::Boolean)?;
+        (out.sql, out.name) = (sql, name);
+        Ok(out)
+    }
+
     /// The constant string of `IDENTIFIER(…)`, in parts.
     pub fn identifier(&self, e: &Expr) -> SparkResult<Vec<String>> {
         let value = self.expr(&Env::default(), e)?;

@@ -89,7 +89,7 @@ impl Analyzer {
         clauses: Clauses,
     ) -> SparkResult<Node> {
         let input_hidden = node.scope.hidden.clone();
-        let mut having = clauses.having.map(|h| self.condition(&with_output(env, inline(&items)), h)).transpose()?;
+        let mut having = clauses.having.map(|h| self.having(&with_output(env, inline(&items)), h)).transpose()?;
         let mut qualify = clauses.qualify.map(|q| self.condition(&with_output(env, inline(&items)), q)).transpose()?;
         if let Some(h) = having.as_ref().filter(|h| contains_window(&h.expr)) {
             return Err(super::filter::no_window("HAVING", h));
@@ -145,6 +145,12 @@ impl Analyzer {
             node = self.keep(node, having)?;
         }
         self.compute(&mut node, items)?;
+        let mut sorted: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).collect();
+        match is_aggregate {
+            // What an aggregated query sorts by is computed with the aggregates.
+            true => self.take_subqueries(&mut node, &mut sorted)?,
+            false => self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?,
+        }
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
         self.take_subqueries(&mut node, &mut late)?;
         self.take_row_ids(&mut node, &mut late)?;

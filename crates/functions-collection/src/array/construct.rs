@@ -13,8 +13,8 @@ use vonk_plan::types::DataType;
 
 use crate::lists::{ListTaker, arrays, item_field, list_of};
 
-static ARRAY_KERNEL: Kernel = Kernel::new("array", eval_array);
-static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat);
+static ARRAY_KERNEL: Kernel = Kernel::new("array", eval_array).eager();
+static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat).eager();
 
 pub static ARRAY: FunctionSpec = FunctionSpec::scalar("array", "array_funcs", build_array)
     .usage("array(expr, ...) - an array of the given elements")

@@ -68,7 +68,7 @@ impl LambdaUdf {
 }
 
 /// Stands in the [`Call`] of a function whose work is done by its [`HigherOrder`].
-pub static NO_KERNEL: Kernel = Kernel::new("lambda", |_, _, _| Err(exec_err(SparkError::internal("lambda"))));
+pub static NO_KERNEL: Kernel = Kernel::new("lambda", |_, _, _| Err(exec_err(SparkError::internal("lambda")))).eager();
 
 /// Builds the typed call of a higher-order function.
 pub(crate) fn build(
@@ -112,6 +112,11 @@ pub(crate) fn build(
 }
 
 impl Lambdas<'_> {
+    /// How many lambdas the call has.
+    pub fn count(&self) -> usize {
+        self.udf.lambdas.len()
+    }
+
     /// How many parameters the user's lambda has.
     pub fn parameters(&self, lambda: usize) -> usize {
         self.udf.lambdas.get(lambda).map_or(0, |l| l.parameters.len())

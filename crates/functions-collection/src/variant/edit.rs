@@ -18,16 +18,18 @@ use super::path::{Paths, malformed};
 use super::tree::{Change, Fault, Tree};
 use super::{exact, variant_rows};
 
-static CHANGE_KERNEL: Kernel = Kernel::new("variant_change", eval_change);
-static DELETE_KERNEL: Kernel = Kernel::new("variant_delete", eval_delete);
+static CHANGE_KERNEL: Kernel = Kernel::new("variant_change", eval_change).eager();
+static DELETE_KERNEL: Kernel = Kernel::new("variant_delete", eval_delete).eager();
 static STRIP_KERNEL: Kernel = Kernel::new("variant_strip_nulls", eval_strip);
 
 const GROUP: &str = "variant_funcs";
 
 pub static VARIANT_SET: FunctionSpec = FunctionSpec::scalar("variant_set", GROUP, |c, a| change(c, a, "set"))
+    .parameters(&["v", "path", "val", "createIfMissing"])
     .usage("variant_set(v, path, value[, create]) - the variant with the value at the path")
     .kernels(&[&CHANGE_KERNEL, &DELETE_KERNEL, &STRIP_KERNEL]);
 pub static TRY_VARIANT_SET: FunctionSpec = FunctionSpec::scalar("try_variant_set", GROUP, |c, a| change(c, a, "set"))
+    .parameters(&["v", "path", "val", "createIfMissing"])
     .usage("try_variant_set(v, path, value[, create]) - variant_set with NULL for a path that does not fit");
 pub static VARIANT_INSERT: FunctionSpec = FunctionSpec::scalar("variant_insert", GROUP, |c, a| change(c, a, "insert"))
     .usage("variant_insert(v, path, value) - the variant with a new field or item");
@@ -43,6 +45,7 @@ pub static TRY_VARIANT_ARRAY_APPEND: FunctionSpec =
 pub static VARIANT_DELETE: FunctionSpec = FunctionSpec::scalar("variant_delete", GROUP, build_delete)
     .usage("variant_delete(v, path, ...) - the variant without what the paths lead to");
 pub static VARIANT_STRIP_NULLS: FunctionSpec = FunctionSpec::scalar("variant_strip_nulls", GROUP, build_strip)
+    .parameters(&["v", "stripArrays"])
     .usage("variant_strip_nulls(v[, arrays]) - the variant without null fields and items");
 
 fn change(ctx: &FnContext, mut args: Vec<TypedExpr>, how: &'static str) -> SparkResult<TypedExpr> {
@@ -128,14 +131,16 @@ fn eval_delete(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
     let targets = Variants::new(&target)?;
     let paths: Vec<_> = (1..args.len()).map(|i| Paths::new(args, i)).collect::<DfResult<_>>()?;
     variant_rows(rows, |row| {
+        // A path is checked whatever it would be taken from.
+        let checked = paths.iter().filter_map(|p| p.get(row)).map(|(text, steps)| {
+            steps
+                .filter(|s| !s.is_empty())
+                .ok_or_else(|| malformed("INVALID_VARIANT_PATH", "variant_delete", text, call))
+        });
+        let checked: Vec<_> = checked.collect::<DfResult<_>>()?;
         let Some(target) = targets.get(row) else { return Ok(None) };
         let mut tree = Tree::of(&target);
-        for (text, steps) in paths.iter().filter_map(|p| p.get(row)) {
-            let steps = steps
-                .filter(|s| !s.is_empty())
-                .ok_or_else(|| malformed("INVALID_VARIANT_PATH", "variant_delete", text, call))?;
-            tree.delete(&steps);
-        }
+        checked.iter().for_each(|steps| tree.delete(steps));
         Ok(Some(tree.write()))
     })
 }

@@ -109,6 +109,9 @@ pub fn text_only(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<Typed
 /// A constant text for the inference of a schema.
 pub fn sample(ctx: &FnContext, args: &[TypedExpr], name: &str) -> SparkResult<String> {
     let Some(arg) = args.first() else { return Err(SparkError::internal("no sample")) };
+    if !matches!(arg.data_type, DataType::String(None) | DataType::Null) {
+        return Err(ctx.unexpected_type(&args[..1], 0, "\"STRING\""));
+    }
     if !arg.foldable {
         return Err(ctx
             .mismatch("NON_FOLDABLE_INPUT", &args[..1])

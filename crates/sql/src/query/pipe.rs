@@ -52,6 +52,10 @@ impl Parser<'_> {
             _ if self.join_follows() => return self.join_chain(input, start),
             _ => input,
         };
+        if self.at("WINDOW") && self.at_n(2, "AS") {
+            let error = SparkError::new("UNSUPPORTED_FEATURE.CLAUSE_WITH_PIPE_OPERATORS").param("clauses", "WINDOW");
+            return Err(self.error(error, self.pos));
+        }
         let windows = self.named_windows;
         self.organization(input, start, windows)
     }
