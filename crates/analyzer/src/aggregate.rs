@@ -129,6 +129,7 @@ impl Analyzer {
                 })
                 .map_err(spark_error)?;
         }
+        self.take_correlated_keys(&mut node, &mut keys, exprs)?;
         let mut of_keys: Vec<&mut TypedExpr> = keys.exprs.iter_mut().collect();
         self.take_subqueries(&mut node, &mut of_keys)?;
         for e in exprs.iter_mut() {
@@ -314,6 +315,38 @@ impl Analyzer {
     }
 
     /// Sub-queries within the arguments of aggregates are joined below the aggregation.
+    /// A correlated value that is grouped by must be shown, too: it is computed once for both.
+    fn take_correlated_keys(&self, node: &mut Node, keys: &mut Keys, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        for key in keys.exprs.iter_mut() {
+            let correlated = |x: &DfExpr| match x {
+                DfExpr::ScalarSubquery(q) => !crate::unnest::outer_slots(&q.subquery).is_empty(),
+                _ => false,
+            };
+            if !key.expr.exists(|x| Ok(correlated(x))).unwrap_or(false) {
+                continue;
+            }
+            let whole = std::mem::take(&mut key.expr);
+            if !exprs.iter().any(|e| e.expr.exists(|x| Ok(*x == whole)).unwrap_or(false)) {
+                return Err(SparkError::new(
+                    "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.MUST_AGGREGATE_CORRELATED_SCALAR_SUBQUERY",
+                )
+                .at(key.origin.clone()));
+            }
+            let id = self.fresh();
+            for e in exprs.iter_mut() {
+                let same = |x: DfExpr| match x == whole {
+                    true => Ok(Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)),
+                    false => Ok(Transformed::no(x)),
+                };
+                e.expr = std::mem::take(&mut e.expr).transform_down(same).map_err(spark_error)?.data;
+            }
+            let taken = self.take_subqueries_of(node, whole)?;
+            node.compute(vec![(id, taken, key.data_type.clone())])?;
+            key.expr = column_expr(id);
+        }
+        Ok(())
+    }
+
     fn take_subqueries_of_calls(&self, node: &mut Node, e: &mut TypedExpr) -> SparkResult<()> {
         if !contains_aggregate(&e.expr) || !crate::subqueries::contains_subquery(&e.expr) {
             return Ok(());

@@ -115,7 +115,7 @@ pub fn element_nullable(args: &[TypedExpr], base: i32, strict: bool, contains_nu
     if !index.foldable || index.nullable {
         return Ok(!strict || contains_null);
     }
-    let Some(items) = written_elements(array) else { return Ok(true) };
+    let Some((items, nullable)) = written_elements(array) else { return Ok(true) };
     let Some(i) = index.constant_i64("element_at", "index")? else { return Ok(true) };
     let position = match (base, i) {
         (1, 0) => return Ok(false),
@@ -125,15 +125,19 @@ pub fn element_nullable(args: &[TypedExpr], base: i32, strict: bool, contains_nu
     let item = usize::try_from(position).ok().and_then(|p| items.get(p));
     Ok(match item {
         Some(Expr::Literal(value, _)) => value.is_null(),
-        Some(_) => contains_null,
+        Some(_) => match usize::try_from(position).ok().and_then(|p| nullable.as_bytes().get(p)) {
+            Some(flag) => *flag == b'1',
+            None => contains_null,
+        },
         None => !strict,
     })
 }
 
-/// The arguments of `array(...)`.
-fn written_elements(array: &TypedExpr) -> Option<&[Expr]> {
+/// The arguments of `array(...)`, and which of them can be NULL.
+fn written_elements(array: &TypedExpr) -> Option<(&[Expr], &str)> {
     let Expr::ScalarFunction(f) = &array.expr else { return None };
-    (f.func.name() == "array").then_some(f.args.as_slice())
+    let udf = f.func.inner().downcast_ref::<KernelUdf>()?;
+    (udf.call.kernel.name == "array").then(|| (f.args.as_slice(), udf.call.param(0)))
 }
 
 /// A struct with the field set (a new one comes last), or without it.
@@ -326,10 +330,7 @@ fn eval_item(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
         if i < 0 || i >= end - start {
             if call.ansi {
                 return Err(call.error(
-                    SparkError::new("INVALID_ARRAY_INDEX")
-                        .param("indexValue", i)
-                        .param("arraySize", end - start)
-                        .param("ansiConfig", quote_sql("spark.sql.ansi.enabled")),
+                    SparkError::new("INVALID_ARRAY_INDEX").param("indexValue", i).param("arraySize", end - start),
                 ));
             }
             at.push(None);

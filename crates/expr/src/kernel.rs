@@ -30,16 +30,23 @@ pub struct Kernel {
     pub eval: Eval,
     /// Whether a NULL argument is the whole answer, so that the arguments behind it are not looked at.
     pub stops_at_null: bool,
+    /// Whether the last argument is looked at first, as the divisor is.
+    pub right_first: bool,
 }
 
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval, stops_at_null: true }
+        Kernel { name, volatility: Volatility::Immutable, eval, stops_at_null: true, right_first: false }
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval, stops_at_null: false }
+        Kernel { name, volatility: Volatility::Volatile, eval, stops_at_null: false, right_first: false }
+    }
+
+    pub const fn right_first(mut self) -> Self {
+        self.right_first = true;
+        self
     }
 
     /// A kernel that looks at all its arguments, whichever of them are NULL.

@@ -159,7 +159,7 @@ fn duration(ctx: &FnContext, arg: &TypedExpr, name: &str) -> SparkResult<i64> {
     match calendar(&text) {
         Some((0, days, us)) => Ok(i64::from(days) * MICROS_PER_DAY + us),
         Some(_) => Err(SparkError::new("_LEGACY_ERROR_TEMP_3231").param("interval", text)),
-        None => Err(SparkError::new("CANNOT_PARSE_INTERVAL").param("intervalString", &text)),
+        None => Err(SparkError::new("CANNOT_PARSE_INTERVAL").param("intervalString", format!("'{text}'"))),
     }
 }
 

@@ -9,6 +9,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::cast;
 use vonk_expr::cast::text::number::{write_decimal_scientific, write_f32, write_f64};
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
@@ -25,6 +26,12 @@ static FORMAT_STRING: Kernel = Kernel::new("format_string", format_string).eager
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce_variadic(args, 1, &[Want::Str, Want::Any])?;
+    // These have no form of their own in Arrow that could be printed.
+    let text = |a: TypedExpr| match a.data_type {
+        DataType::Variant | DataType::CalendarInterval => cast(&ctx.facts, a, &DataType::STRING),
+        _ => Ok(a),
+    };
+    let args = args.into_iter().map(text).collect::<SparkResult<Vec<_>>>()?;
     if let Some(format) = args.first().filter(|f| f.foldable)
         && format.constant_str(&ctx.name, "strfmt")?.is_some_and(|f| f.contains("%0$"))
     {

@@ -190,15 +190,15 @@ impl Parser<'_> {
     }
 
     fn decimal(&self, precision: i64, scale: i64, start: usize) -> SparkResult<DataType> {
+        if scale > precision {
+            let error =
+                SparkError::new("DECIMAL_SCALE_EXCEEDS_PRECISION").param("scale", scale).param("precision", precision);
+            return Err(self.error(error, start));
+        }
         if precision > 38 {
             let error = SparkError::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION")
                 .param("precision", precision)
                 .param("maxPrecision", 38);
-            return Err(self.error(error, start));
-        }
-        if scale > precision {
-            let error =
-                SparkError::new("DECIMAL_SCALE_EXCEEDS_PRECISION").param("scale", scale).param("precision", precision);
             return Err(self.error(error, start));
         }
         Ok(DataType::Decimal(precision as u8, scale as i8))

@@ -462,7 +462,7 @@ fn missing_parameter(error: SparkError, spec: &FunctionSpec, call: &FunctionCall
             SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
                 .param("routineName", quote_id(call.name.last()))
                 .param("parameterName", quote_id([parameter]))
-                .param("index", given)
+                .param("index", 0)
         }
         _ => error,
     }

@@ -144,8 +144,9 @@ impl Analyzer {
             }
             RelationKind::ToSchema { input, schema } => self.to_schema(self.relation(input, outer)?, schema),
             RelationKind::Hint { input, name, parameters } => {
-                self.hint(name, parameters)?;
-                self.relation(input, outer)
+                let node = self.relation(input, outer)?;
+                self.hint(&node, name, parameters)?;
+                Ok(node)
             }
             RelationKind::Unpivot(u) => self.unpivot(u, outer),
             RelationKind::Pivot(p) => self.pivot(p, outer),

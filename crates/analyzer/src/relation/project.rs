@@ -186,6 +186,11 @@ impl Analyzer {
             }
             return Ok(());
         }
+        for item in &mut items {
+            if let Item::Generated { rows, .. } = item {
+                self.take_plain_subqueries(node, &mut [rows], "Generate")?;
+            }
+        }
         let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
         self.take_subqueries(node, &mut exprs)?;
         self.take_row_ids(node, &mut exprs)?;

@@ -68,6 +68,12 @@ fn stops_at_null(e: &Arc<dyn PhysicalExpr>) -> bool {
     !matches!(binary.op(), Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
 }
 
+fn right_first(e: &Arc<dyn PhysicalExpr>) -> bool {
+    let any: &dyn Any = e.as_ref();
+    let udf = any.downcast_ref::<ScalarFunctionExpr>().and_then(|c| c.fun().inner().downcast_ref::<KernelUdf>());
+    udf.is_some_and(|udf| udf.call.kernel.right_first)
+}
+
 /// An expression that is evaluated patiently after it has failed.
 #[derive(Debug, Clone)]
 struct Tried {
@@ -97,11 +103,14 @@ impl Slow {
         let rows = batch.num_rows();
         let mut wanted: Option<BooleanArray> = None;
         let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (vec![], vec![]);
-        let mut children: Vec<Arc<dyn PhysicalExpr>> = vec![];
-        for child in self.inner.children() {
+        let mut children: Vec<Arc<dyn PhysicalExpr>> = self.inner.children().into_iter().map(Arc::clone).collect();
+        let mut order: Vec<_> = children.iter_mut().collect();
+        if right_first(&self.inner) {
+            order.reverse();
+        }
+        for child in order {
             let any: &dyn Any = child.as_ref();
             if any.is::<Literal>() {
-                children.push(Arc::clone(child));
                 if let ColumnarValue::Scalar(v) = child.evaluate(batch)?
                     && v.is_null()
                 {
@@ -122,7 +131,7 @@ impl Slow {
                 });
             }
             let name = format!("a{}", columns.len());
-            children.push(Arc::new(Column::new(&name, columns.len())));
+            *child = Arc::new(Column::new(&name, columns.len()));
             fields.push(Field::new(name, array.data_type().clone(), true));
             columns.push(array);
         }

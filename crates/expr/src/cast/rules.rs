@@ -131,27 +131,19 @@ pub fn nullable(child: bool, from: &DataType, to: &DataType, mode: Mode) -> bool
     }
 }
 
-/// The types inside of collections that do not go together.
-fn innermost<'t>(from: &'t DataType, to: &'t DataType, mode: Mode) -> (&'t DataType, &'t DataType) {
-    match (from, to) {
-        (DataType::Array(a, _), DataType::Array(b, _)) => innermost(a, b, mode),
-        (DataType::Map(k, a, _), DataType::Map(l, b, _)) if can_cast(k, l, mode) => innermost(a, b, mode),
-        (DataType::Struct(a), DataType::Struct(b)) if a.len() == b.len() => {
-            let mut pairs = a.fields.iter().zip(b.fields.iter()).map(|(a, b)| (&a.data_type, &b.data_type));
-            pairs.find(|(a, b)| !can_cast(a, b, mode)).map_or((from, to), |(a, b)| innermost(a, b, mode))
-        }
-        _ => (from, to),
-    }
-}
-
 /// `DATATYPE_MISMATCH.CAST_*` for a cast that there is not.
 pub fn check(from: &DataType, to: &DataType, mode: Mode, sql: &SqlText) -> SparkResult<()> {
     if can_cast(from, to, mode) {
         return Ok(());
     }
-    let function = match innermost(from, to, mode) {
+    let function = match (from, to) {
         (f, DataType::Date) if f.is_numeric() && mode != Mode::Legacy => Some("DATE_FROM_UNIX_DATE"),
         (DataType::Date, t) if t.is_numeric() && mode != Mode::Legacy => Some("UNIX_DATE"),
+        (DataType::Array(..) | DataType::Map(..) | DataType::Struct(_), _)
+            if mode == Mode::Ansi && can_cast(from, to, Mode::Legacy) =>
+        {
+            Some("try_cast")
+        }
         _ => None,
     };
     let with_types = |class: &'static str| {

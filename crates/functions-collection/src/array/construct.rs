@@ -42,7 +42,10 @@ fn build_array(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> 
         .collect();
     let args = args?;
     let contains_null = args.iter().any(|a| a.nullable);
-    let mut out = ctx.call(&ARRAY_KERNEL, args, DataType::array(ty, contains_null), Nullability::Never);
+    // Which elements can be NULL: one of them may be taken out again.
+    let nullable: String = args.iter().map(|a| if a.nullable { '1' } else { '0' }).collect();
+    let ty = DataType::array(ty, contains_null);
+    let mut out = ctx.call_with(&ARRAY_KERNEL, args, ty, Nullability::Never, vec![nullable]);
     out.sql = sql;
     Ok(out)
 }

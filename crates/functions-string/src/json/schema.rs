@@ -25,6 +25,9 @@ pub fn schema_argument(ctx: &FnContext, arg: &TypedExpr) -> SparkResult<DataType
         return Ok(ty);
     }
     let options = ParseOptions::new(&ctx.facts.conf);
+    if text.trim().is_empty() {
+        return Err(SparkError::new("PARSE_EMPTY_STATEMENT"));
+    }
     parse_data_type(&text, &options)
         .or_else(|e| parse_table_schema(&text, &options).map(DataType::Struct).map_err(|_| e))
         .map_err(|e| e.at(ctx.origin.clone()))

@@ -53,7 +53,8 @@ impl Parser<'_> {
             _ => input,
         };
         if self.at("WINDOW") && self.at_n(2, "AS") {
-            let error = SparkError::new("UNSUPPORTED_FEATURE.CLAUSE_WITH_PIPE_OPERATORS").param("clauses", "WINDOW");
+            let error =
+                SparkError::new("UNSUPPORTED_FEATURE.CLAUSE_WITH_PIPE_OPERATORS").param("clauses", "the WINDOW clause");
             return Err(self.error(error, self.pos));
         }
         let windows = self.named_windows;
