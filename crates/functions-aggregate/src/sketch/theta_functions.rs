@@ -17,15 +17,17 @@ use super::theta::{Kind, Theta};
 use super::theta_aggregates::{checked_lgk, checked_mode, invalid_sketch};
 
 macro_rules! specs {
-    ($($name:literal $build:expr, $usage:literal;)*) => {
+    ($($name:literal $build:expr, $usage:literal $(, $parameters:expr)?;)*) => {
         pub const SPECS: &[&FunctionSpec] = &[
             $(&FunctionSpec::scalar($name, "misc_funcs", $build)
                 .usage($usage)
-                .kernels(KERNELS)
-                .parameters(parameters($name))),*
+                .kernels(KERNELS)$(.parameters($parameters))?),*
         ];
     };
 }
+
+/// Spark gives names to the parameters of the tuple unions alone.
+const UNION: &[&str] = &["first", "second", "lgNomEntries", "mode"];
 
 specs! {
     "hll_sketch_estimate" |c, a| read(c, a, Kind::Hll, "estimate", DataType::Long), "hll_sketch_estimate(sketch) - How many different values.";
@@ -40,10 +42,10 @@ specs! {
     "tuple_sketch_theta_integer" |c, a| read(c, a, Kind::TupleInteger, "theta", DataType::Double), "tuple_sketch_theta_integer(sketch) - The share of keys kept.";
     "tuple_sketch_summary_double" |c, a| read(c, a, Kind::TupleDouble, "summary", DataType::Double), "tuple_sketch_summary_double(sketch[, mode]) - All summaries as one.";
     "tuple_sketch_summary_integer" |c, a| read(c, a, Kind::TupleInteger, "summary", DataType::Long), "tuple_sketch_summary_integer(sketch[, mode]) - All summaries as one.";
-    "tuple_union_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "union"), "tuple_union_double(a, b[, lgK[, mode]]) - The union of two sketches.";
-    "tuple_union_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "union"), "tuple_union_integer(a, b[, lgK[, mode]]) - The union of two sketches.";
-    "tuple_union_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "union"), "tuple_union_theta_double(a, theta[, lgK[, mode]]) - The union with a theta sketch.";
-    "tuple_union_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "union"), "tuple_union_theta_integer(a, theta[, lgK[, mode]]) - The union with a theta sketch.";
+    "tuple_union_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "union"), "tuple_union_double(a, b[, lgK[, mode]]) - The union of two sketches.", UNION;
+    "tuple_union_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "union"), "tuple_union_integer(a, b[, lgK[, mode]]) - The union of two sketches.", UNION;
+    "tuple_union_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "union"), "tuple_union_theta_double(a, theta[, lgK[, mode]]) - The union with a theta sketch.", UNION;
+    "tuple_union_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "union"), "tuple_union_theta_integer(a, theta[, lgK[, mode]]) - The union with a theta sketch.", UNION;
     "tuple_intersection_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "intersect"), "tuple_intersection_double(a, b[, mode]) - The intersection of two sketches.";
     "tuple_intersection_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "intersect"), "tuple_intersection_integer(a, b[, mode]) - The intersection of two sketches.";
     "tuple_intersection_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "intersect"), "tuple_intersection_theta_double(a, theta[, mode]) - The intersection with a theta sketch.";
@@ -52,14 +54,6 @@ specs! {
     "tuple_difference_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "subtract"), "tuple_difference_integer(a, b) - The keys of a that b has not.";
     "tuple_difference_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "subtract"), "tuple_difference_theta_double(a, theta) - The keys of a that the theta sketch has not.";
     "tuple_difference_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "subtract"), "tuple_difference_theta_integer(a, theta) - The keys of a that the theta sketch has not.";
-}
-
-/// Spark gives names to the parameters of the tuple unions alone.
-const fn parameters(name: &str) -> &'static [&'static str] {
-    match name.as_bytes() {
-        [b't', b'u', b'p', b'l', b'e', b'_', b'u', b'n', ..] => &["first", "second", "lgNomEntries", "mode"],
-        _ => &[],
-    }
 }
 
 const KERNELS: &[&Kernel] = &[&READ, &PAIR];
