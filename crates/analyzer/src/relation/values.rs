@@ -131,9 +131,9 @@ pub fn named(error: SparkError, names: &[String]) -> SparkError {
     let given = error.params().iter().find(|(key, _)| key == "colName").filter(|_| error.class() == CLASS);
     let number = given.and_then(|(_, name)| name.trim_matches('`').strip_prefix("col")?.parse::<usize>().ok());
     match number.and_then(|n| names.get(n.checked_sub(1)?)) {
-        Some(name) => SparkError::new(CLASS)
-            .param("colName", vonk_common::error::quote_id([name]))
-            .at(error.origin().cloned()),
+        Some(name) => {
+            SparkError::new(CLASS).param("colName", vonk_common::error::quote_id([name])).at(error.origin().cloned())
+        }
         None => error,
     }
 }
