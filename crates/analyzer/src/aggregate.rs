@@ -49,6 +49,31 @@ impl Keys {
     }
 }
 
+/// `grouping` and `grouping_id` have a meaning above grouping sets alone.
+pub fn no_grouping(e: &TypedExpr) -> SparkResult<()> {
+    let marker = |x: &DfExpr| matches!(x, DfExpr::Placeholder(p) if p.id.starts_with(MARKER));
+    match e.expr.exists(|x| Ok(marker(x))).unwrap_or(false) {
+        true => Err(SparkError::new("UNSUPPORTED_GROUPING_EXPRESSION").at(e.origin.clone())),
+        false => Ok(()),
+    }
+}
+
+/// Where Spark aggregates, nothing may refer to the query around.
+fn check_references(part: &DfExpr, whole: &TypedExpr) -> SparkResult<()> {
+    let fault = |class: &str| {
+        SparkError::new(format!("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.{class}")).at(whole.origin.clone())
+    };
+    let outer = |e: &DfExpr| e.exists(|x| Ok(matches!(x, DfExpr::OuterReferenceColumn(..)))).unwrap_or(false);
+    if !outer(part) {
+        return Ok(());
+    }
+    let mixed = |e: &DfExpr| matches!(e, DfExpr::AggregateFunction(_)) && outer(e) && !e.column_refs().is_empty();
+    if part.exists(|x| Ok(mixed(x))).unwrap_or(false) {
+        return Err(fault("AGGREGATE_FUNCTION_MIXED_OUTER_LOCAL_REFERENCES").param("function", whole.sql.to_string()));
+    }
+    Err(fault("CORRELATED_REFERENCE").param("sqlExprs", whole.quoted_sql()))
+}
+
 impl Analyzer {
     /// `grouping(a)` and `grouping_id(a, b)`: placeholders until the grouping is known.
     pub fn grouping_call(&self, env: &Env, call: &FunctionCall) -> SparkResult<Option<TypedExpr>> {
@@ -91,6 +116,20 @@ impl Analyzer {
     ) -> SparkResult<Node> {
         let input = node.scope.clone();
         let mut keys = keys;
+        for e in exprs.iter().take(own).map(|e| &**e).chain(&keys.exprs) {
+            check_references(&e.expr, e)?;
+        }
+        for e in exprs.iter().skip(own) {
+            e.expr
+                .apply(|x| match x {
+                    DfExpr::AggregateFunction(_) => {
+                        check_references(x, e).map(|()| TreeNodeRecursion::Jump).map_err(exec_err)
+                    }
+                    _ => Ok(TreeNodeRecursion::Continue),
+                })
+                .map_err(spark_error)?;
+        }
+        self.take_correlated_keys(&mut node, &mut keys, exprs)?;
         let mut of_keys: Vec<&mut TypedExpr> = keys.exprs.iter_mut().collect();
         self.take_subqueries(&mut node, &mut of_keys)?;
         for e in exprs.iter_mut() {
@@ -276,6 +315,38 @@ impl Analyzer {
     }
 
     /// Sub-queries within the arguments of aggregates are joined below the aggregation.
+    /// A correlated value that is grouped by must be shown, too: it is computed once for both.
+    fn take_correlated_keys(&self, node: &mut Node, keys: &mut Keys, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        for key in keys.exprs.iter_mut() {
+            let correlated = |x: &DfExpr| match x {
+                DfExpr::ScalarSubquery(q) => !crate::unnest::outer_slots(&q.subquery).is_empty(),
+                _ => false,
+            };
+            if !key.expr.exists(|x| Ok(correlated(x))).unwrap_or(false) {
+                continue;
+            }
+            let whole = std::mem::take(&mut key.expr);
+            if !exprs.iter().any(|e| e.expr.exists(|x| Ok(*x == whole)).unwrap_or(false)) {
+                return Err(SparkError::new(
+                    "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.MUST_AGGREGATE_CORRELATED_SCALAR_SUBQUERY",
+                )
+                .at(key.origin.clone()));
+            }
+            let id = self.fresh();
+            for e in exprs.iter_mut() {
+                let same = |x: DfExpr| match x == whole {
+                    true => Ok(Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)),
+                    false => Ok(Transformed::no(x)),
+                };
+                e.expr = std::mem::take(&mut e.expr).transform_down(same).map_err(spark_error)?.data;
+            }
+            let taken = self.take_subqueries_of(node, whole)?;
+            node.compute(vec![(id, taken, key.data_type.clone())])?;
+            key.expr = column_expr(id);
+        }
+        Ok(())
+    }
+
     fn take_subqueries_of_calls(&self, node: &mut Node, e: &mut TypedExpr) -> SparkResult<()> {
         if !contains_aggregate(&e.expr) || !crate::subqueries::contains_subquery(&e.expr) {
             return Ok(());
@@ -345,6 +416,7 @@ impl Analyzer {
     }
 
     fn check_key(&self, key: &TypedExpr) -> SparkResult<()> {
+        no_grouping(key)?;
         if contains_aggregate(&key.expr) {
             return Err(SparkError::new("GROUP_BY_AGGREGATE")
                 .param("sqlExpr", key.sql.to_string())

@@ -10,8 +10,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Expr;
 use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
-use vonk_expr::TypedExpr;
 use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::Literal;
 
 use crate::analyzer::Analyzer;
@@ -69,7 +69,10 @@ impl Analyzer {
         if let Some((name, fields)) = parts.split_first()
             && let Some(value) = self.lateral_alias(env, name)?
         {
-            return self.fields_of(value, fields, at).map(Named::Value);
+            let mut value = self.fields_of(value, fields, at)?;
+            // What is made of it is called after it so.
+            value.sql = SqlText::call("lateralAliasReference", [SqlText::new(parts.last().unwrap_or(name).clone())]);
+            return Ok(Named::Value(value));
         }
         if let Some(value) = self.parameter(env, parts, at)? {
             return Ok(Named::Value(value));

@@ -30,6 +30,29 @@ impl Analyzer {
         Ok(())
     }
 
+    /// The same where Spark knows no correlated values.
+    pub fn take_plain_subqueries(
+        &self,
+        node: &mut Node,
+        exprs: &mut [&mut TypedExpr],
+        operator: &str,
+    ) -> SparkResult<()> {
+        for e in exprs.iter() {
+            let correlated = |x: &DfExpr| match x {
+                DfExpr::ScalarSubquery(q) => !outer_slots(&q.subquery).is_empty(),
+                _ => false,
+            };
+            if e.expr.exists(|x| Ok(correlated(x))).unwrap_or(false) {
+                return Err(SparkError::new(
+                    "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY",
+                )
+                .param("treeNode", operator)
+                .at(e.origin.clone()));
+            }
+        }
+        self.take_subqueries(node, exprs)
+    }
+
     /// The same for a condition: conjuncts that DataFusion turns into joins itself stay.
     pub fn take_subqueries_of_filter(&self, node: &mut Node, condition: DfExpr) -> SparkResult<DfExpr> {
         if !contains_subquery(&condition) {

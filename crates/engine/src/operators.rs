@@ -5,6 +5,7 @@ pub mod gather;
 pub mod generate;
 pub mod join_order;
 pub mod nested_loop;
+pub mod patient;
 pub mod pieces;
 pub mod planner;
 pub mod python;

@@ -25,6 +25,7 @@ use crate::codec;
 use crate::exact;
 use crate::memory::is_out_of_memory;
 use crate::operators::gather::in_order;
+use crate::operators::patient::patient;
 use crate::operators::shared::SharedExec;
 use crate::operators::stoppable::stoppable;
 use crate::progress::Progress;
@@ -72,8 +73,9 @@ pub async fn physical_plan(
     work.await?
 }
 
-/// The plan as it runs here: it stops when nobody wants what this task is doing.
+/// The plan as it runs here: it looks no further than a NULL, and stops when nobody wants what this task is doing.
 pub fn running(plan: Arc<dyn ExecutionPlan>) -> SparkResult<Arc<dyn ExecutionPlan>> {
+    let plan = patient(plan).map_err(spark_error)?;
     match wanted::current() {
         Some(wanted) => stoppable(plan, &wanted).map_err(spark_error),
         None => Ok(plan),

@@ -140,6 +140,7 @@ impl FnContext {
         };
         let mut out = TypedExpr::new(Expr::default(), ty, nullable, self.sql(&args)).derived_from(&args);
         if nullable
+            && kernel.stops_at_null
             && nothing_to_compute(&args)
             && let Ok(null) = TypedExpr::null(out.data_type.clone())
         {
@@ -178,9 +179,8 @@ impl FnContext {
     }
 }
 
-/// Beside a NULL, Spark's optimizer does not come to evaluate the other arguments of most functions: one
-/// of them that fails is not noticed. The few that look beyond a NULL are not told apart here, where the
-/// alternative is an error.
+/// Beside a NULL, Spark's optimizer does not come to evaluate the other arguments of a function that stops
+/// at one: one of them that fails is not noticed.
 fn nothing_to_compute(args: &[TypedExpr]) -> bool {
     let null = |a: &TypedExpr| is_null(&a.expr);
     let fails = |a: &TypedExpr| a.foldable && a.as_literal().is_none() && a.constant().is_err();

@@ -26,10 +26,10 @@ pub static STRUCT_FIELD: Kernel = Kernel::new("extract_struct_field", eval_field
 pub static ARRAY_FIELDS: Kernel = Kernel::new("extract_array_fields", eval_array_fields);
 pub static ARRAY_ITEM: Kernel = Kernel::new("extract_array_item", eval_item);
 pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value);
-pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update);
-pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows);
+pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update).eager();
+pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows).eager();
 
-pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row);
+pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row).eager();
 
 pub static NEXT_ROUND: Kernel = Kernel::new("next_round_of_recursion", eval_next_round);
 
@@ -115,7 +115,7 @@ pub fn element_nullable(args: &[TypedExpr], base: i32, strict: bool, contains_nu
     if !index.foldable || index.nullable {
         return Ok(!strict || contains_null);
     }
-    let Some(items) = written_elements(array) else { return Ok(true) };
+    let Some((items, nullable)) = written_elements(array) else { return Ok(true) };
     let Some(i) = index.constant_i64("element_at", "index")? else { return Ok(true) };
     let position = match (base, i) {
         (1, 0) => return Ok(false),
@@ -125,15 +125,19 @@ pub fn element_nullable(args: &[TypedExpr], base: i32, strict: bool, contains_nu
     let item = usize::try_from(position).ok().and_then(|p| items.get(p));
     Ok(match item {
         Some(Expr::Literal(value, _)) => value.is_null(),
-        Some(_) => contains_null,
+        Some(_) => match usize::try_from(position).ok().and_then(|p| nullable.as_bytes().get(p)) {
+            Some(flag) => *flag == b'1',
+            None => contains_null,
+        },
         None => !strict,
     })
 }
 
-/// The arguments of `array(...)`.
-fn written_elements(array: &TypedExpr) -> Option<&[Expr]> {
+/// The arguments of `array(...)`, and which of them can be NULL.
+fn written_elements(array: &TypedExpr) -> Option<(&[Expr], &str)> {
     let Expr::ScalarFunction(f) = &array.expr else { return None };
-    (f.func.name() == "array").then_some(f.args.as_slice())
+    let udf = f.func.inner().downcast_ref::<KernelUdf>()?;
+    (udf.call.kernel.name == "array").then(|| (f.args.as_slice(), udf.call.param(0)))
 }
 
 /// A struct with the field set (a new one comes last), or without it.
@@ -326,10 +330,7 @@ fn eval_item(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
         if i < 0 || i >= end - start {
             if call.ansi {
                 return Err(call.error(
-                    SparkError::new("INVALID_ARRAY_INDEX")
-                        .param("indexValue", i)
-                        .param("arraySize", end - start)
-                        .param("ansiConfig", quote_sql("spark.sql.ansi.enabled")),
+                    SparkError::new("INVALID_ARRAY_INDEX").param("indexValue", i).param("arraySize", end - start),
                 ));
             }
             at.push(None);

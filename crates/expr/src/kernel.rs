@@ -32,12 +32,16 @@ pub struct Kernel {
     pub eval: Eval,
     /// No values of its arguments make it raise, so it may be computed for rows that are not wanted.
     pub total: bool,
+    /// Whether a NULL argument is the whole answer, so that the arguments behind it are not looked at.
+    pub stops_at_null: bool,
+    /// Whether the last argument is looked at first, as the divisor is.
+    pub right_first: bool,
 }
 
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval, total: false }
+        Kernel { name, volatility: Volatility::Immutable, eval, total: false, stops_at_null: true, right_first: false }
     }
 
     /// The same of one that raises on no values: conditions of it need no order, and can become join keys.
@@ -46,7 +50,18 @@ impl Kernel {
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval, total: false }
+        Kernel { name, volatility: Volatility::Volatile, eval, total: false, stops_at_null: false, right_first: false }
+    }
+
+    pub const fn right_first(mut self) -> Self {
+        self.right_first = true;
+        self
+    }
+
+    /// A kernel that looks at all its arguments, whichever of them are NULL.
+    pub const fn eager(mut self) -> Self {
+        self.stops_at_null = false;
+        self
     }
 }
 

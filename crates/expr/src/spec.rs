@@ -48,6 +48,8 @@ pub struct FunctionSpec {
     /// Values of the last parameters where a call with named arguments leaves them out.
     pub defaults: &'static [ParameterDefault],
     pub body: Body,
+    /// A generator that stands in FROM alone.
+    pub table_only: bool,
     /// What it does with the collations of its arguments.
     pub collating: Collating,
     /// Kernels that the builder uses: how a serialised plan finds them by name.
@@ -100,6 +102,7 @@ impl FunctionSpec {
             parameters: &[],
             defaults: &[],
             body,
+            table_only: false,
             collating: Collating::APART,
             kernels: &[],
         }
@@ -130,6 +133,11 @@ impl FunctionSpec {
 
     pub const fn defaults(mut self, defaults: &'static [ParameterDefault]) -> Self {
         self.defaults = defaults;
+        self
+    }
+
+    pub const fn table_only(mut self) -> Self {
+        self.table_only = true;
         self
     }
 

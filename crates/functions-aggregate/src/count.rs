@@ -28,7 +28,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 const KERNELS: &[&Kernel] = &[&PACK];
 
 /// The arguments as one struct, NULL where any of them is.
-static PACK: Kernel = Kernel::new("pack_not_null", pack);
+static PACK: Kernel = Kernel::new("pack_not_null", pack).eager();
 
 pub fn count(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     if call.args.is_empty() {

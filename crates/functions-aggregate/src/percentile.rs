@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{DataType as Arrow, Int32Type, IntervalYearMon
 use datafusion::common::{Result as DfResult, ScalarValue};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::coercion::implicit_cast_target;
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, SqlText, TypedExpr, Want};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -49,6 +50,11 @@ fn percentages(ctx: &FnContext, sql: &SqlText, arg: &TypedExpr) -> SparkResult<(
     let mismatch = |class: &str| {
         SparkError::new(format!("DATATYPE_MISMATCH.{class}")).param("sqlExpr", quote_sql(sql)).at(ctx.origin.clone())
     };
+    if implicit_cast_target(&arg.data_type, &Want::Type(to.clone()), ctx.ansi()).is_none() {
+        let approx = ctx.name.contains("approx");
+        let wanted = if approx { "(\"DOUBLE\" or \"ARRAY<DOUBLE>\")".into() } else { quote_sql(to.sql()) };
+        return Err(unexpected(ctx, sql, 1, &wanted, arg));
+    }
     if !arg.foldable {
         return Err(mismatch("NON_FOLDABLE_INPUT")
             .param("inputName", "`percentage`")

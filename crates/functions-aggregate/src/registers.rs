@@ -13,7 +13,7 @@ use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr, Want};
 use vonk_functions_math::hash::fold::XXHASH64;
 use vonk_plan::types::DataType;
 
-use crate::build::{cast_to, coerced, text, typed};
+use crate::build::{cast_to, coerced, text, typed, unexpected};
 use crate::groups::column;
 use crate::udaf::{Aggregate, AggregateCallData};
 
@@ -113,6 +113,10 @@ fn approx_count_distinct(ctx: &FnContext, call: AggregateCall) -> SparkResult<Ty
 
 fn bitmap(ctx: &FnContext, call: AggregateCall, which: &'static Aggregate, want: Want) -> SparkResult<TypedExpr> {
     let sql = text(ctx, &call, &call.args);
+    // Bitmaps are made by no cast, not even of NULL.
+    if let Some(a) = call.args.first().filter(|a| want == Want::BINARY && a.data_type != DataType::Binary) {
+        return Err(unexpected(ctx, &sql, 0, "\"BINARY\"", a));
+    }
     let args = coerced(ctx, &call, 1, &[want])?;
     let types = args.iter().map(|a| a.data_type.clone()).collect();
     let data = AggregateCallData::new(ctx, which, types, DataType::Binary);

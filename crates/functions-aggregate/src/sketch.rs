@@ -16,9 +16,9 @@ pub mod top_k;
 pub mod top_k_state;
 
 use datafusion::common::ScalarValue;
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::spec::ParameterDefault;
-use vonk_expr::{FunctionSpec, TypedExpr};
+use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 
 use crate::udaf::Aggregate;
 
@@ -40,20 +40,34 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
 pub const AGGREGATES: &[&Aggregate] =
     &[&count_min::COUNT_MIN, &kll_functions::KLL, &theta_aggregates::SKETCH, &top_k::TOP_K];
 
-/// The number in a constant argument.
-fn constant_number(arg: Option<&TypedExpr>, default: i64) -> SparkResult<i64> {
-    let Some(arg) = arg else { return Ok(default) };
-    Ok(match arg.constant()? {
-        Some(v) if !v.is_null() => v.to_string().parse().unwrap_or(default),
-        _ => default,
-    })
+/// The value of a parameter that must be constant and no NULL, as `k` and `mode` of the newer sketches must.
+fn parameter(ctx: &FnContext, sql: &SqlText, args: &[TypedExpr], index: usize, name: &str) -> SparkResult<ScalarValue> {
+    let mismatch = |class: &str| {
+        SparkError::new(format!("DATATYPE_MISMATCH.{class}"))
+            .param("sqlExpr", vonk_common::error::quote_sql(sql))
+            .at(ctx.origin.clone())
+    };
+    let Some(arg) = args.get(index) else { return Err(SparkError::internal("a parameter is due")) };
+    match arg.constant()? {
+        Some(v) if v.is_null() => Err(mismatch("UNEXPECTED_NULL").param("exprName", name)),
+        Some(v) => Ok(v),
+        None => Err(mismatch("NON_FOLDABLE_INPUT")
+            .param("inputName", vonk_common::error::quote_id([name]))
+            .param("inputType", arg.data_type.sql().to_lowercase())
+            .param("inputExpr", arg.quoted_sql())),
+    }
 }
 
-/// The word in a constant argument, in lower case.
-fn constant_word(arg: Option<&TypedExpr>, default: &str) -> SparkResult<String> {
-    let Some(arg) = arg else { return Ok(default.to_string()) };
-    Ok(match arg.constant()? {
-        Some(ScalarValue::Utf8(Some(v))) => v.to_lowercase(),
-        _ => default.to_string(),
-    })
+/// The error of a parameter's value, as Spark wraps it.
+fn wrong_parameter(ctx: &FnContext, sql: &SqlText, cause: SparkError) -> SparkError {
+    SparkError::new("DATATYPE_MISMATCH.TYPE_CHECK_FAILURE_WITH_HINT")
+        .param("sqlExpr", vonk_common::error::quote_sql(sql))
+        .param("msg", cause)
+        .param("hint", "")
+        .at(ctx.origin.clone())
+}
+
+/// The whole number that a checked parameter is.
+fn whole(value: &ScalarValue) -> i64 {
+    value.to_string().parse().unwrap_or_default()
 }

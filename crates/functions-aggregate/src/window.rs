@@ -118,9 +118,12 @@ fn ntile(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
 }
 
 fn shift(ctx: &FnContext, call: AggregateCall, udwf: Arc<WindowUDF>) -> SparkResult<TypedExpr> {
-    ctx.arity(&call.args, 1..=3)?;
+    ctx.arity(&call.args, 0..=3)?;
     let mut args = call.args.clone().into_iter();
-    let Some(input) = args.next() else { return Err(SparkError::internal("lag of one")) };
+    let input = match args.next() {
+        Some(i) => i,
+        None => TypedExpr::null(DataType::Null)?,
+    };
     let offset = match args.next() {
         Some(o) => o,
         None => TypedExpr::literal(&Literal::Int(1))?,

@@ -19,8 +19,8 @@ use vonk_plan::types::{DataType, StructField};
 use crate::lists::{ListTaker, item_field, list_arg, map_arg, retype};
 use crate::map::construct::entries_as_list;
 
-static EXPLODE_KERNEL: Kernel = Kernel::new("explode_rows", eval_explode);
-static STACK_KERNEL: Kernel = Kernel::new("stack_rows", eval_stack);
+static EXPLODE_KERNEL: Kernel = Kernel::new("explode_rows", eval_explode).eager();
+static STACK_KERNEL: Kernel = Kernel::new("stack_rows", eval_stack).eager();
 
 pub static SPECS: &[&FunctionSpec] =
     &[&EXPLODE, &EXPLODE_OUTER, &POSEXPLODE, &POSEXPLODE_OUTER, &INLINE, &INLINE_OUTER, &STACK];

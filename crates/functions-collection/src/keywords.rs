@@ -7,6 +7,7 @@ use vonk_plan::Literal;
 use vonk_plan::types::{DataType, StructField};
 
 pub static SQL_KEYWORDS: FunctionSpec = FunctionSpec::new("sql_keywords", "table_funcs", Body::Generator(build))
+    .table_only()
     .usage("sql_keywords() - the keywords of SQL, and whether each is reserved");
 
 /// All words in order; a star marks those that ANSI SQL reserves.

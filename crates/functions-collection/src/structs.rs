@@ -13,7 +13,7 @@ use vonk_plan::types::{DataType, StructField};
 
 use crate::lists::{arrays, retype};
 
-static STRUCT_KERNEL: Kernel = Kernel::new("struct", eval_struct);
+static STRUCT_KERNEL: Kernel = Kernel::new("struct", eval_struct).eager();
 
 pub static SPECS: &[&FunctionSpec] = &[&STRUCT, &NAMED_STRUCT];
 

@@ -62,7 +62,7 @@ fn parse(name: &str) -> Option<Field> {
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let [name, source] = &args[..] else { return Err(SparkError::internal("extract without arguments")) };
-    if !name.foldable {
+    if !name.foldable || !(name.data_type.is_string() || name.data_type == DataType::Null) {
         return Err(SparkError::new("NON_FOLDABLE_ARGUMENT")
             .param("funcName", quote_id([&*ctx.name]))
             .param("paramName", quote_id(["field"]))

@@ -81,8 +81,10 @@ fn name(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> Spark
     Ok(ctx.call(kernel, args, DataType::STRING, Nullability::Args))
 }
 
-pub fn clock_field(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
-    ctx.arity(&args, 1..=1)?;
+/// A field of a TIME or a timestamp. Spark leaves further arguments out.
+pub fn clock_field(ctx: &FnContext, mut args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 1..=usize::MAX)?;
+    args.truncate(1);
     if args.iter().any(|a| matches!(a.data_type, DataType::Time(_))) {
         return Ok(ctx.call(kernel, args, DataType::Int, Nullability::Always));
     }

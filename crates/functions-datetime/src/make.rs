@@ -67,9 +67,7 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
     let ty = ty.unwrap_or_else(|| session_timestamp(ctx));
     if args.len() <= 3 {
         ctx.arity(&args, if named { 2..=if ntz { 2 } else { 3 } } else { 1..=3 })?;
-        let any_time = Want::OneOf(vec![Want::AnyTime, Want::Type(DataType::Time(6))]);
-        let wants = [Want::DATE, any_time, Want::Str];
-        let args = ctx.coerce(args, 1, &wants[..])?;
+        let args = ctx.expect(args, 1, &[Want::DATE, Want::AnyTime, Want::Str])?;
         let texts = args.clone();
         let nulls = if ntz { Nullability::Always } else { Nullability::Args };
         let out = ctx.call(&FROM_DATE, args, ty, nulls);

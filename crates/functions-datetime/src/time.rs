@@ -75,7 +75,10 @@ fn build_make(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 }
 
 fn build_parse(ctx: &FnContext, args: Vec<TypedExpr>, tolerant: bool) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::Str, Want::Str])?;
+    // `try_to_time` is `to_time` with its errors caught: they name it so.
+    let own = FnContext { name: "to_time".into(), ..ctx.clone() };
+    ctx.arity(&args, 1..=2)?;
+    let args = own.expect(args, 1, &[Want::Str, Want::Str])?;
     let inner = SqlText::call("to_time", args.iter().map(|a| a.sql.clone()));
     let params = vec![tolerant.to_string()];
     let mut out = ctx.call_with(&PARSE, args, DataType::Time(6), Nullability::Always, params);
@@ -114,7 +117,7 @@ fn build_from(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) ->
 }
 
 fn build_to(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: DataType) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[time_want()])?;
+    let args = ctx.expect(args, 1, &[Want::AnyTime])?;
     Ok(ctx.call(kernel, args, ty, Nullability::Always))
 }
 

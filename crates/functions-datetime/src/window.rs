@@ -153,14 +153,13 @@ fn duration(ctx: &FnContext, arg: &TypedExpr, name: &str) -> SparkResult<i64> {
         Some(ScalarValue::Int64(Some(us))) => return Ok(us),
         Some(ScalarValue::Int32(Some(us))) => return Ok(us.into()),
         Some(ScalarValue::Utf8(Some(text))) => text,
+        None | Some(ScalarValue::Null) => return Err(SparkError::new("_LEGACY_ERROR_TEMP_1207")),
         _ => arg.constant_str(&ctx.name, name)?.unwrap_or_default(),
     };
     match calendar(&text) {
         Some((0, days, us)) => Ok(i64::from(days) * MICROS_PER_DAY + us),
         Some(_) => Err(SparkError::new("_LEGACY_ERROR_TEMP_3231").param("interval", text)),
-        None => Err(SparkError::new("INVALID_INTERVAL_FORMAT.UNKNOWN_PARSING_ERROR")
-            .param("input", &text)
-            .param("word", &text)),
+        None => Err(SparkError::new("CANNOT_PARSE_INTERVAL").param("intervalString", format!("'{text}'"))),
     }
 }
 
@@ -250,6 +249,9 @@ fn window_time(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> 
     };
     match ty {
         Some(ty) => Ok(ctx.call(&WINDOW_TIME, args, ty, Nullability::Always)),
+        None if args.iter().any(|a| !matches!(a.data_type, DataType::Struct(_) | DataType::Null)) => {
+            Err(ctx.unexpected_type(&args, 0, "\"STRUCT\""))
+        }
         None => Err(SparkError::new("_LEGACY_ERROR_TEMP_3101").param("windowTime", ctx.sql(&args))),
     }
 }

@@ -30,8 +30,8 @@ pub static SPECS: &[FunctionSpec] = &[
 
 static ASCII: Kernel = Kernel::total("ascii", ascii);
 static CHR: Kernel = Kernel::new("chr", chr);
-static ELT: Kernel = Kernel::new("elt", elt);
-static ELT_BYTES: Kernel = Kernel::new("elt_bytes", elt_bytes);
+static ELT: Kernel = Kernel::new("elt", elt).eager();
+static ELT_BYTES: Kernel = Kernel::new("elt_bytes", elt_bytes).eager();
 static QUOTE: Kernel = Kernel::new("quote", quote);
 
 fn build_ascii(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -97,12 +97,9 @@ fn quote(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValu
 fn choice(call: &Call, n: i32, count: usize) -> DfResult<Option<usize>> {
     match usize::try_from(n).ok().filter(|n| (1..=count).contains(n)) {
         Some(n) => Ok(Some(n - 1)),
-        None if call.ansi => Err(call.error(
-            SparkError::new("INVALID_ARRAY_INDEX")
-                .param("indexValue", n)
-                .param("arraySize", count)
-                .param("ansiConfig", vonk_common::error::quote_sql("spark.sql.ansi.enabled")),
-        )),
+        None if call.ansi => {
+            Err(call.error(SparkError::new("INVALID_ARRAY_INDEX").param("indexValue", n).param("arraySize", count)))
+        }
         None => Ok(None),
     }
 }

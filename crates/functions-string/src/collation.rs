@@ -71,7 +71,7 @@ fn collate(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 }
 
 fn collation(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::Str])?;
+    let args = ctx.expect(args, 1, &[Want::Str])?;
     let name = match args.first().map(|a| &a.data_type) {
         Some(DataType::String(Some(c))) if **c == *INDETERMINATE => INDETERMINATE.to_string(),
         Some(DataType::String(Some(c))) => format!("SYSTEM.BUILTIN.{c}"),

@@ -8,6 +8,7 @@ use vonk_plan::types::collation::locales;
 use vonk_plan::types::{DataType, StructField};
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::new("collations", "table_funcs", Body::Generator(build))
+    .table_only()
     .usage("A table of the collations: language, country, sensitivity, padding.")];
 
 /// The version of ICU that Spark names for the languages' collations.

@@ -30,10 +30,10 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::JOINED),
 ];
 
-static CONCAT: Kernel = Kernel::total("concat", concat);
-static CONCAT_BYTES: Kernel = Kernel::total("concat_bytes", concat_bytes);
-static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays);
-static CONCAT_WS: Kernel = Kernel::total("concat_ws", concat_ws);
+static CONCAT: Kernel = Kernel::total("concat", concat).eager();
+static CONCAT_BYTES: Kernel = Kernel::total("concat_bytes", concat_bytes).eager();
+static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays).eager();
+static CONCAT_WS: Kernel = Kernel::total("concat_ws", concat_ws).eager();
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let named = |mut out: TypedExpr, args: &[TypedExpr]| {
@@ -45,6 +45,11 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     }
     let args = coerced(ctx, args)?;
     let first = args.first().map_or(DataType::STRING, |a| a.data_type.clone());
+    // Inside of arrays, what can be NULL in one of them can be in the result.
+    let first = args.iter().fold(first, |t, a| match a.data_type.same_type(&t) {
+        true => common_type(&t, &a.data_type, ctx.ansi()).unwrap_or(t),
+        false => t,
+    });
     let fits = |t: &DataType| matches!(t, DataType::String(_) | DataType::Binary | DataType::Array(..));
     if let Some(i) = args.iter().position(|a| !fits(&a.data_type)) {
         return Err(ctx.unexpected_type(&args, i, "(\"STRING\" or \"BINARY\" or \"ARRAY\")"));

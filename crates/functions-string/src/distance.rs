@@ -71,10 +71,14 @@ fn levenshtein(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
     let left = Col::<StringArray>::new(args, 0)?;
     let right = Col::<StringArray>::new(args, 1)?;
     let threshold = if args.len() > 2 { Some(Col::<Int32Array>::new(args, 2)?) } else { None };
+    // Spark computes with constants as its interpreter does, with columns as its generated code does.
+    let constant = args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
     primitive_rows::<Int32Type>(call, rows, |i| {
         let (a, b) = not_null!(left.get(i), right.get(i));
         let limit = match &threshold {
-            Some(t) => Some(not_null!(t.get(i))),
+            Some(t) if constant => Some(not_null!(t.get(i))),
+            // In generated code, no limit where there should be one counts as 0.
+            Some(t) => Some(t.get(i).unwrap_or(0)),
             None => None,
         };
         let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -108,9 +112,9 @@ fn similarity(a: &[char], b: &[char]) -> f64 {
         return 0.0;
     }
     let others = b.iter().zip(&taken).filter(|(_, t)| **t).map(|(c, _)| c);
-    let transposed = matched.iter().zip(others).filter(|(x, y)| x != y).count() / 2;
+    let transposed = matched.iter().zip(others).filter(|(x, y)| x != y).count() as f64 / 2.0;
     let m = matched.len() as f64;
-    let jaro = (m / a.len() as f64 + m / b.len() as f64 + (m - transposed as f64) / m) / 3.0;
+    let jaro = (m / a.len() as f64 + m / b.len() as f64 + (m - transposed) / m) / 3.0;
     let prefix = a.iter().zip(b).take(4).take_while(|(x, y)| x == y).count() as f64;
     jaro + prefix * 0.1 * (1.0 - jaro)
 }

@@ -21,7 +21,7 @@ pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("format_number", "str
 static FORMAT_NUMBER: Kernel = Kernel::new("format_number", format_number);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Numeric, Want::OneOf(vec![Want::INT, Want::Str])])?;
+    let args = ctx.expect(args, 2, &[Want::Numeric, Want::OneOf(vec![Want::INT, Want::Str])])?;
     Ok(ctx.call(&FORMAT_NUMBER, args, DataType::STRING, Nullability::Always))
 }
 

@@ -9,6 +9,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::cast;
 use vonk_expr::cast::text::number::{write_decimal_scientific, write_f32, write_f64};
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
@@ -21,10 +22,16 @@ pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("format_string", "str
     .usage("The values put into a format of % conversions.")
     .kernels(&[&FORMAT_STRING])];
 
-static FORMAT_STRING: Kernel = Kernel::new("format_string", format_string);
+static FORMAT_STRING: Kernel = Kernel::new("format_string", format_string).eager();
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce_variadic(args, 1, &[Want::Str, Want::Any])?;
+    // These have no form of their own in Arrow that could be printed.
+    let text = |a: TypedExpr| match a.data_type {
+        DataType::Variant | DataType::CalendarInterval => cast(&ctx.facts, a, &DataType::STRING),
+        _ => Ok(a),
+    };
+    let args = args.into_iter().map(text).collect::<SparkResult<Vec<_>>>()?;
     if let Some(format) = args.first().filter(|f| f.foldable)
         && format.constant_str(&ctx.name, "strfmt")?.is_some_and(|f| f.contains("%0$"))
     {
@@ -83,10 +90,44 @@ fn value(array: &ArrayRef, i: usize) -> Value {
         Arrow::Utf8 => {
             Value::Text(array.as_string::<i32>().value(i).into(), "org.apache.spark.unsafe.types.UTF8String")
         }
+        Arrow::List(_) | Arrow::Map(..) | Arrow::Struct(_) => Value::Text(nested(array, i), "java.lang.Object"),
         _ => Value::Text(
             datafusion::arrow::util::display::array_value_to_string(array, i).unwrap_or_default(),
             "java.lang.Object",
         ),
+    }
+}
+
+/// Arrays, maps and structs as Spark's rows print themselves.
+fn nested(array: &ArrayRef, i: usize) -> String {
+    let list = |values: &ArrayRef| {
+        let items: Vec<String> = (0..values.len()).map(|k| value(values, k).plain()).collect();
+        format!("[{}]", items.join(","))
+    };
+    match array.data_type() {
+        Arrow::List(_) => list(&array.as_list::<i32>().value(i)),
+        Arrow::Map(..) => {
+            let entries = array.as_map().value(i);
+            match entries.columns() {
+                [keys, values] => format!("keys: {}, values: {}", list(keys), list(values)),
+                _ => String::new(),
+            }
+        }
+        _ => {
+            let fields: Vec<String> = array.as_struct().columns().iter().map(|c| value(c, i).plain()).collect();
+            format!("[{}]", fields.join(","))
+        }
+    }
+}
+
+impl Value {
+    fn plain(self) -> String {
+        match self {
+            Value::Null => "null".into(),
+            Value::Boolean(v) => v.to_string(),
+            Value::Whole(v, _) => v.to_string(),
+            Value::Double(_, text) | Value::Text(text, _) => text,
+        }
     }
 }
 

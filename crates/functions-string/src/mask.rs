@@ -20,7 +20,7 @@ pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("mask", "string_funcs
     .kernels(&[&MASK])
     .collating(Collating::JOINED)];
 
-static MASK: Kernel = Kernel::new("mask", mask);
+static MASK: Kernel = Kernel::new("mask", mask).eager();
 const PARAMETERS: [&str; 5] = ["str", "upperChar", "lowerChar", "digitChar", "otherChar"];
 
 fn build(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -29,11 +29,7 @@ fn build(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         let value = default.map_or(Literal::Null(DataType::STRING), Literal::string);
         args.push(literal_beside(&args, &value)?);
     }
-    let mut args = args;
-    let rest = args.split_off(1);
-    let mut all = ctx.coerce(args, 1, &[Want::Str])?;
-    all.extend(rest);
-    let args = ctx.expect(all, 5, &[Want::Str, Want::Str, Want::Str, Want::Str, Want::Str])?;
+    let args = ctx.expect(args, 5, &[Want::Str, Want::Str, Want::Str, Want::Str, Want::Str])?;
     let mut params = vec![];
     for (arg, name) in args.iter().zip(PARAMETERS).skip(1) {
         if !arg.foldable {

@@ -43,7 +43,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .collating(Collating::COMPARED),
 ];
 
-static LOCATE: Kernel = Kernel::total("locate", locate);
+static LOCATE: Kernel = Kernel::total("locate", locate).eager();
 static INSTR: Kernel = Kernel::total("instr", instr);
 static FIND_IN_SET: Kernel = Kernel::total("find_in_set", find_in_set);
 static CONTAINS: Kernel = Kernel::total("contains", |c, a, n| test(c, a, n, |s, p| s.contains(p), Collator::contains));

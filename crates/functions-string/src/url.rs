@@ -12,19 +12,19 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::types::DataType;
 
 pub static SPECS: &[FunctionSpec] = &[
-    FunctionSpec::scalar("url_encode", "url_funcs", |c, a| build(c, a, &ENCODE, 1, 1))
+    FunctionSpec::scalar("url_encode", "url_funcs", |c, a| build(c, a, &ENCODE))
         .usage("The string as it stands in the query of a URL.")
         .kernels(&[&ENCODE]),
-    FunctionSpec::scalar("url_decode", "url_funcs", |c, a| build(c, a, &DECODE, 1, 1))
+    FunctionSpec::scalar("url_decode", "url_funcs", |c, a| build(c, a, &DECODE))
         .usage("The string that was encoded for a URL.")
         .kernels(&[&DECODE]),
-    FunctionSpec::scalar("try_url_decode", "url_funcs", |c, a| build(c, a, &TRY_DECODE, 1, 1))
+    FunctionSpec::scalar("try_url_decode", "url_funcs", |c, a| build(c, a, &TRY_DECODE))
         .usage("As url_decode, NULL where the string is malformed.")
         .kernels(&[&TRY_DECODE]),
-    FunctionSpec::scalar("parse_url", "url_funcs", |c, a| build(c, a, &PARSE, 2, 3))
+    FunctionSpec::scalar("parse_url", "url_funcs", |c, a| parts(c, a, &PARSE))
         .usage("A part of a URL.")
         .kernels(&[&PARSE]),
-    FunctionSpec::scalar("try_parse_url", "url_funcs", |c, a| build(c, a, &TRY_PARSE, 2, 3))
+    FunctionSpec::scalar("try_parse_url", "url_funcs", |c, a| parts(c, a, &TRY_PARSE))
         .usage("As parse_url, NULL where the URL is malformed.")
         .kernels(&[&TRY_PARSE]),
 ];
@@ -35,14 +35,13 @@ static TRY_DECODE: Kernel = Kernel::new("try_url_decode", |c, a, n| decode(c, a,
 static PARSE: Kernel = Kernel::new("parse_url", |c, a, n| parse(c, a, n, false));
 static TRY_PARSE: Kernel = Kernel::new("try_parse_url", |c, a, n| parse(c, a, n, true));
 
-fn build(
-    ctx: &FnContext,
-    args: Vec<TypedExpr>,
-    kernel: &'static Kernel,
-    least: usize,
-    most: usize,
-) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, least, &vec![Want::Str; most])?;
+fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
+    let args = ctx.coerce(args, 1, &[Want::Str])?;
+    Ok(ctx.call(kernel, args, DataType::STRING, Nullability::Always))
+}
+
+fn parts(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
+    let args = ctx.expect(args, 2, &[Want::Str, Want::Str, Want::Str])?;
     Ok(ctx.call(kernel, args, DataType::STRING, Nullability::Always))
 }
 

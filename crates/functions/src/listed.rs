@@ -32,6 +32,7 @@ pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::new("measure", "agg_funcs", Body::Aggregate(measure))
         .usage("measure(expr) - The value of a measure of a metric view: Vonk has none."),
     &FunctionSpec::new("python_worker_logs", "table_funcs", Body::Generator(worker_logs))
+        .table_only()
         .usage("python_worker_logs() - A table of what Python workers have logged."),
     &FunctionSpec::scalar("timestamp_nanos", "datetime_funcs", timestamp_nanos)
         .usage("timestamp_nanos(nanoseconds) - The TIMESTAMP_LTZ(9) that many nanoseconds after the epoch."),

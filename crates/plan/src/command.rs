@@ -291,6 +291,8 @@ pub enum Command {
     /// A call of `spark.catalog`.
     Catalog(CatalogCall),
     Ml(Box<MlCommand>),
+    /// `CALL name(…)`.
+    Call(Vec<String>),
     /// A statement or message that Spark has and Vonk does not, by name: refused when run.
     Unsupported(String),
 }

@@ -1,6 +1,6 @@
 //! Schemas as text: a column list, a type, or the JSON form of a type.
 
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::types::{DataType, StructField, StructType, json};
 
 use crate::options::ParseOptions;
@@ -9,6 +9,9 @@ use crate::options::ParseOptions;
 pub fn parse_table_schema(text: &str, opts: &ParseOptions<'_>) -> SparkResult<StructType> {
     if text.trim_start().starts_with(['{', '"']) {
         return json::parse(text).map(columns);
+    }
+    if text.trim().is_empty() {
+        return Err(SparkError::new("PARSE_EMPTY_STATEMENT"));
     }
     match crate::parse(text, opts, |p| p.schema()) {
         Ok(schema) => Ok(schema),

@@ -90,6 +90,15 @@ impl Parser<'_> {
                     SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", p).param("type", quote_sql(word));
                 return Err(self.error(error, start));
             }
+            ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [7..=9])
+                if !self.opts.conf.bool("spark.sql.timestampNanosTypes.enabled") =>
+            {
+                let error = SparkError::new("FEATURE_NOT_ENABLED")
+                    .param("featureName", "Nanosecond-precision timestamp types")
+                    .param("configKey", "spark.sql.timestampNanosTypes.enabled")
+                    .param("configValue", "true");
+                return Err(self.error(error, start));
+            }
             ("TIMESTAMP", [6]) => self.timestamp_type(),
             ("TIMESTAMP_LTZ", [6]) => DataType::Timestamp,
             ("TIMESTAMP_NTZ", [6]) => DataType::TimestampNtz,
@@ -181,15 +190,15 @@ impl Parser<'_> {
     }
 
     fn decimal(&self, precision: i64, scale: i64, start: usize) -> SparkResult<DataType> {
+        if scale > precision {
+            let error =
+                SparkError::new("DECIMAL_SCALE_EXCEEDS_PRECISION").param("scale", scale).param("precision", precision);
+            return Err(self.error(error, start));
+        }
         if precision > 38 {
             let error = SparkError::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION")
                 .param("precision", precision)
                 .param("maxPrecision", 38);
-            return Err(self.error(error, start));
-        }
-        if scale > precision {
-            let error =
-                SparkError::new("DECIMAL_SCALE_EXCEEDS_PRECISION").param("scale", scale).param("precision", precision);
             return Err(self.error(error, start));
         }
         Ok(DataType::Decimal(precision as u8, scale as i8))

@@ -73,6 +73,16 @@ impl Analyzer {
             return Ok(marker);
         }
         let Some(spec) = self.builtin(&call.name) else { return self.session_call(env, call, at) };
+        self.builtin_call(env, spec, call, at).map_err(|e| missing_parameter(e, spec, call))
+    }
+
+    fn builtin_call(
+        &self,
+        env: &Env,
+        spec: &'static FunctionSpec,
+        call: &FunctionCall,
+        at: At,
+    ) -> SparkResult<TypedExpr> {
         let name = call.name.last().map(String::as_str).unwrap_or_default();
         let ctx = self.fn_context(name, at);
         match spec.body {
@@ -192,7 +202,12 @@ impl Analyzer {
                 .param("filterExpr", filter.quoted_sql())
                 .param("windowExpr", filter.quoted_sql()));
         }
-        self.finish_aggregate(ctx, call_data, build)
+        let random = call_data.args.iter().any(|a| !a.deterministic);
+        let out = self.finish_aggregate(ctx, call_data, build)?;
+        match random {
+            true => Err(random_aggregate(ctx, &out)),
+            false => Ok(out),
+        }
     }
 
     /// Builds an aggregate and puts its clauses into its text.
@@ -210,9 +225,7 @@ impl Analyzer {
         out.strength = out.strength.max(strength);
         out.foldable = false;
         if random {
-            return Err(SparkError::new("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION")
-                .param("sqlExpr", out.quoted_sql())
-                .at(ctx.origin.clone()));
+            return Err(random_aggregate(ctx, &out));
         }
         if distinct {
             let text = out.sql.to_string();
@@ -318,6 +331,18 @@ impl Analyzer {
         Ok(BoundLambda { columns, body })
     }
 
+    /// A generator in a SELECT list, where those of FROM alone do not stand.
+    pub fn generator_of_list(&self, env: &Env, e: &Expr) -> SparkResult<Option<GeneratorCall>> {
+        if let ExprKind::Function(call) = &e.kind
+            && self.builtin(&call.name).is_some_and(|spec| spec.table_only)
+        {
+            return Err(SparkError::new("NOT_A_SCALAR_FUNCTION")
+                .param("functionName", quote_id(&call.name))
+                .at(e.origin.clone()));
+        }
+        self.generator(env, e)
+    }
+
     /// A generator, if the expression is a call of one.
     pub fn generator(&self, env: &Env, e: &Expr) -> SparkResult<Option<GeneratorCall>> {
         let ExprKind::Function(call) = &e.kind else { return Ok(None) };
@@ -326,7 +351,9 @@ impl Analyzer {
         let name = call.name.last().map(String::as_str).unwrap_or_default();
         let ctx = self.fn_context(name, e.origin.as_ref());
         let args = self.arguments(env, spec, call)?;
-        build(&ctx, self.exprs(env, &args)?).map(Some).map_err(|err| err.at(e.origin.clone()))
+        build(&ctx, self.exprs(env, &args)?)
+            .map(Some)
+            .map_err(|err| missing_parameter(err, spec, call).at(e.origin.clone()))
     }
 
     /// A temporary or catalog function.
@@ -417,6 +444,27 @@ impl Analyzer {
         out.sql = SqlText::call(&full, args.iter().map(|a| a.sql.clone()));
         out.name = None;
         Ok(out)
+    }
+}
+
+/// An aggregate of values that each run of the query gives anew.
+fn random_aggregate(ctx: &FnContext, aggregate: &TypedExpr) -> SparkError {
+    SparkError::new("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION")
+        .param("sqlExpr", aggregate.quoted_sql())
+        .at(ctx.origin.clone())
+}
+
+/// Functions whose parameters have names say which one is missing.
+fn missing_parameter(error: SparkError, spec: &FunctionSpec, call: &FunctionCall) -> SparkError {
+    let given = call.args.len();
+    match spec.parameters.get(given) {
+        Some(parameter) if error.class() == "WRONG_NUM_ARGS.WITHOUT_SUGGESTION" => {
+            SparkError::new("REQUIRED_PARAMETER_NOT_FOUND")
+                .param("routineName", quote_id(call.name.last()))
+                .param("parameterName", quote_id([parameter]))
+                .param("index", 0)
+        }
+        _ => error,
     }
 }
 

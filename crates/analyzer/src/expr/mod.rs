@@ -10,6 +10,7 @@ use vonk_plan::{Expr, Literal};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
+use crate::scope::{Scope, ScopeColumn};
 
 pub mod call;
 pub mod internal;
@@ -119,6 +120,24 @@ impl Analyzer {
                 .param("type", quote_sql(t.sql()))
                 .at(typed.origin.clone())),
         }
+    }
+
+    /// The condition of HAVING, which Spark casts to BOOLEAN where it is something else.
+    pub fn having(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
+        let typed = self.expr(env, e).map_err(|error| match (&e.kind, &env.first) {
+            // Where nothing is read, what is shown is near.
+            (ExprKind::Attribute { name, .. }, Some(first))
+                if error.class() == "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION" =>
+            {
+                let columns = first.iter().map(|a| ScopeColumn::of(self.fresh(), &a.value)).collect();
+                self.unresolved_column(&Scope::new(columns), name, e.origin.as_ref())
+            }
+            _ => error,
+        })?;
+        let (sql, name) = (typed.sql.clone(), typed.name.clone());
+        let mut out = vonk_expr::cast::cast(self.facts(), typed, &vonk_plan::types::DataType::Boolean)?;
+        (out.sql, out.name) = (sql, name);
+        Ok(out)
     }
 
     /// The constant string of `IDENTIFIER(…)`, in parts.

@@ -1,6 +1,5 @@
 //! `AS t`, `AS t(a, b)` and `DataFrame.alias`: new qualifiers and names, nothing else.
 
-use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 
 use crate::analyzer::Analyzer;
@@ -19,11 +18,9 @@ impl Analyzer {
     /// The columns under new names, one for each.
     pub fn renamed(&self, scope: &Scope, names: &[String]) -> SparkResult<Scope> {
         if names.len() != scope.columns.len() {
-            let shown = names.iter().map(|n| quote_id([n])).collect::<Vec<_>>().join(", ");
             return Err(SparkError::new("ASSIGNMENT_ARITY_MISMATCH")
-                .param("numExpr", scope.columns.len())
-                .param("numTarget", names.len())
-                .param("targetNames", shown));
+                .param("numExpr", names.len())
+                .param("numTarget", scope.columns.len()));
         }
         let columns = scope.columns.iter().zip(names).map(|(c, name)| ScopeColumn {
             id: self.fresh(),

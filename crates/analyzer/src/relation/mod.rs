@@ -116,7 +116,10 @@ impl Analyzer {
                     .param("rowIndex", 0))
             }
             RelationKind::Alias { input, alias, qualifier, columns } => {
-                let node = self.relation(input, outer)?;
+                let node = self.relation(input, outer).map_err(|e| match &input.kind {
+                    RelationKind::Values(_) => values::named(e, columns),
+                    _ => e,
+                })?;
                 if let RelationKind::TableFunction(call) = &input.kind
                     && !columns.is_empty()
                     && columns.len() != node.scope.columns.len()
@@ -144,8 +147,9 @@ impl Analyzer {
             }
             RelationKind::ToSchema { input, schema } => self.to_schema(self.relation(input, outer)?, schema),
             RelationKind::Hint { input, name, parameters } => {
-                self.hint(name, parameters)?;
-                self.relation(input, outer)
+                let node = self.relation(input, outer)?;
+                self.hint(&node, name, parameters)?;
+                Ok(node)
             }
             RelationKind::Unpivot(u) => self.unpivot(u, outer),
             RelationKind::Pivot(p) => self.pivot(p, outer),

@@ -99,7 +99,7 @@ impl Analyzer {
                 });
             }
             ExprKind::Alias { child, names, .. } => {
-                if let Some(generator) = self.generator(env, child)? {
+                if let Some(generator) = self.generator_of_list(env, child)? {
                     out.push(self.generated(generator, names)?);
                     return Ok(());
                 }
@@ -124,7 +124,7 @@ impl Analyzer {
                 aliases.borrow_mut().push(LateralAlias { name, value: column.typed() });
                 out.push(item);
             }
-            _ => match self.generator(env, e)? {
+            _ => match self.generator_of_list(env, e)? {
                 Some(generator) => out.push(self.generated(generator, &[])?),
                 None => out.push(Item::Value(self.fresh(), self.expr(env, e)?)),
             },
@@ -162,6 +162,9 @@ impl Analyzer {
 
     /// Computes the items: windows first, then values, then the generator.
     pub fn compute(&self, node: &mut Node, mut items: Vec<Item>) -> SparkResult<()> {
+        for v in items.iter().filter_map(Item::typed) {
+            crate::aggregate::no_grouping(&v)?;
+        }
         let own: std::collections::HashSet<ColumnId> =
             items.iter().filter_map(|i| if let Item::Value(id, _) = i { Some(*id) } else { None }).collect();
         let lateral = items.iter().any(|i| match i {
@@ -182,6 +185,11 @@ impl Analyzer {
                 self.compute_values(node, vec![item])?;
             }
             return Ok(());
+        }
+        for item in &mut items {
+            if let Item::Generated { rows, .. } = item {
+                self.take_plain_subqueries(node, &mut [rows], "Generate")?;
+            }
         }
         let mut exprs: Vec<&mut TypedExpr> = items.iter_mut().filter_map(Item::typed_mut).collect();
         self.take_subqueries(node, &mut exprs)?;

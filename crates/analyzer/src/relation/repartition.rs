@@ -33,10 +33,9 @@ impl Analyzer {
             None => None,
         };
         let env = Env::of(&node, outer).reaching(&node);
-        let mut keys = vec![];
-        for e in exprs {
-            keys.push(self.expr(&env, e)?.expr);
-        }
+        let mut typed = self.exprs(&env, exprs)?;
+        self.take_plain_subqueries(&mut node, &mut typed.iter_mut().collect::<Vec<_>>(), "RepartitionByExpression")?;
+        let keys: Vec<_> = typed.into_iter().map(|e| e.expr).collect();
         let default = self.facts().conf.i64("spark.sql.shuffle.partitions").and_then(|n| usize::try_from(n).ok());
         let n = n.or(default).unwrap_or(1).min(1024);
         node.over(|input| {

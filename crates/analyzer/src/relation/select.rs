@@ -31,13 +31,18 @@ pub struct Clauses<'a> {
 
 impl Analyzer {
     pub fn select(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
+        let node = self.select_list(s, order, outer)?;
+        for (name, parameters) in &s.hints {
+            self.hint(&node, name, parameters)?;
+        }
+        Ok(node)
+    }
+
+    fn select_list(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
         if let Some(s) = super::time_window::select(s) {
-            return self.select(&s, order, outer);
+            return self.select_list(&s, order, outer);
         }
         let mut node = self.relation(&s.from, outer)?;
-        for (name, parameters) in &s.hints {
-            self.hint(name, parameters)?;
-        }
         if let Some(condition) = &s.filter {
             node = self.filter(node, condition, outer)?;
         }
@@ -89,13 +94,15 @@ impl Analyzer {
         clauses: Clauses,
     ) -> SparkResult<Node> {
         let input_hidden = node.scope.hidden.clone();
-        let mut having = clauses.having.map(|h| self.condition(&with_output(env, inline(&items)), h)).transpose()?;
+        let mut having = clauses.having.map(|h| self.having(&with_output(env, inline(&items)), h)).transpose()?;
         let mut qualify = clauses.qualify.map(|q| self.condition(&with_output(env, inline(&items)), q)).transpose()?;
         if let Some(h) = having.as_ref().filter(|h| contains_window(&h.expr)) {
             return Err(super::filter::no_window("HAVING", h));
         }
         if let Some(key) = keys.iter().flat_map(|k| &k.exprs).find(|k| contains_window(&k.expr)) {
-            return Err(super::filter::no_window("GROUP BY", key));
+            return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
+                .param("invalidExprSqls", key.quoted_sql())
+                .at(key.origin.clone()));
         }
         if let Some(q) = &qualify
             && !contains_window(&q.expr)
@@ -118,7 +125,9 @@ impl Analyzer {
         let is_aggregate = keys.is_some();
         let mut renewed = None;
         if let Some(keys) = keys {
-            let above = shown.iter().map(|c| c.id).collect();
+            // A column that is merely shown must be grouped by.
+            let computed = items.iter().filter(|i| !matches!(i, Item::Column(_)));
+            let above = computed.flat_map(Item::columns).map(|c| c.id).collect();
             // Plain columns are checked like any other expression.
             let mut plain: Vec<TypedExpr> = items
                 .iter()
@@ -145,6 +154,12 @@ impl Analyzer {
             node = self.keep(node, having)?;
         }
         self.compute(&mut node, items)?;
+        let mut sorted: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).collect();
+        match is_aggregate {
+            // What an aggregated query sorts by is computed with the aggregates.
+            true => self.take_subqueries(&mut node, &mut sorted)?,
+            false => self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?,
+        }
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
         self.take_subqueries(&mut node, &mut late)?;
         self.take_row_ids(&mut node, &mut late)?;
@@ -175,7 +190,14 @@ impl Analyzer {
             };
             return SortKey::new(column.typed(), o);
         }
-        SortKey::new(self.expr(env, &o.child)?, o)
+        let value = self.expr(env, &o.child).map_err(|e| match &o.child.kind {
+            // Where nothing is read, what is shown is near.
+            ExprKind::Attribute { name, .. } if e.class() == "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION" => {
+                self.unresolved_column(&Scope::new(shown.to_vec()), name, o.child.origin.as_ref())
+            }
+            _ => e,
+        })?;
+        SortKey::new(value, o)
     }
 
     pub fn put_sort(&self, node: &mut Node, order: &[SortKey]) -> SparkResult<()> {

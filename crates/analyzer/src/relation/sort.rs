@@ -36,7 +36,7 @@ impl Analyzer {
             keys.push(self.sort_key(&env, &node.scope.columns, o)?);
         }
         let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
-        self.take_subqueries(&mut node, &mut late)?;
+        self.take_plain_subqueries(&mut node, &mut late, "Sort")?;
         self.take_row_ids(&mut node, &mut late)?;
         if keys.iter().any(|k| contains_window(&k.value.expr)) {
             let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();

@@ -128,6 +128,11 @@ impl Analyzer {
             let number = vonk_expr::cast::cast(self.facts(), a.clone(), &DataType::Long)?;
             numbers.push(number.constant_i64("range", "argument")?.ok_or_else(wrong)?);
         }
+        if let [_, _, 0, ..] = numbers.as_slice() {
+            return Err(
+                SparkError::new("FAILED_FUNCTION_CALL").param("funcName", vonk_common::error::quote_id(["range"]))
+            );
+        }
         match numbers.as_slice() {
             [end] => self.range(0, *end, 1, None),
             [start, end] => self.range(*start, *end, 1, None),

@@ -124,3 +124,16 @@ pub fn schema_of(columns: &[ScopeColumn]) -> SparkResult<DFSchemaRef> {
         columns.iter().map(|c| (None, Arc::new(Field::new(column_name(c.slot), to_arrow(&c.data_type), true))));
     Ok(Arc::new(DFSchema::new_with_metadata(fields.collect(), Default::default()).map_err(spark_error)?))
 }
+
+/// An error about a column of VALUES, under the name that the alias gives to the column.
+pub fn named(error: SparkError, names: &[String]) -> SparkError {
+    const CLASS: &str = "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE";
+    let given = error.params().iter().find(|(key, _)| key == "colName").filter(|_| error.class() == CLASS);
+    let number = given.and_then(|(_, name)| name.trim_matches('`').strip_prefix("col")?.parse::<usize>().ok());
+    match number.and_then(|n| names.get(n.checked_sub(1)?)) {
+        Some(name) => {
+            SparkError::new(CLASS).param("colName", vonk_common::error::quote_id([name])).at(error.origin().cloned())
+        }
+        None => error,
+    }
+}

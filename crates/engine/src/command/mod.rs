@@ -144,6 +144,10 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::ExecuteImmediate { query, into, using } => execute_immediate::run(session, query, into, using).await,
         C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
         C::ListResource { .. } => Ok(Rows::none()),
+        // The catalog has no procedures.
+        C::Call(name) => Err(SparkError::new("UNRESOLVED_ROUTINE")
+            .param("routineName", vonk_common::error::quote_id(&name))
+            .param("searchPath", "[]")),
         C::Unsupported(what) => Err(SparkError::unsupported(what)),
         other => Err(SparkError::unsupported(statement_name(&other))),
     }

@@ -139,6 +139,11 @@ pub fn check(from: &DataType, to: &DataType, mode: Mode, sql: &SqlText) -> Spark
     let function = match (from, to) {
         (f, DataType::Date) if f.is_numeric() && mode != Mode::Legacy => Some("DATE_FROM_UNIX_DATE"),
         (DataType::Date, t) if t.is_numeric() && mode != Mode::Legacy => Some("UNIX_DATE"),
+        (DataType::Array(..) | DataType::Map(..) | DataType::Struct(_), _)
+            if mode == Mode::Ansi && can_cast(from, to, Mode::Legacy) =>
+        {
+            Some("try_cast")
+        }
         _ => None,
     };
     let with_types = |class: &'static str| {

@@ -28,10 +28,10 @@ pub static COUNT_MIN: Aggregate = Aggregate {
 };
 
 fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
-    ctx.arity(&call.args, 3..=4)?;
+    ctx.arity(&call.args, 4..=4)?;
     let sql = text(ctx, &call, &call.args);
-    let [value, eps, confidence, ..] = call.args.as_slice() else {
-        return Err(SparkError::internal("count-min of three"));
+    let [value, eps, confidence, seed] = call.args.as_slice() else {
+        return Err(SparkError::internal("count-min of four"));
     };
     if !(value.data_type.is_integral() || value.data_type.is_string() || value.data_type == DataType::Binary) {
         return Err(unexpected(ctx, &sql, 0, "(\"INTEGRAL\" or \"STRING\" or \"BINARY\")", value));
@@ -52,10 +52,10 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
         }
     }
     let [eps, confidence] = constants.as_slice() else { return Err(SparkError::internal("two constants")) };
-    let seed = match call.args.get(3) {
-        Some(_) => super::constant_number(call.args.get(3), 0)?,
-        None => 0,
-    };
+    if !matches!(seed.data_type, DataType::Int | DataType::Long) {
+        return Err(unexpected(ctx, &sql, 3, "(\"INT\" or \"BIGINT\")", seed));
+    }
+    let seed = super::whole(&super::parameter(ctx, &sql, &call.args, 3, "seed")?);
     let width = (2.0 / eps).ceil() as i64;
     let depth = (-(1.0 - confidence).ln() / 2f64.ln()).ceil() as i64;
     let params = vec![depth.to_string(), width.to_string(), seed.to_string()];

@@ -12,11 +12,11 @@ use datafusion::logical_expr::{Accumulator, ColumnarValue};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::{array_arg, typed_arg};
-use vonk_expr::{AggregateCall, Body, Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
+use vonk_expr::{AggregateCall, Body, Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
-use super::constant_number;
 use super::kll::{Kll, key_of, value_of};
+use super::{parameter, whole, wrong_parameter};
 use crate::build::{cast_to, text, typed};
 use crate::groups::column;
 use crate::udaf::{Aggregate, AggregateCallData};
@@ -89,26 +89,38 @@ const KERNELS: &[&Kernel] = &[&READ, &MERGE];
 static READ: Kernel = Kernel::new("kll_read", read_column);
 static MERGE: Kernel = Kernel::new("kll_merge", merge_column);
 
-fn checked_k(ctx: &FnContext, arg: Option<&TypedExpr>) -> SparkResult<i64> {
-    let k = constant_number(arg, 200)?;
+fn checked_k(ctx: &FnContext, sql: &SqlText, args: &[TypedExpr]) -> SparkResult<i64> {
+    if args.len() < 2 {
+        return Ok(200);
+    }
+    let k = whole(&parameter(ctx, sql, args, 1, "k")?);
     if (8..=65_535).contains(&k) {
         return Ok(k);
     }
-    Err(SparkError::new("KLL_INVALID_K_OUT_OF_RANGE")
+    let cause = SparkError::new("KLL_SKETCH_K_OUT_OF_RANGE")
         .param("functionName", vonk_common::error::quote_id([&*ctx.name]))
-        .param("k", k)
-        .at(ctx.origin.clone()))
+        .param("k", k);
+    Err(wrong_parameter(ctx, sql, cause))
+}
+
+/// The values that a sketch of a type takes.
+fn value_want(ty: &DataType) -> Want {
+    let one = Want::Type;
+    match ty {
+        DataType::Long => Want::OneOf(vec![one(DataType::Byte), Want::INT, Want::LONG, one(DataType::Short)]),
+        DataType::Double => Want::OneOf(vec![one(DataType::Float), Want::DOUBLE]),
+        _ => one(DataType::Float),
+    }
 }
 
 fn build(ctx: &FnContext, call: AggregateCall, ty: DataType) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=2)?;
     let sql = text(ctx, &call, &call.args);
-    let k = checked_k(ctx, call.args.get(1))?;
+    let mut args = ctx.expect(call.args.clone(), 1, &[value_want(&ty), Want::INT])?;
+    let k = checked_k(ctx, &sql, &args)?;
     let wide = if ty == DataType::Long { DataType::Long } else { DataType::Double };
-    let value = call.args.iter().take(1).cloned().collect();
-    let Some(value) = ctx.coerce(value, 1, &[Want::Type(ty)])?.pop() else {
-        return Err(SparkError::internal("a value is due"));
-    };
+    args.truncate(1);
+    let Some(value) = args.pop() else { return Err(SparkError::internal("a value is due")) };
     let value = cast_to(ctx, value, &wide)?;
     let data = AggregateCallData::new(ctx, &KLL, vec![wide], DataType::Binary)
         .with_params(vec![k.to_string(), "build".into()]);
@@ -118,8 +130,9 @@ fn build(ctx: &FnContext, call: AggregateCall, ty: DataType) -> SparkResult<Type
 fn merge_agg(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=2)?;
     let sql = text(ctx, &call, &call.args);
-    let k = checked_k(ctx, call.args.get(1))?;
-    let args = ctx.coerce(call.args.iter().take(1).cloned().collect(), 1, &[Want::BINARY])?;
+    let mut args = ctx.expect(call.args.clone(), 1, &[Want::BINARY, Want::INT])?;
+    let k = checked_k(ctx, &sql, &args)?;
+    args.truncate(1);
     let data = AggregateCallData::new(ctx, &KLL, vec![DataType::Binary], DataType::Binary)
         .with_params(vec![k.to_string(), "merge".into()]);
     Ok(typed(&call, data, &args, false, sql))
@@ -178,20 +191,31 @@ impl Accumulator for Quantiles {
 
 fn read(ctx: &FnContext, args: Vec<TypedExpr>, what: &str, ty: DataType) -> SparkResult<TypedExpr> {
     let two = matches!(what, "quantile" | "rank");
-    ctx.arity(&args, if two { 2..=2 } else { 1..=1 })?;
     let sql = ctx.sql(&args);
     let many = matches!(args.get(1).map(|a| &a.data_type), Some(DataType::Array(..)));
     let scale = |t: DataType| if many { DataType::array(t, false) } else { t };
-    let (second, out) = match what {
-        "n" => (None, DataType::Long),
-        "text" => (None, DataType::STRING),
-        "quantile" => (Some(scale(DataType::Double)), scale(ty)),
-        _ if ty == DataType::Long => (Some(scale(DataType::Long)), scale(DataType::Double)),
-        _ => (Some(scale(DataType::Double)), scale(DataType::Double)),
+    let point = if what == "quantile" { DataType::Double } else { ty.clone() };
+    let out = match what {
+        "n" => DataType::Long,
+        "text" => DataType::STRING,
+        "quantile" => scale(ty),
+        _ => scale(DataType::Double),
     };
-    let mut given = ctx.coerce(args.iter().take(1).cloned().collect(), 1, &[Want::BINARY])?;
-    if let (Some(t), Some(arg)) = (second, args.get(1)) {
-        given.push(cast_to(ctx, arg.clone(), &t)?);
+    let list = Want::ArrayOf(Box::new(Want::Type(point.clone())));
+    let wants = [Want::BINARY, Want::OneOf(vec![Want::Type(point), list])];
+    let wants = if two { &wants[..] } else { &wants[..1] };
+    let mut given = ctx.coerce(args, wants.len(), wants)?;
+    if let Some(arg) = given.get(1)
+        && !arg.foldable
+    {
+        let name = if what == "quantile" { "rank" } else { "quantile" };
+        parameter(ctx, &sql, &given, 1, name)?;
+    }
+    // FLOAT points are looked up as doubles.
+    if let Some(arg) = given.pop_if(|a| matches!(&a.data_type, DataType::Float | DataType::Array(..))) {
+        let float = matches!(&arg.data_type, DataType::Float)
+            || matches!(&arg.data_type, DataType::Array(e, _) if **e == DataType::Float);
+        given.push(if float { cast_to(ctx, arg, &scale(DataType::Double))? } else { arg });
     }
     let params = vec![ctx.name.to_string(), what.to_string()];
     let mut out = ctx.call_with(&READ, given, out, Nullability::Args, params);

@@ -8,14 +8,14 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Accumulator, Expr};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
-use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr, Want};
+use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, SqlText, TypedExpr, Want};
 use vonk_functions_math::hash::fold::XXHASH64;
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
 use super::theta::{Kind, Theta};
-use super::{LG_K_AND_MODE, constant_number, constant_word};
-use crate::build::{cast_to, text, text_named, typed, unexpected};
+use super::{LG_K_AND_MODE, parameter, whole, wrong_parameter};
+use crate::build::{cast_to, text, text_named, typed};
 use crate::groups::column;
 use crate::udaf::{Aggregate, AggregateCallData};
 
@@ -106,32 +106,58 @@ fn data(ctx: &FnContext, types: Vec<DataType>, kind: Kind, lgk: i64, mode: Strin
     AggregateCallData::new(ctx, &SKETCH, types, DataType::Binary).with_params(params)
 }
 
-fn checked_lgk(ctx: &FnContext, arg: Option<&TypedExpr>, kind: Kind) -> SparkResult<i64> {
+/// The checked logarithm of a sketch's size, at `index` of the arguments. A NULL counts as 0 in the older families,
+/// whose errors are not wrapped either.
+pub fn checked_lgk(ctx: &FnContext, sql: &SqlText, args: &[TypedExpr], index: usize, kind: Kind) -> SparkResult<i64> {
+    let tuple = matches!(kind, Kind::TupleDouble | Kind::TupleInteger);
+    let function = vonk_common::error::quote_id([&*ctx.name]);
+    let value = match args.get(index).map(|a| a.constant()).transpose()?.flatten() {
+        _ if tuple => parameter(ctx, sql, args, index, "lgNomEntries")?,
+        Some(v) => v,
+        // A scalar function computes with whatever the row gives; ours is the default then.
+        None if ctx.name.ends_with("_union") => return Ok(12),
+        None => {
+            let hll = kind == Kind::Hll;
+            let class = if hll { "HLL_K_MUST_BE_CONSTANT" } else { "THETA_LG_NOM_ENTRIES_MUST_BE_CONSTANT" };
+            return Err(SparkError::new(class).param("function", function).at(ctx.origin.clone()));
+        }
+    };
     let (least, most) = if kind == Kind::Hll { (4, 21) } else { (4, 26) };
-    let lgk = constant_number(arg, 12)?;
+    let lgk = whole(&value);
     if (least..=most).contains(&lgk) {
         return Ok(lgk);
     }
-    let class = match kind {
-        Kind::Hll => "HLL_INVALID_LG_K",
-        Kind::Theta => "THETA_INVALID_LG_NOM_ENTRIES",
-        _ => "TUPLE_INVALID_LG_NOM_ENTRIES",
-    };
-    Err(SparkError::new(class)
-        .param("function", vonk_common::error::quote_id([&*ctx.name]))
+    let class = if kind == Kind::Hll { "HLL_INVALID_LG_K" } else { "SKETCH_INVALID_LG_NOM_ENTRIES" };
+    let error = SparkError::new(class)
+        .param("function", function)
         .param("min", least)
         .param("max", most)
         .param("value", lgk)
-        .at(ctx.origin.clone()))
+        .at(ctx.origin.clone());
+    Err(if tuple { wrong_parameter(ctx, sql, error) } else { error })
+}
+
+/// The checked mode of a tuple sketch, in lower case.
+pub fn checked_mode(ctx: &FnContext, sql: &SqlText, args: &[TypedExpr], index: usize) -> SparkResult<String> {
+    const MODES: [&str; 4] = ["alwaysone", "max", "min", "sum"];
+    let value = parameter(ctx, sql, args, index, "mode")?.to_string();
+    let mode = value.to_lowercase();
+    if MODES.contains(&mode.as_str()) {
+        return Ok(mode);
+    }
+    let cause = SparkError::new("TUPLE_INVALID_SKETCH_MODE")
+        .param("function", vonk_common::error::quote_id([&*ctx.name]))
+        .param("mode", value)
+        .param("validModes", MODES.join(", "));
+    Err(wrong_parameter(ctx, sql, cause))
 }
 
 /// The hash of a key column, NULL for NULL; integers of all sizes hash alike.
-fn key_hash(ctx: &FnContext, sql: &vonk_expr::SqlText, key: &TypedExpr) -> SparkResult<TypedExpr> {
+fn key_hash(ctx: &FnContext, key: &TypedExpr) -> SparkResult<TypedExpr> {
     let key = match &key.data_type {
         t if t.is_integral() || *t == DataType::Null => cast_to(ctx, key.clone(), &DataType::Long)?,
         DataType::Float => cast_to(ctx, key.clone(), &DataType::Double)?,
-        DataType::Double | DataType::String(_) | DataType::Binary | DataType::Array(..) => key.clone(),
-        _ => return Err(unexpected(ctx, sql, 0, "(\"INT\" or \"BIGINT\" or \"STRING\" or \"BINARY\")", key)),
+        _ => key.clone(),
     };
     let mut hash = ctx.call(&XXHASH64, vec![key.clone()], DataType::Long, Nullability::Never);
     let present = Expr::IsNotNull(Box::new(key.expr));
@@ -139,60 +165,92 @@ fn key_hash(ctx: &FnContext, sql: &vonk_expr::SqlText, key: &TypedExpr) -> Spark
     Ok(hash)
 }
 
+/// The keys that a sketch takes.
+fn key_want(kind: Kind) -> Want {
+    let list = |t: DataType| Want::ArrayOf(Box::new(Want::Type(t)));
+    Want::OneOf(match kind {
+        Kind::Hll => vec![Want::INT, Want::LONG, Want::Str, Want::BINARY],
+        _ => vec![
+            list(DataType::Int),
+            list(DataType::Long),
+            Want::BINARY,
+            Want::DOUBLE,
+            Want::Type(DataType::Float),
+            Want::INT,
+            Want::LONG,
+            Want::Str,
+        ],
+    })
+}
+
 fn keys(ctx: &FnContext, call: AggregateCall, kind: Kind) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=2)?;
-    let sql = text(ctx, &call, &shown(&call, &[Literal::Int(12)], 1)?);
-    let lgk = checked_lgk(ctx, call.args.get(1), kind)?;
-    let Some(key) = call.args.first() else { return Err(SparkError::internal("a key is due")) };
-    let hash = key_hash(ctx, &sql, key)?;
+    let all = shown(&call, &[Literal::Int(12)], 1)?;
+    let sql = text(ctx, &call, &all);
+    // A NULL key is no key of any type: it is not cast.
+    let void = call.args.first().is_some_and(|a| a.data_type == DataType::Null);
+    let all = ctx.expect(all, 2, &[if void { Want::Any } else { key_want(kind) }, Want::INT])?;
+    let lgk = checked_lgk(ctx, &sql, &all, 1, kind)?;
+    let Some(key) = all.first() else { return Err(SparkError::internal("a key is due")) };
+    let hash = key_hash(ctx, key)?;
     let data = data(ctx, vec![DataType::Long], kind, lgk, "sum".into(), "build");
     Ok(typed(&call, data, &[hash], false, sql))
 }
 
 fn tuples(ctx: &FnContext, call: AggregateCall, kind: Kind) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 2..=4)?;
-    let sql = text(ctx, &call, &shown(&call, &[Literal::Int(12), Literal::string("sum")], 2)?);
-    let lgk = checked_lgk(ctx, call.args.get(2), kind)?;
-    let mode = constant_word(call.args.get(3), "sum")?;
-    let [key, summary, ..] = call.args.as_slice() else { return Err(SparkError::internal("key and summary")) };
-    let hash = key_hash(ctx, &sql, key)?;
-    let want = if kind == Kind::TupleInteger { Want::LONG } else { Want::DOUBLE };
-    let Some(summary) = ctx.coerce(vec![summary.clone()], 1, &[want])?.pop() else {
-        return Err(SparkError::internal("key and summary"));
-    };
-    let summary = cast_to(ctx, summary, &DataType::Double)?;
+    let all = shown(&call, &[Literal::Int(12), Literal::string("sum")], 2)?;
+    let sql = text(ctx, &call, &all);
+    let void = call.args.first().is_some_and(|a| a.data_type == DataType::Null);
+    let key = if void { Want::Any } else { key_want(kind) };
+    let summary = if kind == Kind::TupleInteger { Want::INT } else { Want::DOUBLE };
+    let all = ctx.coerce(all, 4, &[key, summary, Want::INT, Want::Str])?;
+    let lgk = checked_lgk(ctx, &sql, &all, 2, kind)?;
+    let mode = checked_mode(ctx, &sql, &all, 3)?;
+    let [key, summary, ..] = all.as_slice() else { return Err(SparkError::internal("key and summary")) };
+    let hash = key_hash(ctx, key)?;
+    let summary = cast_to(ctx, summary.clone(), &DataType::Double)?;
     let data = data(ctx, vec![DataType::Long, DataType::Double], kind, lgk, mode, "build");
     Ok(typed(&call, data, &[hash, summary], false, sql))
 }
 
 fn hll_union_agg(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 1..=2)?;
-    let sql = text(ctx, &call, &shown(&call, &[Literal::Boolean(false)], 1)?);
-    let allow = constant_word(call.args.get(1), "false")?;
-    let any = call.args.get(1).and_then(|a| a.constant().ok().flatten()).is_some_and(|v| v.to_string() == "true");
-    let mode = if any || allow == "true" { "any" } else { "same" };
-    let args = ctx.coerce(call.args.iter().take(1).cloned().collect(), 1, &[Want::BINARY])?;
+    let all = shown(&call, &[Literal::Boolean(false)], 1)?;
+    let sql = text(ctx, &call, &all);
+    let mut all = ctx.expect(all, 2, &[Want::BINARY, Want::BOOLEAN])?;
+    let any = match all.pop() {
+        Some(a) => a.constant()?.is_some_and(|v| v.to_string() == "true"),
+        None => false,
+    };
+    let mode = if any { "any" } else { "same" };
     let data = data(ctx, vec![DataType::Binary], Kind::Hll, 0, mode.into(), "union");
-    Ok(typed(&call, data, &args, false, sql))
+    Ok(typed(&call, data, &all, false, sql))
 }
 
 fn merged(ctx: &FnContext, call: AggregateCall, kind: Kind, what: &str) -> SparkResult<TypedExpr> {
     let tuple = matches!(kind, Kind::TupleDouble | Kind::TupleInteger);
-    let mut defaults = vec![];
+    let (mut wants, mut defaults) = (vec![Want::BINARY], vec![]);
     if what == "union" {
+        wants.push(Want::INT);
         defaults.push(Literal::Int(12));
     }
     if tuple {
+        wants.push(Want::Str);
         defaults.push(Literal::string("sum"));
     }
-    ctx.arity(&call.args, 1..=1 + defaults.len())?;
+    ctx.arity(&call.args, 1..=wants.len())?;
     let all = shown(&call, &defaults, 1)?;
     let sql = text_named(&ctx.name, &call, &all);
-    let lgk = if what == "union" { checked_lgk(ctx, all.get(1), kind)? } else { 26 };
-    let mode = if tuple { constant_word(all.last(), "sum")? } else { "sum".into() };
-    let args = ctx.coerce(call.args.iter().take(1).cloned().collect(), 1, &[Want::BINARY])?;
+    let mut all = match tuple {
+        true => ctx.coerce(all, wants.len(), &wants)?,
+        false => ctx.expect(all, wants.len(), &wants)?,
+    };
+    let lgk = if what == "union" { checked_lgk(ctx, &sql, &all, 1, kind)? } else { 26 };
+    let mode = if tuple { checked_mode(ctx, &sql, &all, wants.len().saturating_sub(1))? } else { "sum".into() };
+    all.truncate(1);
     let data = data(ctx, vec![DataType::Binary], kind, lgk, mode, what);
-    Ok(typed(&call, data, &args, false, sql))
+    Ok(typed(&call, data, &all, false, sql))
 }
 
 #[derive(Debug)]

@@ -13,11 +13,9 @@ use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
+use super::LG_K_AND_MODE;
 use super::theta::{Kind, Theta};
-use super::theta_aggregates::invalid_sketch;
-use super::{LG_K_AND_MODE, constant_number, constant_word};
-
-const TWO: &[&str] = &["first", "second", "lgNomEntries", "mode"];
+use super::theta_aggregates::{checked_lgk, checked_mode, invalid_sketch};
 
 macro_rules! specs {
     ($($name:literal $build:expr, $usage:literal $(, $parameters:expr)?;)*) => {
@@ -29,6 +27,9 @@ macro_rules! specs {
         ];
     };
 }
+
+/// Spark gives names to the parameters of the tuple unions alone.
+const UNION: &[&str] = &["first", "second", "lgNomEntries", "mode"];
 
 specs! {
     "hll_sketch_estimate" |c, a| read(c, a, Kind::Hll, "estimate", DataType::Long), "hll_sketch_estimate(sketch) - How many different values.";
@@ -43,10 +44,10 @@ specs! {
     "tuple_sketch_theta_integer" |c, a| read(c, a, Kind::TupleInteger, "theta", DataType::Double), "tuple_sketch_theta_integer(sketch) - The share of keys kept.";
     "tuple_sketch_summary_double" |c, a| read(c, a, Kind::TupleDouble, "summary", DataType::Double), "tuple_sketch_summary_double(sketch[, mode]) - All summaries as one.";
     "tuple_sketch_summary_integer" |c, a| read(c, a, Kind::TupleInteger, "summary", DataType::Long), "tuple_sketch_summary_integer(sketch[, mode]) - All summaries as one.";
-    "tuple_union_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "union"), "tuple_union_double(a, b[, lgK[, mode]]) - The union of two sketches.", TWO;
-    "tuple_union_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "union"), "tuple_union_integer(a, b[, lgK[, mode]]) - The union of two sketches.", TWO;
-    "tuple_union_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "union"), "tuple_union_theta_double(a, theta[, lgK[, mode]]) - The union with a theta sketch.", TWO;
-    "tuple_union_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "union"), "tuple_union_theta_integer(a, theta[, lgK[, mode]]) - The union with a theta sketch.", TWO;
+    "tuple_union_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "union"), "tuple_union_double(a, b[, lgK[, mode]]) - The union of two sketches.", UNION;
+    "tuple_union_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "union"), "tuple_union_integer(a, b[, lgK[, mode]]) - The union of two sketches.", UNION;
+    "tuple_union_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "union"), "tuple_union_theta_double(a, theta[, lgK[, mode]]) - The union with a theta sketch.", UNION;
+    "tuple_union_theta_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::Theta, "union"), "tuple_union_theta_integer(a, theta[, lgK[, mode]]) - The union with a theta sketch.", UNION;
     "tuple_intersection_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::TupleDouble, "intersect"), "tuple_intersection_double(a, b[, mode]) - The intersection of two sketches.";
     "tuple_intersection_integer" |c, a| pair(c, a, Kind::TupleInteger, Kind::TupleInteger, "intersect"), "tuple_intersection_integer(a, b[, mode]) - The intersection of two sketches.";
     "tuple_intersection_theta_double" |c, a| pair(c, a, Kind::TupleDouble, Kind::Theta, "intersect"), "tuple_intersection_theta_double(a, theta[, mode]) - The intersection with a theta sketch.";
@@ -71,18 +72,22 @@ fn filled(args: Vec<TypedExpr>, required: usize, defaults: &[Literal]) -> SparkR
     Ok(out)
 }
 
-fn sketches(ctx: &FnContext, args: &[TypedExpr], n: usize) -> SparkResult<Vec<TypedExpr>> {
-    ctx.coerce(args.iter().take(n).cloned().collect(), n, &vec![Want::BINARY; n])
+/// All arguments with their defaults, of the types that Spark expects: it casts none of them.
+fn given(ctx: &FnContext, args: Vec<TypedExpr>, wants: &[Want], defaults: &[Literal]) -> SparkResult<Vec<TypedExpr>> {
+    let required = wants.len().saturating_sub(defaults.len());
+    ctx.arity(&args, required..=wants.len())?;
+    ctx.expect(filled(args, required, defaults)?, wants.len(), wants)
 }
 
 fn read(ctx: &FnContext, args: Vec<TypedExpr>, kind: Kind, what: &str, ty: DataType) -> SparkResult<TypedExpr> {
-    let defaults = if what == "summary" { vec![Literal::string("sum")] } else { vec![] };
-    ctx.arity(&args, 1..=1 + defaults.len())?;
-    let args = filled(args, 1, &defaults)?;
+    let summary = what == "summary";
+    let (wants, defaults) = if summary { (2, vec![Literal::string("sum")]) } else { (1, vec![]) };
+    let mut args = given(ctx, args, [Want::BINARY, Want::Str].get(..wants).unwrap_or_default(), &defaults)?;
     let sql = ctx.sql(&args);
-    let mode = if what == "summary" { constant_word(args.get(1), "sum")? } else { String::new() };
+    let mode = if summary { checked_mode(ctx, &sql, &args, 1)? } else { String::new() };
+    args.truncate(1);
     let params = vec![ctx.name.to_string(), kind.name().to_string(), what.to_string(), mode];
-    let mut out = ctx.call_with(&READ, sketches(ctx, &args, 1)?, ty, Nullability::Args, params);
+    let mut out = ctx.call_with(&READ, args, ty, Nullability::Args, params);
     out.sql = sql;
     Ok(out)
 }
@@ -115,10 +120,10 @@ fn read_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
 }
 
 fn hll_union(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    ctx.arity(&args, 2..=3)?;
-    let args = filled(args, 2, &[Literal::Boolean(false)])?;
+    let wants = [Want::BINARY, Want::BINARY, Want::BOOLEAN];
+    let mut args = given(ctx, args, &wants, &[Literal::Boolean(false)])?;
     let sql = ctx.sql(&args);
-    let any = match args.get(2) {
+    let any = match args.pop() {
         Some(a) => a.constant()?.is_some_and(|v| v.to_string() == "true"),
         None => false,
     };
@@ -129,28 +134,31 @@ fn hll_union(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         "0".to_string(),
         if any { "any" } else { "same" }.to_string(),
     ];
-    let mut out = ctx.call_with(&PAIR, sketches(ctx, &args, 2)?, DataType::Binary, Nullability::Args, params);
+    let mut out = ctx.call_with(&PAIR, args, DataType::Binary, Nullability::Args, params);
     out.sql = sql;
     Ok(out)
 }
 
 fn pair(ctx: &FnContext, args: Vec<TypedExpr>, a: Kind, b: Kind, what: &str) -> SparkResult<TypedExpr> {
-    let tuple = a != Kind::Theta;
-    let mut defaults = vec![];
-    if what == "union" {
+    let (tuple, union) = (a != Kind::Theta, what == "union");
+    let (mut wants, mut defaults) = (vec![Want::BINARY, Want::BINARY], vec![]);
+    if union {
+        wants.push(Want::INT);
         defaults.push(Literal::Int(12));
     }
     if tuple && what != "subtract" {
+        wants.push(Want::Str);
         defaults.push(Literal::string("sum"));
     }
-    ctx.arity(&args, 2..=2 + defaults.len())?;
-    let args = filled(args, 2, &defaults)?;
+    let mut args = given(ctx, args, &wants, &defaults)?;
     let sql = ctx.sql(&args);
-    let lgk = if what == "union" { constant_number(args.get(2), 12)? } else { 26 };
-    let mode = if tuple { constant_word(args.last(), "sum")? } else { "sum".to_string() };
+    let last = args.len().saturating_sub(1);
+    let lgk = if union { checked_lgk(ctx, &sql, &args, 2, a)? } else { 26 };
+    let mode = if tuple && last > 1 { checked_mode(ctx, &sql, &args, last)? } else { "sum".to_string() };
+    args.truncate(2);
     let kinds = format!("{} {}", a.name(), b.name());
     let params = vec![ctx.name.to_string(), kinds, what.to_string(), lgk.to_string(), mode];
-    let mut out = ctx.call_with(&PAIR, sketches(ctx, &args, 2)?, DataType::Binary, Nullability::Args, params);
+    let mut out = ctx.call_with(&PAIR, args, DataType::Binary, Nullability::Args, params);
     out.sql = sql;
     Ok(out)
 }

@@ -122,12 +122,7 @@ fn eval_at(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
             out.push(Some((range.start as i64 + position) as u32));
         } else if strict {
             let class = if from_one { "INVALID_ARRAY_INDEX_IN_ELEMENT_AT" } else { "INVALID_ARRAY_INDEX" };
-            return Err(call.error(
-                SparkError::new(class)
-                    .param("indexValue", i)
-                    .param("arraySize", n)
-                    .param("ansiConfig", "\"spark.sql.ansi.enabled\""),
-            ));
+            return Err(call.error(SparkError::new(class).param("indexValue", i).param("arraySize", n)));
         } else {
             out.push(None);
         }

@@ -13,8 +13,8 @@ use vonk_plan::types::DataType;
 
 use crate::lists::{ListTaker, arrays, item_field, list_of};
 
-static ARRAY_KERNEL: Kernel = Kernel::new("array", eval_array);
-static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat);
+static ARRAY_KERNEL: Kernel = Kernel::new("array", eval_array).eager();
+static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat).eager();
 
 pub static ARRAY: FunctionSpec = FunctionSpec::scalar("array", "array_funcs", build_array)
     .usage("array(expr, ...) - an array of the given elements")
@@ -42,7 +42,10 @@ fn build_array(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> 
         .collect();
     let args = args?;
     let contains_null = args.iter().any(|a| a.nullable);
-    let mut out = ctx.call(&ARRAY_KERNEL, args, DataType::array(ty, contains_null), Nullability::Never);
+    // Which elements can be NULL: one of them may be taken out again.
+    let nullable: String = args.iter().map(|a| if a.nullable { '1' } else { '0' }).collect();
+    let ty = DataType::array(ty, contains_null);
+    let mut out = ctx.call_with(&ARRAY_KERNEL, args, ty, Nullability::Never, vec![nullable]);
     out.sql = sql;
     Ok(out)
 }

@@ -43,10 +43,7 @@ fn build_sort(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
             .param("inputExpr", args[1].quoted_sql()));
     }
     let ty = args[0].data_type.clone();
-    let nullable = args[0].nullable;
-    let mut out = ctx.call(&SORT_KERNEL, args, ty, Nullability::Args);
-    out.nullable = nullable;
-    Ok(out)
+    Ok(ctx.call(&SORT_KERNEL, args, ty, Nullability::Args))
 }
 
 fn eval_sort(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

@@ -67,6 +67,7 @@ fn eval_distinct(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
 fn build_set(ctx: &FnContext, args: Vec<TypedExpr>, operation: &str) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
+    let own = args[0].data_type.clone();
     let (args, ty) = same_arrays(ctx, args)?;
     let contains = |a: &TypedExpr| matches!(a.data_type, DataType::Array(_, true));
     let contains_null = match operation {
@@ -75,6 +76,8 @@ fn build_set(ctx: &FnContext, args: Vec<TypedExpr>, operation: &str) -> SparkRes
         _ => contains(&args[0]),
     };
     let ty = match ty {
+        // What is left over has the form of the left.
+        ty if operation == "except" && own.same_type(&ty) => own,
         DataType::Array(e, _) => DataType::Array(e, contains_null),
         other => other,
     };

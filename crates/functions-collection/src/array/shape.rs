@@ -18,7 +18,7 @@ use crate::lists::{ListTaker, item_field, list_arg, list_of, range, retype};
 
 static SIZE_KERNEL: Kernel = Kernel::new("size", eval_size);
 static FLATTEN_KERNEL: Kernel = Kernel::new("flatten", eval_flatten);
-static ZIP_KERNEL: Kernel = Kernel::new("arrays_zip", eval_zip);
+static ZIP_KERNEL: Kernel = Kernel::new("arrays_zip", eval_zip).eager();
 
 pub static SIZE: FunctionSpec = FunctionSpec::scalar("size", "collection_funcs", build_size)
     .aliases(&["cardinality"])
@@ -102,12 +102,17 @@ fn eval_flatten(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Co
 fn build_zip(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let mut fields = Vec::with_capacity(args.len());
     for (i, a) in args.iter().enumerate() {
-        let (ty, _) = element(ctx, &args, i)?;
+        let ty = if a.data_type == DataType::Null { DataType::Null } else { element(ctx, &args, i)?.0 };
         // A named argument (column, alias, struct field) lends its name; others are numbered.
         let name = a.name.as_deref().map(str::to_string).unwrap_or_else(|| i.to_string());
         fields.push(StructField::new(name, ty, true));
     }
     let ty = DataType::array(DataType::structure(fields), false);
+    if args.iter().any(|a| a.data_type == DataType::Null) {
+        let mut out = TypedExpr::null(ty)?.at(ctx.origin.clone());
+        out.sql = ctx.sql(&args);
+        return Ok(out);
+    }
     Ok(ctx.call(&ZIP_KERNEL, args, ty, Nullability::Args))
 }
 

@@ -7,9 +7,11 @@ use datafusion::arrow::compute::{interleave, take};
 use datafusion::common::Result as DfResult;
 use vonk_common::SparkResult;
 use vonk_common::error::quote_sql;
+use vonk_expr::cast::cast;
 use vonk_expr::lambda::HigherOrderArg;
 use vonk_expr::spec::Body;
 use vonk_expr::{Call, FnContext, FunctionSpec, TypedExpr};
+use vonk_plan::types::DataType;
 
 use super::array::{array_value, as_list};
 use super::udf::{HigherOrder, Lambdas, build};
@@ -31,7 +33,12 @@ fn build_aggregate(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<Ty
     let (array, element, element_null) = array_value(ctx, args.next())?;
     let start = value(ctx, args.next())?;
     let state = parameter(&start.data_type, true);
-    let merge = bind(ctx, args.next(), &[state.clone(), parameter(&element, element_null)], 2)?;
+    let mut merge = bind(ctx, args.next(), &[state.clone(), parameter(&element, element_null)], 2)?;
+    if merge.body.data_type == DataType::Null {
+        let sql = merge.body.sql.clone();
+        merge.body = cast(&ctx.facts, merge.body, &start.data_type)?;
+        merge.body.sql = sql;
+    }
     if !merge.body.data_type.same_type(&start.data_type) {
         return Err(vonk_common::SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
             .param("sqlExpr", quote_sql(super::sql(ctx, &[&array, &start], &[&merge])))
@@ -86,7 +93,7 @@ fn eval_aggregate(call: &Call, lambdas: &Lambdas, values: &[ArrayRef], rows: usi
     }
     // Rows without an array give NULL.
     let present: UInt32Array = (0..rows).map(|r| (!list.is_null(r)).then_some(r as u32)).collect();
-    if lambdas.parameters(1) > 0 {
+    if lambdas.count() > 1 {
         let all = UInt32Array::from_iter_values(0..rows as u32);
         state = lambdas.evaluate(1, &[state], &all)?;
     }

@@ -42,7 +42,12 @@ fn build_sort(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedEx
         let p = parameter(&element, n);
         let comparator = bind(ctx, args.next(), &[p.clone(), p], 2)?;
         if !matches!(comparator.body.data_type, DataType::Int) {
-            return Err(ctx.unexpected_type(&[array.clone(), comparator.body.clone()], 1, "\"INT\""));
+            let name = vonk_common::error::quote_id(["lambdafunction"]);
+            return Err(ctx
+                .mismatch("UNEXPECTED_RETURN_TYPE", &[array, comparator.body.clone()])
+                .param("functionName", name)
+                .param("expectedType", "\"INT\"")
+                .param("actualType", vonk_common::error::quote_sql(comparator.body.data_type.sql())));
         }
         lambdas.push(comparator);
     }

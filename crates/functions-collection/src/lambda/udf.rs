@@ -1,12 +1,14 @@
 //! The DataFusion function of a call with lambdas.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
-use datafusion::common::Result as DfResult;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -68,7 +70,7 @@ impl LambdaUdf {
 }
 
 /// Stands in the [`Call`] of a function whose work is done by its [`HigherOrder`].
-pub static NO_KERNEL: Kernel = Kernel::new("lambda", |_, _, _| Err(exec_err(SparkError::internal("lambda"))));
+pub static NO_KERNEL: Kernel = Kernel::new("lambda", |_, _, _| Err(exec_err(SparkError::internal("lambda")))).eager();
 
 /// Builds the typed call of a higher-order function.
 pub(crate) fn build(
@@ -100,18 +102,43 @@ pub(crate) fn build(
         params: params.into(),
         origin: ctx.origin.clone(),
     };
-    let bodies = lambdas.into_iter().map(|l| LambdaBody::new(l.columns, l.body.expr)).collect();
+    // Under names of their own, two calls that are written alike are alike.
+    let labels: Vec<String> = (0..captured.len()).map(|i| format!("c{i}")).collect();
+    let mut bodies = Vec::with_capacity(lambdas.len());
+    for l in lambdas {
+        let parameters: Vec<String> = (0..l.columns.len()).map(|i| format!("l{i}")).collect();
+        let known = captured.iter().map(|c| c.name.as_str()).zip(&labels);
+        let known = l.columns.iter().map(String::as_str).zip(&parameters).chain(known).collect();
+        let body = relabelled(l.body.expr, &known);
+        bodies.push(LambdaBody::new(parameters, body));
+    }
     let mut args: Vec<Expr> = values.iter().map(|v| v.expr.clone()).collect();
     args.extend(captured.iter().cloned().map(Expr::Column));
     let foldable = captured.is_empty() && values.iter().all(|v| v.foldable);
-    let udf = LambdaUdf::new(function, call, bodies, captured.into_iter().map(|c| c.name).collect());
+    let udf = LambdaUdf::new(function, call, bodies, labels);
     let expr = ScalarUDF::from(udf).call(args);
     let mut out = TypedExpr::new(expr, ty, nullable, sql).derived_from(&sources);
     out.foldable = foldable;
     out.at(ctx.origin.clone())
 }
 
+fn relabelled(body: Expr, names: &HashMap<&str, &String>) -> Expr {
+    let rename = |e: Expr| match &e {
+        Expr::Column(c) => Ok(match names.get(c.name.as_str()) {
+            Some(name) => Transformed::yes(Expr::Column(Column::new_unqualified(name.as_str()))),
+            None => Transformed::no(e),
+        }),
+        _ => Ok(Transformed::no(e)),
+    };
+    body.transform_up(rename).map(|done| done.data).unwrap_or_default()
+}
+
 impl Lambdas<'_> {
+    /// How many lambdas the call has.
+    pub fn count(&self) -> usize {
+        self.udf.lambdas.len()
+    }
+
     /// How many parameters the user's lambda has.
     pub fn parameters(&self, lambda: usize) -> usize {
         self.udf.lambdas.get(lambda).map_or(0, |l| l.parameters.len())

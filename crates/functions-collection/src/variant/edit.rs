@@ -19,8 +19,8 @@ use super::path::{Paths, malformed};
 use super::tree::{Change, Fault, Tree};
 use super::{exact, variant_rows};
 
-static CHANGE_KERNEL: Kernel = Kernel::new("variant_change", eval_change);
-static DELETE_KERNEL: Kernel = Kernel::new("variant_delete", eval_delete);
+static CHANGE_KERNEL: Kernel = Kernel::new("variant_change", eval_change).eager();
+static DELETE_KERNEL: Kernel = Kernel::new("variant_delete", eval_delete).eager();
 static STRIP_KERNEL: Kernel = Kernel::new("variant_strip_nulls", eval_strip);
 
 const GROUP: &str = "variant_funcs";
@@ -135,14 +135,16 @@ fn eval_delete(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
     let targets = Variants::new(&target)?;
     let paths: Vec<_> = (1..args.len()).map(|i| Paths::new(args, i)).collect::<DfResult<_>>()?;
     variant_rows(rows, |row| {
+        // A path is checked whatever it would be taken from.
+        let checked = paths.iter().filter_map(|p| p.get(row)).map(|(text, steps)| {
+            steps
+                .filter(|s| !s.is_empty())
+                .ok_or_else(|| malformed("INVALID_VARIANT_PATH", "variant_delete", text, call))
+        });
+        let checked: Vec<_> = checked.collect::<DfResult<_>>()?;
         let Some(target) = targets.get(row) else { return Ok(None) };
         let mut tree = Tree::of(&target);
-        for (text, steps) in paths.iter().filter_map(|p| p.get(row)) {
-            let steps = steps
-                .filter(|s| !s.is_empty())
-                .ok_or_else(|| malformed("INVALID_VARIANT_PATH", "variant_delete", text, call))?;
-            tree.delete(&steps);
-        }
+        checked.iter().for_each(|steps| tree.delete(steps));
         Ok(Some(tree.write()))
     })
 }

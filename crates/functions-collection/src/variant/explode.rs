@@ -24,12 +24,14 @@ pub static VARIANT_EXPLODE: FunctionSpec =
     FunctionSpec::new("variant_explode", "variant_funcs", Body::Generator(|c, a| explode(c, a, false)))
         .usage("variant_explode(v) - position, key and value of each item or field")
         .parameters(&["input"])
+        .table_only()
         .kernels(&[&EXPLODE_KERNEL]);
 
 pub static VARIANT_EXPLODE_OUTER: FunctionSpec =
     FunctionSpec::new("variant_explode_outer", "variant_funcs", Body::Generator(|c, a| explode(c, a, true)))
         .usage("variant_explode_outer(v) - variant_explode with a row of NULLs for nothing")
-        .parameters(&["input"]);
+        .parameters(&["input"])
+        .table_only();
 
 fn explode(ctx: &FnContext, args: Vec<TypedExpr>, outer: bool) -> SparkResult<GeneratorCall> {
     ctx.arity(&args, 1..=1)?;

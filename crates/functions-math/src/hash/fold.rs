@@ -34,12 +34,14 @@ pub static HASH: Kernel = Kernel::total("hash", |call, args, rows| {
     let mut hashes = vec![SEED as i32; rows];
     fold_all::<Murmur>(call, args, rows, &mut hashes)?;
     Ok(ColumnarValue::Array(Arc::new(Int32Array::from(hashes))))
-});
+})
+.eager();
 pub static XXHASH64: Kernel = Kernel::total("xxhash64", |call, args, rows| {
     let mut hashes = vec![SEED; rows];
     fold_all::<Xx>(call, args, rows, &mut hashes)?;
     Ok(ColumnarValue::Array(Arc::new(Int64Array::from(hashes))))
-});
+})
+.eager();
 
 const SEED: i64 = 42;
 

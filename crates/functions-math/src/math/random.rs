@@ -191,10 +191,11 @@ fn randstr(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     };
     let n: i64 = n.to_string().parse().unwrap_or(0);
     if n < 0 {
-        return Err(SparkError::new("INVALID_PARAMETER_VALUE.LENGTH")
-            .param("parameter", "`length`")
-            .param("functionName", "`randstr`")
-            .param("length", n)
+        return Err(SparkError::new("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE")
+            .param("sqlExpr", vonk_common::error::quote_sql(&sql))
+            .param("exprName", "`length`")
+            .param("valueRange", "[0, 2147483647]")
+            .param("currentValue", n)
             .at(ctx.origin.clone()));
     }
     let params = vec![seed.to_string(), next_stream(), n.to_string()];

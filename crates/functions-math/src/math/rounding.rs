@@ -210,7 +210,12 @@ fn round_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Co
         Arrow::Int32 => whole::<Int32Type>(call, &array, way, scale)?,
         Arrow::Int64 => whole::<Int64Type>(call, &array, way, scale)?,
         Arrow::Float32 => Arc::new(downcast::<Float32Array>(&array)?.unary::<_, Float32Type>(|v| {
-            if v.is_finite() { round_digits(format!("{v:e}"), way, scale).unwrap_or(f64::from(v)) as f32 } else { v }
+            // Java's decimals have no negative zero.
+            if v.is_finite() {
+                round_digits(format!("{v:e}"), way, scale).unwrap_or(f64::from(v)) as f32 + 0.0
+            } else {
+                v
+            }
         })),
         Arrow::Float64 => {
             Arc::new(downcast::<Float64Array>(&array)?.unary::<_, Float64Type>(|v| round_double(v, way, scale)))
@@ -277,7 +282,7 @@ fn round_double(v: f64, way: Way, scale: i32) -> f64 {
     if !v.is_finite() || v == 0.0 {
         return v;
     }
-    round_clear(v, way, scale).or_else(|| round_digits(format!("{v:e}"), way, scale)).unwrap_or(v)
+    round_clear(v, way, scale).or_else(|| round_digits(format!("{v:e}"), way, scale)).unwrap_or(v) + 0.0
 }
 
 /// Rounds a number whose digits need not be looked at, as it is far from the middle between two results.

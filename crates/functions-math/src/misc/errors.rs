@@ -54,16 +54,11 @@ fn assert_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
 }
 
 fn raise_error(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    ctx.arity(&args, 1..=2)?;
-    let sql = match args.as_slice() {
-        [message] => SqlText::call(
-            "raise_error",
-            ["USER_RAISED_EXCEPTION".into(), SqlText::call("map", ["errorMessage".into(), message.sql.clone()])],
-        ),
-        _ => ctx.sql(&args),
-    };
-    let message = args.into_iter().take(1).collect();
-    let args = ctx.coerce(message, 1, &[Want::Str])?;
+    ctx.arity(&args, 1..=1)?;
+    let message = args.iter().map(|a| a.sql.clone());
+    let parameters = SqlText::call("map", std::iter::once("errorMessage".into()).chain(message));
+    let sql = SqlText::call("raise_error", ["USER_RAISED_EXCEPTION".into(), parameters]);
+    let args = ctx.coerce(args, 1, &[Want::Str])?;
     let mut out = ctx.call(&RAISE_ERROR, args, DataType::Null, Nullability::Always);
     out.sql = sql;
     Ok(out)

@@ -43,7 +43,8 @@ fn type_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 }
 
 static TYPE_OF: Kernel =
-    Kernel::total("typeof", |call, _, _| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(call.param(0).to_string())))));
+    Kernel::total("typeof", |call, _, _| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(call.param(0).to_string())))))
+        .eager();
 
 fn nanvl(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);

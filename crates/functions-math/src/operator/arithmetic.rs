@@ -67,11 +67,11 @@ const KERNELS: &[&Kernel] = &[
 ];
 
 macro_rules! kernels {
-    ($($id:ident $name:literal $module:ident $kind:ident :: $op:ident;)*) => {$(
+    ($($id:ident $name:literal $module:ident $kind:ident :: $op:ident $($order:ident)?;)*) => {$(
         pub static $id: Kernel = Kernel::new($name, |call, args, rows| match call.arg_types.first() {
             Some(DataType::Decimal(..)) => decimal::$module(call, args, rows, $kind::$op),
             _ => numbers::$module(call, args, rows, $kind::$op),
-        });
+        })$(.$order())?;
     )*};
 }
 
@@ -79,10 +79,10 @@ kernels! {
     ADD "add" ring RingOp::Add;
     SUBTRACT "subtract" ring RingOp::Subtract;
     MULTIPLY "multiply" ring RingOp::Multiply;
-    DIVIDE "divide" quotient QuotientOp::Divide;
-    REMAINDER "remainder" quotient QuotientOp::Remainder;
-    INTEGRAL_DIVIDE "integral_divide" quotient QuotientOp::IntegralDivide;
-    PMOD "pmod" quotient QuotientOp::Pmod;
+    DIVIDE "divide" quotient QuotientOp::Divide right_first;
+    REMAINDER "remainder" quotient QuotientOp::Remainder right_first;
+    INTEGRAL_DIVIDE "integral_divide" quotient QuotientOp::IntegralDivide right_first;
+    PMOD "pmod" quotient QuotientOp::Pmod right_first;
 }
 
 pub static NEGATE: Kernel = Kernel::new("negate", super::datetime_arith::negate);

@@ -136,7 +136,7 @@ fn shifted(
 }
 
 fn bit_count(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::OneOf(vec![Want::Integral, Want::BOOLEAN])])?;
+    let args = ctx.expect(args, 1, &[Want::OneOf(vec![Want::Integral, Want::BOOLEAN])])?;
     Ok(ctx.call(&BIT_COUNT, args, DataType::Int, Nullability::Args))
 }
 

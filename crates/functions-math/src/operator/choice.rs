@@ -47,8 +47,8 @@ pub const SPECS: &[&FunctionSpec] = &[
 
 const KERNELS: &[&Kernel] = &[&GREATEST, &LEAST];
 
-static GREATEST: Kernel = Kernel::total("greatest", |c, a, n| pick(c, a, n, Operator::Gt));
-static LEAST: Kernel = Kernel::total("least", |c, a, n| pick(c, a, n, Operator::Lt));
+static GREATEST: Kernel = Kernel::total("greatest", |c, a, n| pick(c, a, n, Operator::Gt)).eager();
+static LEAST: Kernel = Kernel::total("least", |c, a, n| pick(c, a, n, Operator::Lt)).eager();
 
 fn coalesce(ctx: &FnContext, args: Vec<TypedExpr>, arity: std::ops::RangeInclusive<usize>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, arity)?;

@@ -61,7 +61,6 @@ pub fn choose(
         let condition = match &condition.data_type {
             DataType::Boolean => condition,
             DataType::Null if function == "if" => cast_to(ctx, condition, &DataType::Boolean)?,
-            DataType::String(_) => cast_to(ctx, condition, &DataType::Boolean)?,
             _ => return Err(unexpected(ctx, &sql, 2 * i, "\"BOOLEAN\"", &condition)),
         };
         let value = cast_to(ctx, value, &ty)?;

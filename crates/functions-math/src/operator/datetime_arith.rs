@@ -76,7 +76,7 @@ pub fn build(
         K::Numeric => return Ok(base),
     };
     let mut out = call(site, kernel, vec![base, step], ty, sql);
-    out.nullable |= kind == K::DivideIntervals;
+    out.nullable |= matches!(kind, K::DivideIntervals | K::TimeAddInterval | K::SubtractTimes);
     if out.data_type != *result {
         out = cast_to(site.ctx, out, result)?;
     }

@@ -38,24 +38,26 @@ pub const SPECS: &[&FunctionSpec] = &[
 const KERNELS: &[&Kernel] = &[&ALL, &ANY];
 
 fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
-    ctx.arity(&args, 1..=usize::MAX)?;
+    if args.len() < 2 {
+        ctx.arity(&args, 2..=2)?;
+    }
     let word = if op == Operator::And { "AND" } else { "OR" };
     let mut sql: Option<SqlText> = None;
     let mut operands = Vec::with_capacity(args.len());
-    let mut left: Option<TypedExpr> = None;
     for arg in args {
         let text = match sql {
             None => arg.sql.clone(),
             Some(before) => SqlText::infix(before, word, arg.sql.clone()),
         };
-        let arg = match &left {
-            // The first operand is looked at again beside the second.
-            Some(l) if l.data_type != DataType::Boolean => return Err(pair_error(ctx, l, &arg, &text)),
-            _ => boolean(ctx, arg, left.as_ref(), &text)?,
-        };
-        left = Some(arg.clone());
+        // The first operand is looked at beside the second.
+        match operands.pop() {
+            None => operands.push(arg),
+            Some(before) => {
+                let (before, arg) = pair(ctx, before, arg, &text)?;
+                operands.extend([before, arg]);
+            }
+        }
         sql = Some(text);
-        operands.push(arg);
     }
     let nullable = operands.iter().any(|a| a.nullable);
     let exprs = merged(operands.iter().map(|a| a.expr.clone()).collect(), op);
@@ -65,8 +67,8 @@ fn chain(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Typ
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&operands).at(ctx.origin.clone()))
 }
 
-static ALL: Kernel = Kernel::total("all_of", |_, args, rows| fold(args, rows, and_kleene));
-static ANY: Kernel = Kernel::total("any_of", |_, args, rows| fold(args, rows, or_kleene));
+static ALL: Kernel = Kernel::total("all_of", |_, args, rows| fold(args, rows, and_kleene)).eager();
+static ANY: Kernel = Kernel::total("any_of", |_, args, rows| fold(args, rows, or_kleene)).eager();
 
 type Combine = fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, ArrowError>;
 
@@ -137,27 +139,29 @@ fn merged(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
     out
 }
 
+/// Both as BOOLEAN: NULL is one, and under ANSI a string beside one.
+fn pair(ctx: &FnContext, a: TypedExpr, b: TypedExpr, sql: &SqlText) -> SparkResult<(TypedExpr, TypedExpr)> {
+    let fits = |x: &DataType, other: &DataType| match x {
+        DataType::Boolean => true,
+        DataType::Null => matches!(other, DataType::Boolean | DataType::Null),
+        DataType::String(_) => ctx.ansi() && *other == DataType::Boolean,
+        _ => false,
+    };
+    if !fits(&a.data_type, &b.data_type) || !fits(&b.data_type, &a.data_type) {
+        return Err(pair_error(ctx, &a, &b, sql));
+    }
+    Ok((cast_to(ctx, a, &DataType::Boolean)?, cast_to(ctx, b, &DataType::Boolean)?))
+}
+
 fn pair_error(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr, sql: &SqlText) -> SparkError {
+    let (left, right) = (&a.data_type, &b.data_type);
     match binary_operands(&ctx.facts, ArithmeticOp::Logical, a.clone(), b.clone(), CastMode::Session) {
         Ok(Err(Mismatch::WrongType(required, actual))) => wrong_type(ctx, sql, required, &actual),
         Err(e) => e,
-        _ if a.data_type.same_type(&b.data_type) => wrong_type(ctx, sql, "\"BOOLEAN\"", &a.data_type),
+        _ if left.same_type(right) => wrong_type(ctx, sql, "\"BOOLEAN\"", left),
+        _ if left.is_string() && *right == DataType::Null => wrong_type(ctx, sql, "\"BOOLEAN\"", left),
+        _ if right.is_string() && *left == DataType::Null => wrong_type(ctx, sql, "\"BOOLEAN\"", right),
         _ => diff_types(ctx, sql, a, b),
-    }
-}
-
-fn boolean(ctx: &FnContext, arg: TypedExpr, left: Option<&TypedExpr>, sql: &SqlText) -> SparkResult<TypedExpr> {
-    match &arg.data_type {
-        DataType::Boolean => Ok(arg),
-        DataType::Null => cast_to(ctx, arg, &DataType::Boolean),
-        DataType::String(_) if ctx.ansi() && left.is_none_or(|l| l.data_type == DataType::Boolean) => {
-            cast_to(ctx, arg, &DataType::Boolean)
-        }
-        other => match left {
-            Some(l) if l.data_type.same_type(other) => Err(wrong_type(ctx, sql, "\"BOOLEAN\"", other)),
-            Some(l) => Err(diff_types(ctx, sql, l, &arg)),
-            None => Ok(arg),
-        },
     }
 }
 
@@ -231,7 +235,8 @@ fn not(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = SqlText::wrap("(NOT ", a.sql.clone(), ")");
     let a = match &a.data_type {
         DataType::Boolean => a,
-        DataType::Null | DataType::String(_) => cast_to(ctx, a, &DataType::Boolean)?,
+        DataType::Null => cast_to(ctx, a, &DataType::Boolean)?,
+        DataType::String(_) if ctx.ansi() => cast_to(ctx, a, &DataType::Boolean)?,
         _ => return Err(unexpected(ctx, &sql, 0, "\"BOOLEAN\"", &a)),
     };
     let expr = Expr::Not(Box::new(a.expr.clone()));

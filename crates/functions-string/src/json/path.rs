@@ -29,10 +29,10 @@ pub static SPECS: &[FunctionSpec] = &[
 ];
 
 static GET: Kernel = Kernel::new("get_json_object", get);
-static TUPLE: Kernel = Kernel::new("json_tuple", tuple);
+static TUPLE: Kernel = Kernel::new("json_tuple", tuple).eager();
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::Str])?;
+    let args = ctx.expect(args, 2, &[Want::Str, Want::Str])?;
     Ok(ctx.call(&GET, args, DataType::STRING, Nullability::Always))
 }
 

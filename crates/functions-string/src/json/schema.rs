@@ -25,6 +25,9 @@ pub fn schema_argument(ctx: &FnContext, arg: &TypedExpr) -> SparkResult<DataType
         return Ok(ty);
     }
     let options = ParseOptions::new(&ctx.facts.conf);
+    if text.trim().is_empty() {
+        return Err(SparkError::new("PARSE_EMPTY_STATEMENT"));
+    }
     parse_data_type(&text, &options)
         .or_else(|e| parse_table_schema(&text, &options).map(DataType::Struct).map_err(|_| e))
         .map_err(|e| e.at(ctx.origin.clone()))
@@ -109,6 +112,9 @@ pub fn text_only(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<Typed
 /// A constant text for the inference of a schema.
 pub fn sample(ctx: &FnContext, args: &[TypedExpr], name: &str) -> SparkResult<String> {
     let Some(arg) = args.first() else { return Err(SparkError::internal("no sample")) };
+    if !matches!(arg.data_type, DataType::String(None) | DataType::Null) {
+        return Err(ctx.unexpected_type(&args[..1], 0, "\"STRING\""));
+    }
     if !arg.foldable {
         return Err(ctx
             .mismatch("NON_FOLDABLE_INPUT", &args[..1])

@@ -31,7 +31,7 @@ static LENGTH: Kernel = Kernel::new("json_array_length", length);
 static KEYS: Kernel = Kernel::new("json_object_keys", keys);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: DataType) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::Str])?;
+    let args = ctx.expect(args, 1, &[Want::Str])?;
     Ok(ctx.call(kernel, args, ty, Nullability::Always))
 }
 

@@ -72,11 +72,16 @@ struct Reader<'d> {
 }
 
 impl Reader<'_> {
+    /// Names of fields and of XML are the same as names of columns are.
+    fn same(&self, own: &str, name: &str) -> bool {
+        own == name || (!self.conf.bool("spark.sql.caseSensitive") && own.eq_ignore_ascii_case(name))
+    }
+
     fn children(&self, (doc, at): (usize, usize), name: Option<&str>) -> Vec<usize> {
         let Some(doc) = self.docs.get(doc).and_then(Option::as_ref) else { return vec![] };
         let children = doc.node(at).map_or(&[][..], |n| n.children.as_slice());
         let is = |n: &usize| match doc.node(*n).map(|n| &n.kind) {
-            Some(Kind::Element(own)) => name.is_none_or(|name| own == name),
+            Some(Kind::Element(own)) => name.is_none_or(|name| self.same(own, name)),
             _ => false,
         };
         children.iter().copied().filter(is).collect()
@@ -92,7 +97,7 @@ impl Reader<'_> {
     fn attribute(&self, (doc, at): (usize, usize), name: &str) -> Option<String> {
         let doc = self.docs.get(doc)?.as_ref()?;
         doc.node(at)?.attributes.iter().find_map(|a| match doc.node(*a).map(|n| &n.kind) {
-            Some(Kind::Attribute(own, value)) if own == name => Some(value.clone()),
+            Some(Kind::Attribute(own, value)) if self.same(own, name) => Some(value.clone()),
             _ => None,
         })
     }

@@ -144,7 +144,8 @@ fn xpath(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
                 }
                 out.append(true);
             }
-            _ => out.append(false),
+            Some(_) => return Err(call.error(SparkError::internal("the XPath finds no nodes but a value"))),
+            None => out.append(false),
         }
     }
     Ok(ColumnarValue::Array(Arc::new(out.finish())))

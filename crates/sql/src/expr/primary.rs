@@ -75,7 +75,7 @@ impl Parser<'_> {
     /// `(expr)`, `(a, b)` as a row, `(query)`, `(x, y) -> body`.
     fn parenthesised(&mut self) -> SparkResult<Expr> {
         let start = self.pos;
-        if self.parens.is_query(start) {
+        if self.parens.is_query(start) && !self.row_of_values(start) {
             let plan = self.in_parens(|p| p.nested(|p| p.query()))?;
             return Ok(self.subquery(plan, SubqueryKind::Scalar, start));
         }
@@ -105,6 +105,13 @@ impl Parser<'_> {
         self.expect_sym(")")?;
         self.grow()?;
         Ok(self.operator("struct", items, start))
+    }
+
+    /// `(VALUES (1), (2))`: as an expression, a row that begins with a call.
+    fn row_of_values(&self, start: usize) -> bool {
+        self.at_n(1, "VALUES")
+            && self.sym_n(2, "(")
+            && self.parens.close(start + 2).is_some_and(|c| self.sym_n(c + 1 - self.pos, ","))
     }
 
     pub fn subquery(&mut self, plan: vonk_plan::relation::Relation, kind: SubqueryKind, start: usize) -> Expr {

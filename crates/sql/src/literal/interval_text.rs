@@ -59,6 +59,10 @@ fn pair<'a>(text: &'a str, input: &str, out: &mut CalendarInterval) -> SparkResu
         }
         None => (None, tail),
     };
+    if whole.is_empty() && fraction.is_none() && rest.len() < text.len() && !rest.is_empty() {
+        // A sign, and no number behind it.
+        return Err(invalid("INVALID_VALUE", input).param("value", word(rest)));
+    }
     if whole.is_empty() && fraction.is_none_or(str::is_empty) {
         let found = word(rest);
         let reason = if found.is_empty() { "MISSING_NUMBER" } else { "UNRECOGNIZED_NUMBER" };

@@ -82,14 +82,16 @@ impl Parser<'_> {
                 if is_query && !joined { self.in_parens(|p| p.query())? } else { self.in_parens(|p| p.relations())? };
             let sampled = self.sampled(inner, start)?;
             let has_alias = self.at_table_alias() || self.at("AS");
-            if !is_query || joined || has_alias {
+            let query_of_values = is_query && !joined && matches!(sampled.kind, RelationKind::Values(_));
+            if (!is_query || joined || has_alias) && !query_of_values {
                 return self.aliased(sampled, start);
             }
             // The names inside a sub-query are not seen from outside.
             self.grow()?;
             let alias = SUBQUERY_NAME.to_string();
             let kind = RelationKind::Alias { input: Box::new(sampled), alias, qualifier: vec![], columns: vec![] };
-            return Ok(self.relation(kind, start));
+            let inner = self.relation(kind, start);
+            return if has_alias { self.aliased(inner, start) } else { Ok(inner) };
         }
         if self.at("VALUES") && !self.ends_n(1) && (self.sym_n(1, "(") || self.kind(1) != Kind::Word) {
             return self.inline_table();

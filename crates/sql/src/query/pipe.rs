@@ -52,8 +52,16 @@ impl Parser<'_> {
             _ if self.join_follows() => return self.join_chain(input, start),
             _ => input,
         };
+        let (at, window) = (self.pos, self.at("WINDOW") && self.at_n(2, "AS"));
         let windows = self.named_windows;
-        self.organization(input, start, windows)
+        let out = self.organization(input, start, windows)?;
+        // At the end, the clause is that of the whole query.
+        if window && self.sym("|>") {
+            let error =
+                SparkError::new("UNSUPPORTED_FEATURE.CLAUSE_WITH_PIPE_OPERATORS").param("clauses", "the WINDOW clause");
+            return Err(self.error(error, at));
+        }
+        Ok(out)
     }
 
     fn pipe(&mut self, input: Relation, operator: PipeOperator, start: usize) -> Relation {

@@ -186,6 +186,7 @@ impl Parser<'_> {
             self.comma_list(|p| p.argument())?;
         }
         self.expect_sym(")")?;
-        Ok(Command::Unsupported(format!("CALL {}", name.join("."))))
+        // There are no procedures.
+        Ok(Command::Call(name))
     }
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use chrono::{Datelike, NaiveDate};
 use datafusion::arrow::array::{
     Array, ArrayRef, Date32Array, Decimal128Array, DurationMicrosecondArray, Float64Array, Int32Array, Int64Array,
     IntervalMonthDayNanoArray, IntervalYearMonthArray, Time64NanosecondArray, TimestampMicrosecondArray,
@@ -16,6 +15,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkError;
+use vonk_expr::cast::text::datetime::{civil, days_from_civil, month_length};
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, Kernel};
@@ -90,25 +90,10 @@ fn date_plus_days(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<
 
 /// The day moved by months, the day of the month cut to the month's length.
 pub fn days_plus_months(days: i32, months: i32) -> Option<i32> {
-    let date = civil(days)?;
-    let total = i64::from(date.0) * 12 + i64::from(date.1) - 1 + i64::from(months);
+    let (year, month, day) = civil(days.into());
+    let total = year * 12 + i64::from(month) - 1 + i64::from(months);
     let (year, month) = (total.div_euclid(12), total.rem_euclid(12) as u32 + 1);
-    let last = match month {
-        2 if year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    days_of(i32::try_from(year).ok()?, month, date.2.min(last))
-}
-
-fn civil(days: i32) -> Option<(i32, u32, u32)> {
-    let date = NaiveDate::from_num_days_from_ce_opt(days.checked_add(719_163)?)?;
-    Some((date.year(), date.month(), date.day()))
-}
-
-fn days_of(year: i32, month: u32, day: u32) -> Option<i32> {
-    Some(NaiveDate::from_ymd_opt(year, month, day)?.num_days_from_ce() - 719_163)
+    i32::try_from(days_from_civil(year, month, day.min(month_length(year, month)))?).ok()
 }
 
 fn plus_months(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
