@@ -6,13 +6,13 @@ use datafusion::arrow::datatypes::{DataType as Arrow, Int64Type};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::random::{Bits, JavaRandom};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr, Want};
 use vonk_functions_math::hash::murmur3;
 use vonk_plan::types::DataType;
 
 use crate::build::{text, typed, unexpected};
 use crate::groups::column;
-use crate::histogram::JavaRandom;
 use crate::udaf::{Aggregate, AggregateCallData};
 
 pub const SPECS: &[&FunctionSpec] = &[&FunctionSpec::new("count_min_sketch", "agg_funcs", Body::Aggregate(build))
@@ -52,7 +52,8 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     }
     let [eps, confidence] = constants.as_slice() else { return Err(SparkError::internal("two constants")) };
     let seed = match call.args.get(3) {
-        Some(_) => super::constant_number(call.args.get(3), 0)?,
+        // A wide seed is cut to 32 bits.
+        Some(_) => i64::from(super::constant_number(call.args.get(3), 0)? as i32),
         None => 0,
     };
     let width = (2.0 / eps).ceil() as i64;
@@ -74,8 +75,8 @@ impl Sketch {
     fn new(call: &AggregateCallData) -> Self {
         let depth: usize = call.param(0).parse().unwrap_or(1);
         let width: usize = call.param(1).parse().unwrap_or(1).max(1);
-        let mut random = JavaRandom::new(call.param(2).parse::<i64>().unwrap_or(0) as u64);
-        let factors = (0..depth).map(|_| i64::from(random.next_below_max())).collect();
+        let mut random = JavaRandom::new(call.param(2).parse().unwrap_or(0));
+        let factors = (0..depth).map(|_| i64::from(random.next_below(i32::MAX))).collect();
         Sketch { total: 0, width, factors, table: vec![0; depth * width] }
     }
 
