@@ -99,15 +99,8 @@ fn line(plan: &Plan) -> Line {
 
 /// Does the operator only hand rows on, or rename their columns?
 fn is_carrier(plan: &Plan) -> bool {
-    const CARRIERS: &[&str] = &[
-        "CooperativeExec",
-        "RowIdExec",
-        "OrderExec",
-        "NumberExec",
-        "StoppableExec",
-        "Pieces",
-        "WindowByPartition",
-    ];
+    const CARRIERS: &[&str] =
+        &["CooperativeExec", "RowIdExec", "OrderExec", "NumberExec", "StoppableExec", "Pieces", "WindowByPartition"];
     let any: &dyn Any = plan.as_ref();
     match any.downcast_ref::<ProjectionExec>() {
         Some(p) => {
