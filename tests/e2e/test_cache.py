@@ -40,3 +40,19 @@ def test_tables_in_the_cache(spark):
     assert spark.catalog.isCached("w") and spark.table("w").count() == 4
     spark.catalog.clearCache()
     assert not spark.catalog.isCached("w")
+
+
+def test_a_cached_table_is_found_by_its_full_name_and_refreshed(spark, tmp_path):
+    spark.sql(f"CREATE TABLE kept_lines (line STRING) USING text LOCATION '{tmp_path}/kept'")
+    spark.sql("INSERT INTO kept_lines SELECT 'abc'")
+    spark.catalog.cacheTable("kept_lines")
+    assert spark.catalog.isCached("spark_catalog.default.kept_lines")
+    assert spark.table("default.kept_lines").count() == 1
+    for f in (tmp_path / "kept").glob("part-*"):
+        f.unlink()
+    assert spark.table("kept_lines").count() == 1
+    spark.catalog.refreshTable("default.kept_lines")
+    assert spark.table("kept_lines").count() == 0
+    spark.catalog.uncacheTable("spark_catalog.default.kept_lines")
+    assert not spark.catalog.isCached("kept_lines")
+    spark.sql("DROP TABLE kept_lines")

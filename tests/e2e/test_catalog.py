@@ -110,3 +110,19 @@ def test_the_catalog_survives_a_kill(new_server, tmp_path):
     spark = new_server(warehouse=tmp_path / "w").session()
     assert spark.table("numbers").count() == 7
     spark.stop()
+
+
+def test_partitions_in_folders_are_found_by_repair(spark, tmp_path):
+    spark.range(3).selectExpr("id AS key", "id * 2 AS value").write.partitionBy("key").csv(str(tmp_path / "p"))
+    spark.sql(
+        f"CREATE TABLE found (key LONG, value LONG) USING csv OPTIONS (path '{tmp_path}/p') PARTITIONED BY (key)"
+    )
+    assert spark.table("found").count() == 0
+    spark.catalog.recoverPartitions("found")
+    assert sorted(spark.table("found").collect()) == [(0, 0), (2, 1), (4, 2)]
+    assert spark.sql("SHOW PARTITIONS found").count() == 3
+    for f in (tmp_path / "p" / "key=1").iterdir():
+        f.unlink()
+    spark.sql("MSCK REPAIR TABLE found DROP PARTITIONS")
+    assert spark.sql("SHOW PARTITIONS found").count() == 2
+    spark.sql("DROP TABLE found")

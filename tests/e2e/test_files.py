@@ -188,3 +188,15 @@ def test_nested_types_in_parquet_and_json(spark, tmp_path):
     assert back.first() == df.first() and back.schema["s"].dataType.simpleString() == "struct<a:int,b:array<string>>"
     df.drop("b").write.json(str(tmp_path / "j"))
     assert spark.read.schema("s STRUCT<a: INT, b: ARRAY<STRING>>, d DATE").json(str(tmp_path / "j")).first().s.b == ["x", None]
+
+
+@pytest.mark.parametrize("form", ["parquet", "json", "csv"])
+def test_each_row_knows_its_file(spark, tmp_path, form):
+    spark.range(4).write.format(form).save(str(tmp_path / "a"))
+    read = spark.read.schema("id LONG").format(form).load(str(tmp_path / "a"))
+    assert read.columns == ["id"]
+    names = {r[0] for r in read.where("id > 1").select(F.input_file_name()).collect()}
+    assert len(names) >= 1 and all(n.startswith(f"file://{tmp_path}/a/part-") for n in names)
+    later = read.withColumn("file", F.input_file_name()).groupBy("file").count().collect()
+    assert sum(r["count"] for r in later) == 4 and all(r["file"].startswith("file:///") for r in later)
+    assert spark.range(1).select(F.input_file_name()).collect() == [("",)]

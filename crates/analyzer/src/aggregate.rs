@@ -24,6 +24,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::contains_aggregate;
 use crate::node::Node;
+use crate::nodes::row_id::RowId;
 use crate::python::function::aggregate_call;
 use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
 
@@ -219,6 +220,11 @@ impl Analyzer {
             e.nullable |= touched;
             e.foldable = false;
         }
+        for (_, key, data_type) in &mut added {
+            let mut typed = TypedExpr::new(std::mem::take(key), data_type.clone(), true, "");
+            self.take_row_ids(&mut node, &mut [&mut typed])?;
+            *key = typed.expr;
+        }
         node.compute(added)?;
         node.compute(group_keys)?;
         let grouped: Vec<ColumnId> =
@@ -260,6 +266,11 @@ impl Analyzer {
             aggregates.push(count.alias(column_name(count_id)));
         }
         let group = if slots_empty { vec![] } else { group };
+        if aggregates.iter().any(follows_order) && is_sorted(node.plan()?.as_ref()) {
+            // The sort is not to be taken for one that nobody sees.
+            let id = self.fresh();
+            node.over(|plan| RowId::over(plan, column_name(id)))?;
+        }
         node.over(|plan| Ok(LogicalPlan::Aggregate(Aggregate::try_new(plan, group, aggregates)?)))?;
         if total {
             let some = column_expr(count_id).gt(DfExpr::Literal(ScalarValue::Int64(Some(0)), None));
@@ -457,4 +468,24 @@ fn missing_aggregation(input: &Scope, slot: Option<ColumnId>, no_keys: bool) -> 
     SparkError::new("MISSING_AGGREGATION")
         .param("expression", quote_sql(&name))
         .param("expressionAnyValue", quote_sql(format!("any_value({name})")))
+}
+
+fn follows_order(aggregate: &DfExpr) -> bool {
+    match aggregate {
+        DfExpr::Alias(alias) => follows_order(&alias.expr),
+        DfExpr::AggregateFunction(f) => vonk_functions::follows_order(&f.func),
+        _ => false,
+    }
+}
+
+/// Are the rows in an order that the query asks for?
+fn is_sorted(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(_) => true,
+        LogicalPlan::Projection(p) => is_sorted(&p.input),
+        LogicalPlan::Filter(f) => is_sorted(&f.input),
+        LogicalPlan::SubqueryAlias(a) => is_sorted(&a.input),
+        LogicalPlan::Limit(l) => is_sorted(&l.input),
+        _ => false,
+    }
 }

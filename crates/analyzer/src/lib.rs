@@ -18,7 +18,7 @@ pub mod nodes;
 pub mod python;
 pub mod relation;
 pub mod resolver;
-mod row_ids;
+pub mod row_ids;
 pub mod scope;
 pub mod subqueries;
 pub mod unnest;

@@ -1,19 +1,41 @@
-//! Takes `monotonically_increasing_id` out of expressions: one node under the projection numbers the rows.
+//! Takes out of expressions what only a place in the plan knows: `monotonically_increasing_id` (one node
+//! under the projection numbers the rows) and `input_file_name` (a hidden column of sources of files).
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::Expr as DfExpr;
 use vonk_common::SparkResult;
 use vonk_expr::kernel::KernelUdf;
-use vonk_expr::{TypedExpr, spark_error};
+use vonk_expr::{Kernel, TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
 use crate::node::Node;
 use crate::nodes::row_id::RowId;
 use crate::scope::{ColumnId, column_expr, column_name};
 
+/// The hidden column with the file of each row.
+pub const INPUT_FILE: &str = "\0input_file";
+
 impl Analyzer {
+    /// Makes the expressions refer to the column with the rows' files, where there is one.
+    fn take_input_files(&self, node: &Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        let Some(file) = node.scope.hidden.iter().find(|c| &*c.name == INPUT_FILE && node.has(c.slot)) else {
+            return Ok(());
+        };
+        for e in exprs {
+            let taken = std::mem::take(&mut e.expr).transform_down(|e| {
+                Ok(match kernel_of(&e).is_some_and(vonk_functions::is_input_file) {
+                    true => Transformed::new(column_expr(file.slot), true, TreeNodeRecursion::Jump),
+                    false => Transformed::no(e),
+                })
+            });
+            e.expr = taken.map_err(spark_error)?.data;
+        }
+        Ok(())
+    }
+
     /// Adds the numbers if an expression needs them, and makes the expressions refer to them.
     pub fn take_row_ids(&self, node: &mut Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        self.take_input_files(node, exprs)?;
         let mut column: Option<ColumnId> = None;
         for e in exprs {
             if !e.expr.exists(|e| Ok(is_row_id(e))).map_err(spark_error)? {
@@ -35,7 +57,11 @@ impl Analyzer {
     }
 }
 
+fn kernel_of(e: &DfExpr) -> Option<&'static Kernel> {
+    let DfExpr::ScalarFunction(f) = e else { return None };
+    f.func.inner().downcast_ref::<KernelUdf>().map(|k| k.call.kernel)
+}
+
 fn is_row_id(e: &DfExpr) -> bool {
-    let DfExpr::ScalarFunction(f) = e else { return false };
-    f.func.inner().downcast_ref::<KernelUdf>().is_some_and(|k| vonk_functions::is_row_id(k.call.kernel))
+    kernel_of(e).is_some_and(vonk_functions::is_row_id)
 }

@@ -8,6 +8,7 @@
 //! The analyzer asks for every relation of a query whether it is persisted; relations are compared
 //! by structure, the client's plan ids left out ([`crate::fingerprint`]).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,9 +103,25 @@ impl Entry {
 }
 
 impl Session {
+    /// A table by its full name, so that it is found by any of its names; any other relation as it is.
+    fn by_full_name<'r>(&self, relation: &'r Relation) -> Cow<'r, Relation> {
+        let RelationKind::Table { name, .. } = &relation.kind else { return Cow::Borrowed(relation) };
+        let temporary = |n: &String| self.names.read().temp_view(n).is_some();
+        if name.len() > 2 || matches!(name.as_slice(), [single] if temporary(single)) {
+            return Cow::Borrowed(relation);
+        }
+        let Ok(full) = crate::command::qualify(self, name) else { return Cow::Borrowed(relation) };
+        let mut named = relation.clone();
+        if let RelationKind::Table { name, .. } = &mut named.kind {
+            *name = vec![full.catalog, full.database, full.table];
+        }
+        Cow::Owned(named)
+    }
+
     /// Marks a relation to be kept when it is next computed.
     pub async fn persist(self: &Arc<Self>, relation: Relation, level: Level) -> SparkResult<()> {
         self.analyze(relation.clone()).await?;
+        let relation = self.by_full_name(&relation).into_owned();
         let mut entries = self.cache.entries.lock();
         if !entries.iter().any(|e| e.is(&relation)) {
             let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -117,11 +134,13 @@ impl Session {
     }
 
     pub fn unpersist(&self, relation: &Relation) {
+        let relation = &*self.by_full_name(relation);
         self.cache.entries.lock().retain(|e| !e.is(relation));
     }
 
     /// Where the rows of the relation may be, if it is persisted.
     pub fn storage_level(&self, relation: &Relation) -> Option<Level> {
+        let relation = &*self.by_full_name(relation);
         self.cache.entries.lock().iter().find(|e| e.is(relation)).map(|e| e.level)
     }
 
@@ -137,6 +156,14 @@ impl Session {
     /// Rows that were computed from data that has changed are dropped; they are computed anew.
     pub fn invalidate_cache(&self) {
         for entry in self.cache.entries.lock().iter() {
+            *entry.state.lock() = State::Pending;
+        }
+    }
+
+    /// The same for what names the table.
+    pub fn forget_rows_of(&self, table: &TableName) {
+        let name = table.table.to_lowercase();
+        for entry in self.cache.entries.lock().iter().filter(|e| e.fingerprint.mentions(&name)) {
             *entry.state.lock() = State::Pending;
         }
     }
@@ -176,6 +203,10 @@ impl Session {
         building: &[u64],
         runtime: &Handle,
     ) -> Option<Source> {
+        if self.cache.entries.lock().is_empty() {
+            return None;
+        }
+        let relation = &*self.by_full_name(relation);
         let (id, query, level, state) = {
             let entries = self.cache.entries.lock();
             let found = entries.iter().find(|e| !building.contains(&e.id) && e.is(relation))?;

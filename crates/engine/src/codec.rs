@@ -34,7 +34,9 @@ use self::python::{CoGroupsMessage, PythonMessage, PythonScanMessage};
 use crate::fs::Place;
 use crate::operators::gather::Gather;
 use crate::operators::generate::GenerateExec;
+use crate::operators::hash_order::{Order, OrderExec};
 use crate::operators::pieces::Pieces;
+use crate::operators::place::{PlaceExec, Placing};
 use crate::operators::python::cluster::ClusterExec;
 use crate::operators::python::cogroups::CoGroupsExec;
 use crate::operators::python::exec::PythonExec;
@@ -64,6 +66,8 @@ enum Node {
         fetch: Option<usize>,
     },
     Choose(Choice),
+    Place(Placing),
+    Order(Order),
     Generate {
         rows: Vec<u8>,
         outer: bool,
@@ -137,6 +141,8 @@ impl PhysicalExtensionCodec for Codec {
                 range::exec(rows.iter().map(part).collect::<Result<_>>()?, shown)?
             }
             Node::Gather { fetch } => Arc::new(Gather::new(input()?, fetch)),
+            Node::Order(order) => Arc::new(OrderExec::new(input()?, order)),
+            Node::Place(placing) => Arc::new(PlaceExec::new(input()?, placing)?),
             Node::Choose(choice) => Arc::new(ChooseExec::new(input()?, choice)),
             Node::Generate { rows, outer, columns } => {
                 let input = input()?;
@@ -184,6 +190,10 @@ impl PhysicalExtensionCodec for Codec {
             Node::Gather { fetch: gather.fetch() }
         } else if let Some(choose) = any.downcast_ref::<ChooseExec>() {
             Node::Choose(choose.choice)
+        } else if let Some(place) = any.downcast_ref::<PlaceExec>() {
+            Node::Place(place.placing.clone())
+        } else if let Some(order) = any.downcast_ref::<OrderExec>() {
+            Node::Order(order.order)
         } else if let Some(generate) = any.downcast_ref::<GenerateExec>() {
             let known = generate.input.schema().fields().len();
             Node::Generate {

@@ -18,6 +18,11 @@ impl Fingerprint {
         Fingerprint { text: strip(&full), full: full.len() }
     }
 
+    /// Does the query name this, in lower case?
+    pub fn mentions(&self, name: &str) -> bool {
+        self.text.to_lowercase().contains(name)
+    }
+
     /// Is that the same query? Much larger ones are told apart without being looked at in full.
     pub fn is(&self, relation: &Relation) -> bool {
         let mut out = Limited { text: String::new(), limit: self.full + self.full / 4 + 4096 };

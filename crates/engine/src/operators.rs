@@ -1,18 +1,23 @@
 //! Physical operators of our own, and how logical nodes of ours become them.
 
 pub mod count_distinct;
+pub mod cuts;
 pub mod gather;
 pub mod generate;
+pub mod hash_order;
 pub mod join_order;
+pub mod join_sides;
 pub mod nested_loop;
 pub mod patient;
 pub mod pieces;
+pub mod place;
 pub mod planner;
 pub mod python;
 pub mod row_id;
 pub mod rows;
 pub mod shared;
 pub mod stoppable;
+pub mod targets;
 pub mod volatile;
 pub mod wanted;
 pub mod window;

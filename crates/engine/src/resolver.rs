@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use vonk_analyzer::resolver::{
     MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter, UdtfAnalysis, UdtfArgument,
 };
+use vonk_analyzer::row_ids::INPUT_FILE;
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
 use vonk_common::error::quote_id;
@@ -211,9 +212,13 @@ impl SessionResolver {
                 false => Listing { roots: vec![place.clone()], bases: vec![place], ..Listing::default() },
             })
         })?;
-        let loaded = source::load::load_table(format, listing, table, &all, &self.conf)?;
+        let registered = match table.tracks_partitions && !table.partition_columns.is_empty() {
+            true => Some(self.session.catalog().partitions(&table.name.database, &table.name.table)?),
+            false => None,
+        };
+        let loaded = source::load::load_table(format, listing, table, registered.as_deref(), &all, &self.conf)?;
         let schema = StructType::new(loaded.schema.fields.iter().map(unlimited).collect::<Vec<_>>());
-        Ok(Source { provider: loaded.table, schema, qualifier: vec![], hidden: 0 })
+        Ok(naming_files(loaded.table, schema))
     }
 
     fn files(
@@ -225,7 +230,19 @@ impl SessionResolver {
     ) -> SparkResult<Source> {
         let files = Files::new(self.session.server.runtime.clone());
         let loaded = self.wait(source::load(&files, format, paths, schema, options, &self.conf))?;
-        Ok(Source { provider: loaded.table, schema: loaded.schema, qualifier: vec![], hidden: 0 })
+        Ok(naming_files(loaded.table, loaded.schema))
+    }
+}
+
+/// The source over files, whose names are a hidden column.
+fn naming_files(table: Arc<source::FileTable>, schema: StructType) -> Source {
+    match Arc::try_unwrap(table) {
+        Ok(table) => {
+            let file = StructField::new(INPUT_FILE, DataType::STRING, false);
+            let schema = StructType::new(schema.fields.iter().cloned().chain([file]));
+            Source { provider: Arc::new(table.naming_files()), schema, qualifier: vec![], hidden: 1 }
+        }
+        Err(shared) => Source { provider: shared, schema, qualifier: vec![], hidden: 0 },
     }
 }
 
@@ -363,6 +380,11 @@ impl Resolver for SessionResolver {
             return Ok(None);
         }
         let Some(f) = self.session.catalog().function(&database, function)? else { return Ok(None) };
+        if let Some(class) = &f.class {
+            return Err(SparkError::new("CANNOT_LOAD_FUNCTION_CLASS")
+                .param("className", class)
+                .param("functionName", quote_id([&f.catalog, &f.database, &f.name])));
+        }
         let opts = ParseOptions::new(&self.conf);
         let parameters = f.parameters.fields.iter().map(|p| parameter(p, &opts)).collect::<SparkResult<Vec<_>>>()?;
         let return_type = f.returns.as_deref().map(|t| vonk_sql::parse_data_type(t, &opts)).transpose()?;

@@ -13,13 +13,17 @@ use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
+use vonk_analyzer::relation::local;
 use vonk_common::SessionConf;
 use vonk_common::limits::MAX_OPTIMISED_NODES;
 use vonk_python::Environment;
 
 use crate::operators::count_distinct::CountDistinctByGroups;
+use crate::operators::cuts::CutSums;
 use crate::operators::gather::GatherInOrder;
+use crate::operators::hash_order::OrderOfGroups;
 use crate::operators::join_order::JoinOrder;
+use crate::operators::join_sides::SidesOfSmallJoins;
 use crate::operators::nested_loop::OneRightSide;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
@@ -57,7 +61,7 @@ pub fn build(server: &Server, conf: &SessionConf, id: &str, python: Environment)
         .with_analyzer_rules(analyzers)
         .with_optimizer_rules(asking(rules()))
         .with_query_planner(Arc::new(Planner))
-        .with_physical_optimizer_rules(asking_physical(physical_rules(server)))
+        .with_physical_optimizer_rules(asking_physical(physical_rules(server, conf)))
         .build()
 }
 
@@ -112,9 +116,20 @@ fn bounded(rule: Rule) -> Rule {
 }
 
 /// The order of joins, DataFusion's physical rules, then the others of ours.
-fn physical_rules(server: &Server) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(JoinOrder)];
-    rules.extend(PhysicalOptimizer::new().rules);
+fn physical_rules(server: &Server, conf: &SessionConf) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(CutSums)];
+    let partitions = conf.i64("spark.sql.shuffle.partitions").and_then(|n| i32::try_from(n).ok());
+    if let Some(partitions) = partitions.filter(|n| *n > 0) {
+        rules.push(Arc::new(OrderOfGroups { partitions, parallelism: local::parallelism(conf) }));
+    }
+    rules.push(Arc::new(JoinOrder));
+    for rule in PhysicalOptimizer::new().rules {
+        let sides_are_chosen = rule.name() == "join_selection";
+        rules.push(rule);
+        if sides_are_chosen {
+            rules.push(Arc::new(SidesOfSmallJoins));
+        }
+    }
     rules.push(Arc::new(GatherInOrder));
     rules.push(Arc::new(OneRightSide { small: server.memory_bytes / 16 }));
     rules.push(Arc::new(WindowsByPartition));

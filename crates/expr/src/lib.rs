@@ -22,11 +22,13 @@ pub mod inner;
 pub mod kernel;
 pub mod lambda;
 pub mod literal;
+pub mod poisson;
 pub mod random;
 pub mod sealed;
 pub mod signature;
 pub mod spec;
 pub mod sql_text;
+pub mod strict;
 pub mod typed;
 
 pub use columns::Col;

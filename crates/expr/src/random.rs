@@ -1,6 +1,8 @@
 //! Spark's random numbers: a 64-bit xor-shift over a seed mixed by Murmur3, in the number formats of
 //! `java.util.Random`. `rand`, samples and the starts of models draw the same numbers as there.
 
+use crate::strict;
+
 /// What the formats build upon.
 pub trait Bits {
     /// The next `n` (at most 32) random bits, as a signed integer.
@@ -36,17 +38,6 @@ pub trait Bits {
         }
     }
 
-    /// How often an event of that mean rate happens.
-    fn poisson(&mut self, mean: f64) -> usize {
-        let limit = (-mean).exp();
-        let (mut product, mut n) = (self.next_double(), 0);
-        while product > limit && n < 1_000 {
-            product *= self.next_double();
-            n += 1;
-        }
-        n
-    }
-
     /// Letters and digits.
     fn next_text(&mut self, length: usize) -> String {
         let letter = |v: u32| match v {
@@ -62,6 +53,26 @@ pub trait Bits {
 pub struct XorShift {
     state: i64,
     spare: Option<f64>,
+}
+
+/// `java.util.Random`: 48 bits, each draw a multiple of the last.
+#[derive(Debug, Clone)]
+pub struct JavaRandom(u64);
+
+impl JavaRandom {
+    const FACTOR: u64 = 0x5_DEEC_E66D;
+    const MASK: u64 = (1 << 48) - 1;
+
+    pub fn new(seed: i64) -> Self {
+        JavaRandom((seed as u64 ^ Self::FACTOR) & Self::MASK)
+    }
+}
+
+impl Bits for JavaRandom {
+    fn next(&mut self, n: u32) -> i32 {
+        self.0 = self.0.wrapping_mul(Self::FACTOR).wrapping_add(0xB) & Self::MASK;
+        (self.0 >> (48 - n)) as u32 as i32
+    }
 }
 
 /// Scala's `MurmurHash3.arraySeed`.
@@ -84,7 +95,7 @@ impl XorShift {
             let (a, b) = (2.0 * self.next_double() - 1.0, 2.0 * self.next_double() - 1.0);
             let s = a * a + b * b;
             if s < 1.0 && s != 0.0 {
-                let m = (-2.0 * s.ln() / s).sqrt();
+                let m = (-2.0 * strict::ln(s) / s).sqrt();
                 self.spare = Some(b * m);
                 return a * m;
             }

@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{DataType as Arrow, Int32Type};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::random::{Bits, JavaRandom};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::{DataType, StructField};
 
@@ -72,35 +73,6 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let data = AggregateCallData::new(ctx, &HISTOGRAM, vec![value.data_type.clone()], DataType::array(bin, true))
         .with_params(vec![n.to_string()]);
     Ok(typed(&call, data, std::slice::from_ref(value), true, sql))
-}
-
-/// `java.util.Random`, as far as the histogram needs it.
-pub struct JavaRandom(u64);
-
-impl JavaRandom {
-    pub fn new(seed: u64) -> Self {
-        JavaRandom((seed ^ 0x5_DEEC_E66D) & ((1 << 48) - 1))
-    }
-
-    fn next(&mut self, bits: u32) -> u64 {
-        self.0 = (self.0.wrapping_mul(0x5_DEEC_E66D).wrapping_add(0xB)) & ((1 << 48) - 1);
-        self.0 >> (48 - bits)
-    }
-
-    /// `nextInt(Integer.MAX_VALUE)`.
-    pub fn next_below_max(&mut self) -> i32 {
-        loop {
-            let bits = self.next(31) as i32;
-            if bits != i32::MAX {
-                return bits;
-            }
-        }
-    }
-
-    fn next_double(&mut self) -> f64 {
-        let high = self.next(26) << 27;
-        (high + self.next(27)) as f64 / (1u64 << 53) as f64
-    }
 }
 
 struct Histogram {

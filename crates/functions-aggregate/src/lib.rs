@@ -4,6 +4,7 @@
 //! [`specs`] lists them all for the registry. Aggregates of our own are [`udaf::Aggregate`] statics,
 //! found again by name with [`aggregate`].
 
+use datafusion::logical_expr::AggregateUDF;
 use vonk_expr::FunctionSpec;
 
 pub mod avg;
@@ -90,6 +91,14 @@ fn aggregates() -> Vec<&'static udaf::Aggregate> {
         &vector::VECTOR_SUM,
     ];
     [single, registers::AGGREGATES, sketch::AGGREGATES, statistics::AGGREGATES].concat()
+}
+
+/// Does the result follow the order of the rows, so that a sort below is not to be left out?
+pub fn follows_order(function: &AggregateUDF) -> bool {
+    const ORDERED: &[&udaf::Aggregate] =
+        &[&collect::COLLECT_LIST, &first_last::FIRST, &first_last::LAST, &listagg::LISTAGG];
+    let own = function.inner().downcast_ref::<udaf::AggregateUdf>();
+    own.is_some_and(|f| ORDERED.iter().any(|o| o.name == f.call.aggregate.name))
 }
 
 /// The aggregate of that name, for plans that come back from the wire.

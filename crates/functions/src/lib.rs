@@ -8,6 +8,14 @@ use vonk_expr::{FunctionSpec, INTERNAL, Kernel};
 
 mod listed;
 
+pub use vonk_functions_aggregate::follows_order;
+
+/// Java's regular expressions, where others than functions need them.
+pub use vonk_functions_string::java_regex;
+
+/// The hash of rows that Spark partitions by.
+pub use vonk_functions_math::hash::fold::murmur_rows;
+
 static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static FunctionSpec>> = LazyLock::new(|| {
     let families = [
         vonk_functions_math::specs(),
@@ -47,6 +55,11 @@ pub fn lookup(name: &str) -> Option<&'static FunctionSpec> {
 /// Whether the kernel gives `monotonically_increasing_id`, which has a node of its own in a plan.
 pub fn is_row_id(kernel: &Kernel) -> bool {
     std::ptr::eq(kernel, vonk_functions_math::math::random::row_id())
+}
+
+/// Whether the kernel gives `input_file_name`, which is a column of the source.
+pub fn is_input_file(kernel: &Kernel) -> bool {
+    std::ptr::eq(kernel, &vonk_functions_math::misc::session::INPUT_FILE_NAME)
 }
 
 /// All names and aliases that users are told of, in order.

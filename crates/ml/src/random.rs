@@ -1,26 +1,7 @@
 //! The random numbers of Java and of Spark, so that seeded choices are Spark's where rows and
 //! partitions are: `java.util.Random`, and the gap-skipping Bernoulli sampler over Spark's own generator.
 
-pub use vonk_expr::random::{Bits, XorShift};
-
-#[derive(Debug, Clone)]
-pub struct JavaRandom(i64);
-
-impl JavaRandom {
-    const MULTIPLIER: i64 = 0x5DEECE66D;
-    const MASK: i64 = (1 << 48) - 1;
-
-    pub fn new(seed: i64) -> Self {
-        JavaRandom((seed ^ Self::MULTIPLIER) & Self::MASK)
-    }
-}
-
-impl Bits for JavaRandom {
-    fn next(&mut self, n: u32) -> i32 {
-        self.0 = self.0.wrapping_mul(Self::MULTIPLIER).wrapping_add(0xB) & Self::MASK;
-        (self.0 >> (48 - n)) as i32
-    }
-}
+pub use vonk_expr::random::{Bits, JavaRandom, XorShift};
 
 /// `String.hashCode`: the default seed of a class is that of its name.
 pub fn java_hash(text: &str) -> i32 {

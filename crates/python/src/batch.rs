@@ -66,8 +66,12 @@ impl Decoder {
         let mut encoder = StreamEncoder::try_new(schema).map_err(fault)?;
         let empty = encoder.encode(&RecordBatch::new_empty(Arc::clone(schema))).map_err(fault)?;
         let mut decoder = Decoder { inner: StreamDecoder::new() };
+        let mut whole = false;
         for mut buffer in empty {
-            decoder.feed(&mut buffer)?;
+            whole |= decoder.feed(&mut buffer)?.is_some();
+        }
+        if !whole {
+            decoder.end_of_batch()?;
         }
         Ok(decoder)
     }
@@ -77,10 +81,13 @@ impl Decoder {
         if let Some(batch) = self.feed(&mut buffer)? {
             return Ok(batch);
         }
-        // A batch without buffers is over where its header is, which the decoder sees when more bytes come.
+        self.end_of_batch()?.ok_or_else(|| SparkError::internal("a Python worker sent half a batch"))
+    }
+
+    /// A batch without buffers is over where its header is, which the decoder sees when more bytes come.
+    fn end_of_batch(&mut self) -> SparkResult<Option<RecordBatch>> {
         let mut more = Buffer::from_vec(vec![0u8]);
-        let found = self.inner.decode(&mut more).map_err(fault)?;
-        found.ok_or_else(|| SparkError::internal("a Python worker sent half a batch"))
+        self.inner.decode(&mut more).map_err(fault)
     }
 
     fn feed(&mut self, buffer: &mut Buffer) -> SparkResult<Option<RecordBatch>> {

@@ -3,6 +3,7 @@
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
+use vonk_functions::java_regex;
 use vonk_plan::Expr;
 use vonk_plan::expr::ExprKind;
 use vonk_plan::types::DataType;
@@ -152,15 +153,15 @@ impl Analyzer {
     ) -> SparkResult<Vec<Named>> {
         let case = self.case_sensitive();
         let flags = if case { "" } else { "(?i)" };
-        let regex = regex::Regex::new(&format!("{flags}^(?:{pattern})$")).map_err(|e| {
+        let regex = java_regex::compile(&format!("{flags}\\A(?:{pattern})\\z")).ok_or_else(|| {
             SparkError::new("INVALID_PARAMETER_VALUE.PATTERN")
                 .param("parameter", "`regex`")
                 .param("functionName", "`colRegex`")
-                .param("value", format!("'{pattern}': {e}"))
+                .param("value", format!("'{pattern}'"))
         })?;
         let _ = plan_id;
         let named = env.scope.columns.iter().filter(|c| {
-            regex.is_match(&c.name)
+            regex.is_match(&c.name).unwrap_or(false)
                 && target.is_none_or(|t| {
                     c.qualifier.len() >= t.len()
                         && c.qualifier.iter().rev().zip(t.iter().rev()).all(|(a, b)| same_name(a, b, case))

@@ -16,12 +16,13 @@ pub enum Rows {
     Last(usize),
     /// A row whose random number in [0, 1) is in `lower..upper`; with replacement, a row comes as often
     /// as a Poisson number of mean `upper - lower` says. The seed of a partition is `seed + its number`.
-    Sample { lower: u64, upper: u64, with_replacement: bool, seed: i64 },
+    /// `sorted`: the input is sorted so that each partition has an order, not for one of all rows.
+    Sample { lower: u64, upper: u64, with_replacement: bool, seed: i64, sorted: bool },
 }
 
 impl Rows {
-    pub fn sample(lower: f64, upper: f64, with_replacement: bool, seed: i64) -> Self {
-        Rows::Sample { lower: lower.to_bits(), upper: upper.to_bits(), with_replacement, seed }
+    pub fn sample(lower: f64, upper: f64, with_replacement: bool, seed: i64, sorted: bool) -> Self {
+        Rows::Sample { lower: lower.to_bits(), upper: upper.to_bits(), with_replacement, seed, sorted }
     }
 }
 
@@ -67,7 +68,7 @@ impl UserDefinedLogicalNodeCore for Choose {
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.rows {
             Rows::Last(n) => write!(f, "Tail: {n}"),
-            Rows::Sample { lower, upper, with_replacement, seed } => {
+            Rows::Sample { lower, upper, with_replacement, seed, .. } => {
                 let (lower, upper) = (f64::from_bits(lower), f64::from_bits(upper));
                 write!(f, "Sample: {lower}..{upper} replacement={with_replacement} seed={seed}")
             }

@@ -3,5 +3,6 @@
 pub mod alone;
 pub mod choose;
 pub mod generate;
+pub mod place;
 pub mod python;
 pub mod row_id;

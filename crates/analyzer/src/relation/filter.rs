@@ -30,8 +30,9 @@ impl Analyzer {
     }
 
     /// Keeps the rows for which the typed condition holds.
-    pub fn keep(&self, mut node: Node, condition: TypedExpr) -> SparkResult<Node> {
+    pub fn keep(&self, mut node: Node, mut condition: TypedExpr) -> SparkResult<Node> {
         crate::aggregate::no_grouping(&condition)?;
+        self.take_row_ids(&mut node, &mut [&mut condition])?;
         let predicate = self.take_subqueries_of_filter(&mut node, condition.expr)?;
         node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;
         Ok(node)

@@ -11,7 +11,7 @@ use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::arrow_types::{from_arrow_field, to_arrow};
 use vonk_expr::spark_error;
 use vonk_plan::types::StructType;
@@ -72,7 +72,27 @@ impl Analyzer {
             let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             batches.push(RecordBatch::try_new_with_options(target.clone(), columns.map_err(bad)?, &rows).map_err(bad)?);
         }
+        if let [batch] = batches.as_slice() {
+            batches = pieces(batch, parallelism(&self.facts().conf));
+        }
         let table = MemTable::try_new(target, vec![batches]).map_err(spark_error)?;
         self.source(Source { provider: Arc::new(table), schema, qualifier: vec![], hidden: 0 })
     }
+}
+
+/// How many partitions Spark makes of rows that come from nowhere: as many as cores, of which small machines
+/// are taken to have four, so that answers that depend on it do not change from one to the next.
+pub fn parallelism(conf: &SessionConf) -> usize {
+    const LEAST_CORES: usize = 4;
+    let asked = |key| conf.i64(key).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let cores = || std::thread::available_parallelism().map_or(LEAST_CORES, |n| n.get().max(LEAST_CORES));
+    asked("spark.sql.leafNodeDefaultParallelism").or_else(|| asked("spark.default.parallelism")).unwrap_or_else(cores)
+}
+
+/// A batch for each partition that Spark would have of these rows.
+pub fn pieces(batch: &RecordBatch, parallelism: usize) -> Vec<RecordBatch> {
+    let rows = batch.num_rows();
+    let parts = parallelism.min(rows).max(1);
+    let at = |n: usize| n * rows / parts;
+    (0..parts).map(|n| batch.slice(at(n), at(n + 1) - at(n))).collect()
 }

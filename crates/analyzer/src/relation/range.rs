@@ -13,6 +13,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr as DfExpr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::memory::{LazyBatchGenerator, LazyMemoryExec};
 use parking_lot::RwLock;
 use vonk_common::{SparkError, SparkResult};
@@ -43,7 +44,7 @@ pub struct RangeTable {
     pub start: i64,
     pub end: i64,
     pub step: i64,
-    /// The session's parallelism if none.
+    /// If none, one for few rows, else the session's parallelism.
     pub partitions: Option<usize>,
 }
 
@@ -73,12 +74,20 @@ impl TableProvider for RangeTable {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let rows = self.rows();
-        let parts = self.partitions.unwrap_or_else(|| state.config().target_partitions()).max(1);
+        let batch = state.config().batch_size();
+        // What is one batch is one partition, unless told otherwise.
+        let small = rows <= i128::try_from(batch).unwrap_or(i128::MAX);
+        let parts = if small { 1 } else { state.config().target_partitions() };
+        let parts = self.partitions.unwrap_or(parts).max(1);
         let shown = projection.is_none_or(|p| !p.is_empty());
         let at = |n: usize| i128::try_from(n).unwrap_or_default() * rows / i128::try_from(parts).unwrap_or(1);
-        let batch = state.config().batch_size();
         let numbers = (0..parts).map(|part| Numbers::new(self.start, self.step, at(part)..at(part + 1), batch, shown));
-        exec(numbers.collect(), shown)
+        let rows = exec(numbers.collect(), shown)?;
+        Ok(match self.partitions {
+            // One that was asked for: nothing is to be cut.
+            Some(1) => Arc::new(CoalescePartitionsExec::new(rows)),
+            _ => rows,
+        })
     }
 }
 

@@ -27,7 +27,7 @@ impl Analyzer {
                 .collect();
             self.put_sort(&mut node, &keys)?;
         }
-        let rows = Rows::sample(lower, upper, s.with_replacement, seed);
+        let rows = Rows::sample(lower, upper, s.with_replacement, seed, s.deterministic_order);
         node.over(|input| Ok(Choose::over(input, rows)))?;
         Ok(node)
     }

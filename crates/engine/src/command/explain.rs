@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::physical_plan::displayable;
 use vonk_common::SparkResult;
 use vonk_plan::Relation;
 use vonk_plan::command::{ExplainMode, Statement};
 use vonk_plan::types::DataType;
 
+use super::plan_text;
 use super::rows::Rows;
 use crate::session::Session;
 
@@ -37,7 +37,7 @@ impl Session {
     /// The text of `df.explain(mode)`.
     pub async fn explain(self: &Arc<Self>, relation: Relation, mode: ExplainMode) -> SparkResult<String> {
         let query = self.query(relation).await?;
-        let physical = displayable(query.plan.as_ref()).indent(false).to_string();
+        let physical = plan_text::physical(&query.plan);
         let logical = query.logical().map(|p| p.display_indent().to_string()).unwrap_or_default();
         Ok(match mode {
             ExplainMode::Simple | ExplainMode::Codegen | ExplainMode::Formatted => {
@@ -48,7 +48,9 @@ impl Session {
                 columns(&query.schema),
             ),
             ExplainMode::Cost => {
-                format!("== Optimized Logical Plan ==\n{logical}\n\n== Physical Plan ==\n{physical}\n")
+                let (first, rest) = logical.split_once('\n').unwrap_or((&logical, ""));
+                let size = plan_text::statistics(&query.plan);
+                format!("== Optimized Logical Plan ==\n{first}, {size}\n{rest}\n\n== Physical Plan ==\n{physical}\n")
             }
         })
     }

@@ -215,12 +215,17 @@ async fn checked(session: &Arc<Session>, mut f: CreateFunction) -> SparkResult<C
 
 pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkResult<Rows> {
     let Some(last) = f.name.last().cloned() else { return Err(SparkError::internal("a function without a name")) };
-    if let FunctionBody::Class(class) = &f.body {
+    // Spark looks for the class of a temporary function at once, of another one when it is called.
+    if let (true, FunctionBody::Class(class)) = (f.temporary, &f.body) {
         return Err(SparkError::new("CANNOT_LOAD_FUNCTION_CLASS")
             .param("className", class)
             .param("functionName", quote_id(&f.name)));
     }
-    let f = checked(session, f).await?;
+    let class = match &f.body {
+        FunctionBody::Class(class) => Some(class.clone()),
+        _ => None,
+    };
+    let f = if class.is_none() { checked(session, f).await? } else { f };
     if f.temporary {
         let key = last.to_lowercase();
         if f.name.len() > 1 {
@@ -252,7 +257,7 @@ pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkRe
         catalog: full.catalog,
         database: full.database,
         name: full.table,
-        class: None,
+        class,
         parameters: StructType::new(f.parameters.iter().map(field_of)),
         returns: f.returns.as_ref().map(DataType::to_string),
         returns_table: f.returns_table.as_ref().map(|t| StructType::new(t.iter().map(field_of))),

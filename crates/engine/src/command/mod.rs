@@ -13,6 +13,7 @@ mod dml;
 mod execute_immediate;
 mod explain;
 mod function;
+mod plan_text;
 mod rows;
 mod script;
 mod script_check;
@@ -90,7 +91,11 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         }
         C::CommentOnTable { name, comment } => table::comment(session, &name, comment),
         C::RefreshTable(name) => table::refresh(session, &name),
-        C::RefreshPath(_) => Ok(Rows::none()),
+        C::RefreshPath(_) => {
+            session.invalidate_cache();
+            Ok(Rows::none())
+        }
+        C::RepairTable { name, add, drop } => table::repair(session, &name, "MSCK REPAIR TABLE", add, drop).await,
         C::CreateView(v) => view::create(session, *v).await,
         C::CreateDataFrameView { name, input, global, replace } => {
             view::create_from_dataframe(session, &name, *input, global, replace).await

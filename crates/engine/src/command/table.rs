@@ -14,6 +14,7 @@ use super::show::partition_path;
 use super::{find_table, not_found, now_millis, qualify};
 use crate::fs::{Files, Place};
 use crate::session::Session;
+use crate::source::{listing, partitions};
 
 /// A field of a column definition, with comment and default in its metadata.
 pub(crate) fn field_of(c: &ColumnDef) -> StructField {
@@ -156,8 +157,61 @@ pub(super) fn refresh(session: &Session, name: &Name) -> SparkResult<Rows> {
     {
         return Ok(Rows::none());
     }
-    find_table(session, name)?;
+    session.forget_rows_of(&find_table(session, name)?.name);
     Ok(Rows::none())
+}
+
+/// `MSCK REPAIR TABLE`: partitions whose folders are there become known (`add`), those whose folders are
+/// gone are forgotten (`drop`).
+pub(super) async fn repair(
+    session: &Session,
+    name: &Name,
+    operation: &str,
+    add: bool,
+    drop: bool,
+) -> SparkResult<Rows> {
+    let table = find_table(session, name)?;
+    if table.partition_columns.is_empty() {
+        return Err(SparkError::new("NOT_A_PARTITIONED_TABLE")
+            .param("operation", operation)
+            .param("tableIdentWithDB", table.name.quoted()));
+    }
+    let catalog = session.catalog();
+    let known = catalog.partitions(&table.name.database, &table.name.table)?;
+    let found = partitions_in_folders(session, &table).await?;
+    let has = |all: &[Partition], p: &Partition| all.iter().any(|other| other.values == p.values);
+    if add {
+        let new: Vec<_> = found.iter().filter(|p| !has(&known, p)).cloned().collect();
+        catalog.put_partitions(&table.name.database, &table.name.table, &new)?;
+    }
+    if drop {
+        let gone: Vec<_> = known.iter().filter(|p| p.location.is_none() && !has(&found, p)).cloned().collect();
+        catalog.drop_partitions(&table.name.database, &table.name.table, &gone)?;
+    }
+    session.forget_rows_of(&table.name);
+    Ok(Rows::none())
+}
+
+async fn partitions_in_folders(session: &Session, table: &Table) -> SparkResult<Vec<Partition>> {
+    let place = Place::parse(table.location.as_deref().unwrap_or_default())?;
+    let files = session.files();
+    if !files.exists(&place).await? {
+        return Ok(vec![]);
+    }
+    let listing = listing::list(&files, &[place.to_string()], &table.options, &Arc::new(session.conf())).await?;
+    let mut out: Vec<Partition> = vec![];
+    for file in &listing.files {
+        let spec = partitions::spec_of(&file.place, &listing.bases);
+        let of = |column: &String| {
+            let (_, value) = spec.iter().find(|(n, _)| n.eq_ignore_ascii_case(column))?;
+            Some((column.clone(), (value != partitions::NULL_NAME).then(|| value.clone())))
+        };
+        let Some(values) = table.partition_columns.iter().map(of).collect::<Option<Vec<_>>>() else { continue };
+        if !out.iter().any(|p| p.values == values) {
+            out.push(Partition { values, location: None, properties: Default::default(), created: now_millis() });
+        }
+    }
+    Ok(out)
 }
 
 pub(super) async fn alter(
@@ -229,6 +283,9 @@ pub(super) async fn alter(
             drop_partitions(session, table, if_exists, partitions).await?
         }
         AlterAction::RenamePartition { from, to } => rename_partition(session, table, from, to).await?,
+        AlterAction::RecoverPartitions => {
+            return repair(session, name, "ALTER TABLE RECOVER PARTITIONS", true, false).await;
+        }
         AlterAction::ReplaceColumns(_) => return Err(unsupported_operation(&table, "REPLACE COLUMNS")),
         AlterAction::DropColumns { .. } => return Err(unsupported_operation(&table, "DROP COLUMN")),
         AlterAction::RenameColumn { .. } => return Err(unsupported_operation(&table, "RENAME COLUMN")),

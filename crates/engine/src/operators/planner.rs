@@ -1,5 +1,6 @@
 //! DataFusion's physical planner with our logical nodes added.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,17 +8,21 @@ use datafusion::catalog::Session;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr, UserDefinedLogicalNode};
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use vonk_analyzer::nodes::alone::Alone;
 use vonk_analyzer::nodes::choose::{Choose, Rows};
 use vonk_analyzer::nodes::generate::Generate;
+use vonk_analyzer::nodes::place::{How, Place};
 use vonk_analyzer::nodes::python::Python;
 use vonk_analyzer::nodes::row_id::RowId;
 
+use super::cuts::{cut, cut_sorted};
 use super::generate::GenerateExec;
+use super::hash_order::{Order, OrderExec};
+use super::place::{Key, PlaceExec, Placing, SMALL_ROWS, is_small};
 use super::row_id::RowIdExec;
 use super::rows::{Choice, ChooseExec};
 use super::shared::{Shared, SharedExec};
@@ -76,16 +81,56 @@ impl ExtensionPlanner for Nodes {
         if let Some(node) = any.downcast_ref::<RowId>() {
             return Ok(Some(Arc::new(RowIdExec::new(input, node.column.clone()))));
         }
+        if let Some(node) = any.downcast_ref::<Place>() {
+            return place(node, input, session.config().target_partitions()).map(Some);
+        }
         let Some(choose) = any.downcast_ref::<Choose>() else {
             return Err(DataFusionError::NotImplemented(format!("the node {}", node.name())));
         };
+        let input = match choose.rows {
+            Rows::Last(_) => input,
+            Rows::Sample { sorted: true, .. } => cut_sorted(input)?,
+            Rows::Sample { .. } => cut(input)?,
+        };
         let choice = match choose.rows {
             Rows::Last(n) => Choice::Tail(n),
-            Rows::Sample { lower, upper, with_replacement, seed } => {
+            Rows::Sample { lower, upper, with_replacement, seed, sorted } => {
                 let (lower, upper) = (f64::from_bits(lower), f64::from_bits(upper));
-                Choice::Sample { lower, upper, with_replacement, seed }
+                Choice::Sample { lower, upper, with_replacement, seed, sorted }
             }
         };
         Ok(Some(Arc::new(ChooseExec::new(input, choice))))
     }
+}
+
+fn place(node: &Place, input: Arc<dyn ExecutionPlan>, parallelism: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = input.schema();
+    let key = |k: &SortExpr| match &k.expr {
+        Expr::Column(c) => {
+            let column = schema.index_of(&c.name)?;
+            Ok(Key { column, descending: !k.asc, nulls_first: k.nulls_first })
+        }
+        other => Err(DataFusionError::Internal(format!("a key that is no column: {other}"))),
+    };
+    let keys: Vec<Key> = node.keys.iter().map(key).collect::<Result<_>>()?;
+    let input = match node.how {
+        How::Coalesce => cut(input)?,
+        // The rows are numbered by the partitions that they are in, not as one that is at hand.
+        How::InTurns => match (input.as_ref() as &dyn Any).downcast_ref::<RowIdExec>() {
+            Some(ids) => Arc::new(RowIdExec::new(cut(Arc::clone(&ids.input))?, ids.column.clone())),
+            None => input,
+        },
+        How::ByNumber | How::ByRange => input,
+    };
+    if let ([key], true, How::ByNumber) = (keys.as_slice(), node.advisory && is_small(&input, SMALL_ROWS), node.how) {
+        return Ok(Arc::new(OrderExec::new(cut(input)?, Order::Number { column: key.column })));
+    }
+    // Spark puts small partitions together where their number is its own choice.
+    let shown = match node.advisory {
+        true if is_small(&input, SMALL_ROWS) => 1,
+        true => node.partitions.min(parallelism),
+        false => node.partitions,
+    };
+    let placing = Placing { how: node.how, keys, partitions: node.partitions, shown };
+    Ok(Arc::new(PlaceExec::new(input, placing)?))
 }

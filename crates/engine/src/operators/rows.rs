@@ -9,14 +9,15 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 use futures::StreamExt;
-use vonk_expr::random::{Bits, XorShift};
+use vonk_expr::poisson::Poisson;
+use vonk_expr::random::{Bits, JavaRandom, XorShift};
 
 use super::gather::in_order;
 
@@ -26,18 +27,28 @@ pub enum Choice {
     /// The last rows of all partitions.
     Tail(usize),
     /// Those whose random number falls into the range.
-    Sample { lower: f64, upper: f64, with_replacement: bool, seed: i64 },
+    /// `sorted`: the order of each partition's rows is to be kept.
+    Sample { lower: f64, upper: f64, with_replacement: bool, seed: i64, sorted: bool },
 }
 
 #[derive(Debug)]
 pub struct ChooseExec {
     pub input: Arc<dyn ExecutionPlan>,
     pub choice: Choice,
+    ordering: Option<LexOrdering>,
     properties: Arc<PlanProperties>,
 }
 
 impl ChooseExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, choice: Choice) -> Self {
+        let ordering = match choice {
+            Choice::Sample { sorted: true, .. } => input.output_ordering().cloned(),
+            _ => None,
+        };
+        ChooseExec::ordered(input, choice, ordering)
+    }
+
+    fn ordered(input: Arc<dyn ExecutionPlan>, choice: Choice, ordering: Option<LexOrdering>) -> Self {
         let partitions = match choice {
             Choice::Tail(_) => 1,
             Choice::Sample { .. } => input.output_partitioning().partition_count(),
@@ -48,7 +59,7 @@ impl ChooseExec {
             if partitions == 1 { EmissionType::Final } else { EmissionType::Incremental },
             input.boundedness(),
         );
-        ChooseExec { input, choice, properties: Arc::new(properties) }
+        ChooseExec { input, choice, ordering, properties: Arc::new(properties) }
     }
 }
 
@@ -75,6 +86,10 @@ impl ExecutionPlan for ChooseExec {
         vec![false]
     }
 
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![self.ordering.clone().map(OrderingRequirements::from)]
+    }
+
     fn apply_expressions(
         &self,
         _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
@@ -84,7 +99,7 @@ impl ExecutionPlan for ChooseExec {
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(ChooseExec::new(input, self.choice))),
+            Some(input) => Ok(Arc::new(ChooseExec::ordered(input, self.choice, self.ordering.clone()))),
             None => Err(DataFusionError::Internal("the operator has one child".into())),
         }
     }
@@ -101,16 +116,18 @@ impl ExecutionPlan for ChooseExec {
                 })
                 .boxed()
             }
-            Choice::Sample { lower, upper, with_replacement, seed } => {
+            Choice::Sample { lower, upper, with_replacement, seed, .. } => {
                 let input = self.input.execute(partition, context)?;
                 let mut random = XorShift::new(seed.wrapping_add(partition as i64));
+                let mut seeds = JavaRandom::new(seed);
+                let own = (0..=partition).fold(0, |_, _| seeds.next_long());
+                let mut counts = Poisson::new(upper - lower, own);
                 input
                     .map(move |batch| {
                         let batch = batch?;
                         Ok(if with_replacement {
-                            let mean = upper - lower;
-                            let rows = (0..batch.num_rows() as u32)
-                                .flat_map(|row| std::iter::repeat_n(row, random.poisson(mean)));
+                            let rows =
+                                (0..batch.num_rows() as u32).flat_map(|row| std::iter::repeat_n(row, counts.sample()));
                             take_rows(&batch, &rows.collect::<UInt32Array>())?
                         } else {
                             let keep = (0..batch.num_rows()).map(|_| {

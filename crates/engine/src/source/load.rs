@@ -1,10 +1,12 @@
 //! From a format, paths, options and perhaps a schema to a table over files.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::StringArray;
+use datafusion::common::ScalarValue;
 use tokio::runtime::Handle;
-use vonk_catalog::Table;
+use vonk_catalog::{Partition, Table};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::spark_error;
 use vonk_plan::relation::Options;
@@ -71,11 +73,13 @@ async fn load_listing(
     Ok(Loaded { table: Arc::new(table), schema })
 }
 
-/// The files of a table of the catalog: its columns and partition columns are the catalog's.
+/// The files of a table of the catalog: its columns, partition columns and, where it keeps a list of them,
+/// partitions are the catalog's.
 pub fn load_table(
     format: Format,
     listing: Listing,
     of: &Table,
+    registered: Option<&[Partition]>,
     options: &Options,
     conf: &Arc<SessionConf>,
 ) -> SparkResult<Loaded> {
@@ -83,15 +87,27 @@ pub fn load_table(
     let data_schema = StructType::new(of.schema.as_nullable().fields.iter().filter(|f| !is_partition(f)).cloned());
     let by_name = |p: &String| of.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p)).cloned();
     let partition_schema = StructType::new(of.partition_columns.iter().filter_map(by_name)).as_nullable();
+    let values_of = |raw: &dyn Fn(&str) -> Option<String>| -> SparkResult<Vec<ScalarValue>> {
+        let values = partition_schema.fields.iter().map(|f| {
+            let raw = raw(&f.name).unwrap_or_else(|| partitions::NULL_NAME.into());
+            partitions::value_of(&raw, &f.data_type, conf.time_zone())
+        });
+        values.collect()
+    };
+    let find = |spec: &[(String, Option<String>)], name: &str| {
+        spec.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.clone())
+    };
+    // Folders that the catalog knows nothing of are not read: `MSCK REPAIR TABLE` tells it.
+    let known = registered.map(|all| all.iter().map(|p| values_of(&|name| find(&p.values, name))).collect());
+    let known: Option<HashSet<Vec<ScalarValue>>> = known.transpose()?;
     let mut data_files = vec![];
     for entry in listing.files {
         let spec = partitions::spec_of(&entry.place, &listing.bases);
-        let values = partition_schema.fields.iter().map(|f| {
-            let raw = spec.iter().find(|(n, _)| n.eq_ignore_ascii_case(&f.name)).map(|(_, v)| v.as_str());
-            let raw = raw.unwrap_or(partitions::NULL_NAME);
-            partitions::value_of(raw, &f.data_type, conf.time_zone())
-        });
-        data_files.push(DataFile { partition: values.collect::<SparkResult<_>>()?, entry });
+        let spec: Vec<_> = spec.into_iter().map(|(n, v)| (n, Some(v))).collect();
+        let partition = values_of(&|name| find(&spec, name))?;
+        if known.as_ref().is_none_or(|known| known.contains(&partition)) {
+            data_files.push(DataFile { partition, entry });
+        }
     }
     let table = FileTable::new(
         format,

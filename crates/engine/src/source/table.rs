@@ -19,10 +19,11 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
+use vonk_analyzer::row_ids::INPUT_FILE;
 use vonk_expr::arrow_types::{to_arrow, to_arrow_schema};
 use vonk_expr::exec_err;
 use vonk_plan::relation::Options;
-use vonk_plan::types::StructType;
+use vonk_plan::types::{DataType, StructField, StructType};
 
 use super::scan::{ScanSettings, TextScan};
 use super::{Format, footers, parquet};
@@ -68,6 +69,20 @@ impl FileTable {
         let schema = Arc::new(to_arrow_schema(&all));
         let time_zone = conf.time_zone().into();
         FileTable { format, data_schema, partition_schema, files, roots, options, time_zone, conf, schema }
+    }
+
+    /// The same with a last column, each row's file, for `input_file_name`. It costs nothing until it is read.
+    pub fn naming_files(mut self) -> Self {
+        for (file, url) in self.input_files().into_iter().enumerate() {
+            if let Some(file) = self.files.get_mut(file) {
+                file.partition.push(ScalarValue::Utf8(Some(url)));
+            }
+        }
+        let mut fields = self.partition_schema.fields.to_vec();
+        fields.push(StructField::new(INPUT_FILE, DataType::STRING, false));
+        let partition_schema = StructType::new(fields);
+        let FileTable { format, data_schema, files, roots, options, conf, .. } = self;
+        FileTable::new(format, data_schema, partition_schema, files, roots, options, conf)
     }
 
     /// All columns: those of the files, then those of the folders.

@@ -6,13 +6,13 @@ use datafusion::arrow::datatypes::{DataType as Arrow, Int64Type};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::random::{Bits, JavaRandom};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr, Want};
 use vonk_functions_math::hash::murmur3;
 use vonk_plan::types::DataType;
 
 use crate::build::{text, typed, unexpected};
 use crate::groups::column;
-use crate::histogram::JavaRandom;
 use crate::udaf::{Aggregate, AggregateCallData};
 
 pub const SPECS: &[&FunctionSpec] = &[&FunctionSpec::new("count_min_sketch", "agg_funcs", Body::Aggregate(build))
@@ -55,7 +55,8 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     if !matches!(seed.data_type, DataType::Int | DataType::Long) {
         return Err(unexpected(ctx, &sql, 3, "(\"INT\" or \"BIGINT\")", seed));
     }
-    let seed = super::whole(&super::parameter(ctx, &sql, &call.args, 3, "seed")?);
+    // A wide seed is cut to 32 bits.
+    let seed = super::whole(&super::parameter(ctx, &sql, &call.args, 3, "seed")?) as i32;
     let width = (2.0 / eps).ceil() as i64;
     let depth = (-(1.0 - confidence).ln() / 2f64.ln()).ceil() as i64;
     let params = vec![depth.to_string(), width.to_string(), seed.to_string()];
@@ -75,8 +76,8 @@ impl Sketch {
     fn new(call: &AggregateCallData) -> Self {
         let depth: usize = call.param(0).parse().unwrap_or(1);
         let width: usize = call.param(1).parse().unwrap_or(1).max(1);
-        let mut random = JavaRandom::new(call.param(2).parse::<i64>().unwrap_or(0) as u64);
-        let factors = (0..depth).map(|_| i64::from(random.next_below_max())).collect();
+        let mut random = JavaRandom::new(call.param(2).parse().unwrap_or(0));
+        let factors = (0..depth).map(|_| i64::from(random.next_below(i32::MAX))).collect();
         Sketch { total: 0, width, factors, table: vec![0; depth * width] }
     }
 

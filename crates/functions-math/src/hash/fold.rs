@@ -126,9 +126,20 @@ fn fold_all<H: Hasher>(call: &Call, args: &[ColumnarValue], rows: usize, hashes:
     Ok(())
 }
 
-/// MurmurHash3 of the rows of some columns, for partitioning and sketches.
-pub fn murmur_rows(call: &Call, columns: &[ArrayRef], hashes: &mut [i32]) -> DfResult<()> {
-    columns.iter().try_for_each(|c| fold::<Murmur>(call, c, hashes))
+/// `hash` of the rows of some columns: what Spark partitions by.
+pub fn murmur_rows(columns: &[ArrayRef], rows: usize) -> DfResult<Vec<i32>> {
+    let call = Call {
+        kernel: &HASH,
+        arg_types: [].into(),
+        return_type: DataType::Int,
+        ansi: true,
+        time_zone: "UTC".into(),
+        params: [].into(),
+        origin: None,
+    };
+    let mut hashes = vec![SEED as i32; rows];
+    columns.iter().try_for_each(|c| fold::<Murmur>(&call, c, &mut hashes))?;
+    Ok(hashes)
 }
 
 fn primitive<T: ArrowPrimitiveType, H: Copy>(array: &ArrayRef, hashes: &mut [H], f: impl Fn(T::Native, H) -> H) {

@@ -1,8 +1,8 @@
 //! Random values: `rand`, `randn`, `uniform`, `randstr`, with the sequences that Spark's generator
-//! gives for a seed (as its partition 0 does); `uuid`; `monotonically_increasing_id`.
+//! gives for a seed and a partition; `uuid`; `monotonically_increasing_id`.
 //!
 //! A kernel keeps nothing between batches, so the generators of running queries live in
-//! [`STREAMS`], under the number that the call got when it was analysed.
+//! [`STREAMS`], under the number that the call got when it was analysed and that of the partition.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{Float64Array, Int64Array, StringArray};
 use datafusion::common::Result as DfResult;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{ColumnarValue, Operator};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::explicit_cast;
 use vonk_expr::coercion::tightest_common_type;
 use vonk_expr::context::Nullability;
+use vonk_expr::kernel::typed_arg;
 use vonk_expr::random::{Bits, XorShift};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
+use vonk_plan::Literal;
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
@@ -43,42 +45,62 @@ pub const SPECS: &[&FunctionSpec] = &[
 
 const KERNELS: &[&Kernel] = &[&RAND, &RANDN, &RANDSTR, &UUID, &ROW_ID];
 
-/// Parameters: seed, number of the stream.
-static RAND: Kernel = Kernel::volatile("rand", |call, _, rows| {
-    with_stream(call, |s| {
-        let out: Float64Array = (0..rows).map(|_| Some(s.random.next_double())).collect();
-        ColumnarValue::Array(Arc::new(out))
-    })
+/// Argument: numbers of the rows, which say their partitions. Parameters: seed, number of the stream.
+static RAND: Kernel = Kernel::volatile("rand", |call, args, rows| {
+    let out: Vec<f64> = drawn(call, args, rows, |random| random.next_double())?;
+    Ok(ColumnarValue::Array(Arc::new(Float64Array::from(out))))
 });
-static RANDN: Kernel = Kernel::volatile("randn", |call, _, rows| {
-    with_stream(call, |s| {
-        let out: Float64Array = (0..rows).map(|_| Some(s.random.next_gaussian())).collect();
-        ColumnarValue::Array(Arc::new(out))
-    })
+static RANDN: Kernel = Kernel::volatile("randn", |call, args, rows| {
+    let out: Vec<f64> = drawn(call, args, rows, |random| random.next_gaussian())?;
+    Ok(ColumnarValue::Array(Arc::new(Float64Array::from(out))))
 });
 /// Third parameter: length.
-static RANDSTR: Kernel = Kernel::volatile("randstr", |call, _, rows| {
+static RANDSTR: Kernel = Kernel::volatile("randstr", |call, args, rows| {
     let length: usize = call.param(2).parse().unwrap_or(0);
-    with_stream(call, |s| {
-        let out: StringArray = (0..rows).map(|_| Some(s.random.next_text(length))).collect();
-        ColumnarValue::Array(Arc::new(out))
-    })
+    let out: Vec<String> = drawn(call, args, rows, |random| random.next_text(length))?;
+    Ok(ColumnarValue::Array(Arc::new(StringArray::from(out))))
 });
 static UUID: Kernel = Kernel::volatile("uuid", |_, _, rows| {
     let out: StringArray = (0..rows).map(|_| Some(::uuid::Uuid::new_v4().to_string())).collect();
     Ok(ColumnarValue::Array(Arc::new(out)))
 });
 static ROW_ID: Kernel = Kernel::volatile("row_id", |call, _, rows| {
-    with_stream(call, |s| {
+    with_stream(call, 0, |s| {
         let start = s.rows;
         s.rows += rows as i64;
         ColumnarValue::Array(Arc::new(Int64Array::from_iter_values(start..s.rows)))
     })
 });
+/// Bits of a row's number in its partition; the partition's own number is above them.
+const ROW_BITS: u32 = 33;
 
 /// The kernel of `monotonically_increasing_id`: used where no node numbers the rows.
 pub fn row_id() -> &'static Kernel {
     &ROW_ID
+}
+
+/// The numbers of the rows.
+fn row_numbers(ctx: &FnContext) -> TypedExpr {
+    ctx.call_with(&ROW_ID, vec![], DataType::Long, Nullability::Never, vec![String::new(), next_stream()])
+}
+
+/// The numbers of the rows' partitions.
+pub fn partition_numbers(ctx: &FnContext) -> SparkResult<TypedExpr> {
+    let bits = TypedExpr::literal(&Literal::Long(i64::from(ROW_BITS)))?;
+    let mut number = row_numbers(ctx);
+    number.expr = native(number.expr, Operator::BitwiseShiftRight, bits.expr);
+    explicit_cast(&ctx.facts, number, &DataType::Int, CastMode::Legacy)
+}
+
+/// A draw for each row, from the generator of its partition: the seed of each is the seed and its number.
+fn drawn<T>(call: &Call, args: &[ColumnarValue], rows: usize, draw: impl Fn(&mut XorShift) -> T) -> DfResult<Vec<T>> {
+    let numbers = typed_arg::<Int64Array>(args, 0, rows)?;
+    let mut out = Vec::with_capacity(rows);
+    for run in numbers.values().chunk_by(|a, b| a >> ROW_BITS == b >> ROW_BITS) {
+        let partition = run.first().map_or(0, |n| n >> ROW_BITS);
+        with_stream(call, partition, |s| out.extend(run.iter().map(|_| draw(&mut s.random))))?;
+    }
+    Ok(out)
 }
 
 struct Stream {
@@ -86,7 +108,7 @@ struct Stream {
     rows: i64,
 }
 
-static STREAMS: Mutex<BTreeMap<u64, Stream>> = Mutex::new(BTreeMap::new());
+static STREAMS: Mutex<BTreeMap<(u64, i64), Stream>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
 /// Oldest streams go first; their queries are over long since.
 const MOST_STREAMS: usize = 100_000;
@@ -95,13 +117,14 @@ fn next_stream() -> String {
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
-fn with_stream<T>(call: &Call, f: impl FnOnce(&mut Stream) -> T) -> DfResult<T> {
-    let id: u64 = call.param(1).parse().unwrap_or_default();
+fn with_stream<T>(call: &Call, partition: i64, f: impl FnOnce(&mut Stream) -> T) -> DfResult<T> {
+    let id: (u64, i64) = (call.param(1).parse().unwrap_or_default(), partition);
     let mut streams = STREAMS.lock().unwrap_or_else(PoisonError::into_inner);
     if !streams.contains_key(&id) && streams.len() >= MOST_STREAMS {
         streams.pop_first();
     }
-    let fresh = || Stream { random: XorShift::new(call.param(0).parse().unwrap_or_default()), rows: 0 };
+    let seed = || call.param(0).parse::<i64>().unwrap_or_default().wrapping_add(partition);
+    let fresh = || Stream { random: XorShift::new(seed()), rows: 0 };
     Ok(f(streams.entry(id).or_insert_with(fresh)))
 }
 
@@ -128,7 +151,7 @@ fn rand(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &s
     let sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
     let seed = seed(ctx, &sql, args.first(), 0)?;
     let params = vec![seed.to_string(), next_stream()];
-    let mut out = ctx.call_with(kernel, vec![], DataType::Double, Nullability::Never, params);
+    let mut out = ctx.call_with(kernel, vec![row_numbers(ctx)], DataType::Double, Nullability::Never, params);
     out.sql = sql;
     Ok(out)
 }
@@ -158,9 +181,8 @@ fn uniform(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
             .unwrap_or(DataType::Double),
     };
     let params = vec![seed.to_string(), next_stream()];
-    let random = ctx.call_with(&RAND, vec![], DataType::Double, Nullability::Never, params);
+    let random = ctx.call_with(&RAND, vec![row_numbers(ctx)], DataType::Double, Nullability::Never, params);
     let (low, high) = (cast_to(ctx, min.clone(), &DataType::Double)?, cast_to(ctx, max.clone(), &DataType::Double)?);
-    use datafusion::logical_expr::Operator;
     let width = native(high.expr, Operator::Minus, low.expr.clone());
     let value = native(low.expr, Operator::Plus, native(width, Operator::Multiply, random.expr));
     let mut value = TypedExpr::new(value, DataType::Double, false, sql.clone());
@@ -199,7 +221,7 @@ fn randstr(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
             .at(ctx.origin.clone()));
     }
     let params = vec![seed.to_string(), next_stream(), n.to_string()];
-    let mut out = ctx.call_with(&RANDSTR, vec![], DataType::STRING, Nullability::Never, params);
+    let mut out = ctx.call_with(&RANDSTR, vec![row_numbers(ctx)], DataType::STRING, Nullability::Never, params);
     out.sql = sql;
     Ok(out)
 }

@@ -9,7 +9,7 @@ use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::typed_arg;
-use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
+use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, strict};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
@@ -35,28 +35,28 @@ macro_rules! unary {
 }
 
 unary! {
-    ACOS_F ACOS "acos" "ACOS" [] f64::acos, "acos(expr) - Inverse cosine.";
+    ACOS_F ACOS "acos" "ACOS" [] strict::acos, "acos(expr) - Inverse cosine.";
     ACOSH_F ACOSH "acosh" "ACOSH" [] acosh, "acosh(expr) - Inverse hyperbolic cosine.";
-    ASIN_F ASIN "asin" "ASIN" [] f64::asin, "asin(expr) - Inverse sine.";
+    ASIN_F ASIN "asin" "ASIN" [] strict::asin, "asin(expr) - Inverse sine.";
     ASINH_F ASINH "asinh" "ASINH" [] asinh, "asinh(expr) - Inverse hyperbolic sine.";
-    ATAN_F ATAN "atan" "ATAN" [] f64::atan, "atan(expr) - Inverse tangent.";
-    ATANH_F ATANH "atanh" "ATANH" [] |x| 0.5 * (x.ln_1p() - (-x).ln_1p()), "atanh(expr) - Inverse hyperbolic tangent.";
-    CBRT_F CBRT "cbrt" "CBRT" [] f64::cbrt, "cbrt(expr) - Cube root.";
+    ATAN_F ATAN "atan" "ATAN" [] strict::atan, "atan(expr) - Inverse tangent.";
+    ATANH_F ATANH "atanh" "ATANH" [] |x| 0.5 * (strict::ln_1p(x) - strict::ln_1p(-x)), "atanh(expr) - Inverse hyperbolic tangent.";
+    CBRT_F CBRT "cbrt" "CBRT" [] strict::cbrt, "cbrt(expr) - Cube root.";
     COS_F COS "cos" "COS" [] f64::cos, "cos(expr) - Cosine of an angle in radians.";
-    COSH_F COSH "cosh" "COSH" [] f64::cosh, "cosh(expr) - Hyperbolic cosine.";
+    COSH_F COSH "cosh" "COSH" [] strict::cosh, "cosh(expr) - Hyperbolic cosine.";
     COT_F COT "cot" "COT" [] |x| 1.0 / x.tan(), "cot(expr) - Cotangent of an angle in radians.";
     CSC_F CSC "csc" "CSC" [] |x| 1.0 / x.sin(), "csc(expr) - Cosecant of an angle in radians.";
     DEGREES_F DEGREES "degrees" "DEGREES" [] |x| x * (180.0 / std::f64::consts::PI), "degrees(expr) - Radians as degrees.";
-    EXP_F EXP "exp" "EXP" [] f64::exp, "exp(expr) - e to the power.";
-    EXPM1_F EXPM1 "expm1" "EXPM1" [] f64::exp_m1, "expm1(expr) - e to the power, less 1.";
+    EXP_F EXP "exp" "EXP" [] strict::exp, "exp(expr) - e to the power.";
+    EXPM1_F EXPM1 "expm1" "EXPM1" [] strict::expm1, "expm1(expr) - e to the power, less 1.";
     RADIANS_F RADIANS "radians" "RADIANS" [] |x| x / 180.0 * std::f64::consts::PI, "radians(expr) - Degrees as radians.";
     RINT_F RINT "rint" "rint" [] f64::round_ties_even, "rint(expr) - The nearest whole number, half to even.";
     SEC_F SEC "sec" "SEC" [] |x| 1.0 / x.cos(), "sec(expr) - Secant of an angle in radians.";
     SIN_F SIN "sin" "SIN" [] f64::sin, "sin(expr) - Sine of an angle in radians.";
-    SINH_F SINH "sinh" "SINH" [] f64::sinh, "sinh(expr) - Hyperbolic sine.";
+    SINH_F SINH "sinh" "SINH" [] strict::sinh, "sinh(expr) - Hyperbolic sine.";
     SQRT_F SQRT "sqrt" "SQRT" [] f64::sqrt, "sqrt(expr) - Square root.";
     TAN_F TAN "tan" "TAN" [] f64::tan, "tan(expr) - Tangent of an angle in radians.";
-    TANH_F TANH "tanh" "TANH" [] f64::tanh, "tanh(expr) - Hyperbolic tangent.";
+    TANH_F TANH "tanh" "TANH" [] strict::tanh, "tanh(expr) - Hyperbolic tangent.";
 }
 
 /// Declares logarithms: NULL where the value is not above the bound.
@@ -78,17 +78,17 @@ macro_rules! logarithms {
 }
 
 logarithms! {
-    LN_F LN "ln" "ln", 0.0 f64::ln, "ln(expr) - Natural logarithm.";
-    LOG10_F LOG10 "log10" "LOG10", 0.0 f64::log10, "log10(expr) - Logarithm to base 10.";
-    LOG1P_F LOG1P "log1p" "LOG1P", -1.0 f64::ln_1p, "log1p(expr) - Natural logarithm of 1 + expr.";
-    LOG2_F LOG2 "log2" "LOG2", 0.0 f64::log2, "log2(expr) - Logarithm to base 2.";
+    LN_F LN "ln" "ln", 0.0 strict::ln, "ln(expr) - Natural logarithm.";
+    LOG10_F LOG10 "log10" "LOG10", 0.0 strict::log10, "log10(expr) - Logarithm to base 10.";
+    LOG1P_F LOG1P "log1p" "LOG1P", -1.0 strict::ln_1p, "log1p(expr) - Natural logarithm of 1 + expr.";
+    LOG2_F LOG2 "log2" "LOG2", 0.0 strict::log2, "log2(expr) - Logarithm to base 2.";
 }
 
 const BINARY_KERNELS: &[&Kernel] = &[&POW, &ATAN2, &HYPOT, &LOG];
 
-static POW: Kernel = Kernel::total("f64_pow", |_, a, n| two_columns(a, n, java_pow));
-static ATAN2: Kernel = Kernel::total("f64_atan2", |_, a, n| two_columns(a, n, |y, x| (y + 0.0).atan2(x + 0.0)));
-static HYPOT: Kernel = Kernel::total("f64_hypot", |_, a, n| two_columns(a, n, f64::hypot));
+static POW: Kernel = Kernel::total("f64_pow", |_, a, n| two_columns(a, n, strict::pow));
+static ATAN2: Kernel = Kernel::total("f64_atan2", |_, a, n| two_columns(a, n, |y, x| strict::atan2(y + 0.0, x + 0.0)));
+static HYPOT: Kernel = Kernel::total("f64_hypot", |_, a, n| two_columns(a, n, strict::hypot));
 static LOG: Kernel = Kernel::new("f64_log", log_column);
 
 static POW_F: FunctionSpec = FunctionSpec::scalar("power", "math_funcs", |c, a| two_doubles(c, a, &POW, "POWER"))
@@ -155,11 +155,6 @@ fn two_columns(args: &[ColumnarValue], rows: usize, f: impl Fn(f64, f64) -> f64)
     Ok(ColumnarValue::Array(Arc::new(out)))
 }
 
-/// Java gives NaN where C gives 1: for 1 and -1 to infinite and NaN powers.
-fn java_pow(x: f64, y: f64) -> f64 {
-    if y.is_nan() || (x.abs() == 1.0 && y.is_infinite()) { f64::NAN } else { x.powf(y) }
-}
-
 fn log(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=2)?;
     if args.len() == 1 {
@@ -182,7 +177,7 @@ fn log(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 fn log_column(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let (base, v) = (typed_arg::<Float64Array>(args, 0, rows)?, typed_arg::<Float64Array>(args, 1, rows)?);
     let out = zip_optional::<_, _, Float64Type>(&base, &v, |b, x| {
-        Ok(if b <= 0.0 || x <= 0.0 { None } else { Some(canonical(x.ln() / b.ln())) })
+        Ok(if b <= 0.0 || x <= 0.0 { None } else { Some(canonical(strict::ln(x) / strict::ln(b))) })
     })?;
     Ok(ColumnarValue::Array(Arc::new(out)))
 }
@@ -203,12 +198,12 @@ fn asinh(x: f64) -> f64 {
     let value = if a < 1.0 / LARGE {
         return x;
     } else if a > LARGE {
-        a.ln() + std::f64::consts::LN_2
+        strict::ln(a) + std::f64::consts::LN_2
     } else if a > 2.0 {
-        (2.0 * a + 1.0 / ((a * a + 1.0).sqrt() + a)).ln()
+        strict::ln(2.0 * a + 1.0 / ((a * a + 1.0).sqrt() + a))
     } else {
         let square = a * a;
-        (a + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+        strict::ln_1p(a + square / (1.0 + (1.0 + square).sqrt()))
     };
     value.copysign(x)
 }
@@ -217,11 +212,11 @@ fn acosh(x: f64) -> f64 {
     if x < 1.0 {
         f64::NAN
     } else if x >= LARGE {
-        x.ln() + std::f64::consts::LN_2
+        strict::ln(x) + std::f64::consts::LN_2
     } else if x > 2.0 {
-        (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln()
+        strict::ln(2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt()))
     } else {
         let over = x - 1.0;
-        (over + (2.0 * over + over * over).sqrt()).ln_1p()
+        strict::ln_1p(over + (2.0 * over + over * over).sqrt())
     }
 }

@@ -15,10 +15,32 @@ pub fn write_f64(out: &mut String, v: f64) {
             write_finite(out, v.is_sign_negative(), v == 0.0, v.abs() >= 1e-3 && v.abs() < 1e7, |digits, two| match two
             {
                 true => write!(digits, "{:.1e}", v.abs()),
+                false if may_tie(v.abs()) => digits.write_str(&to_even(v.abs())),
                 false => write!(digits, "{:e}", v.abs()),
             })
         }
     }
+}
+
+/// Large numbers with few bits of a fraction may stand right between two numbers of the fewest digits that
+/// read back the same.
+fn may_tie(v: f64) -> bool {
+    const LEAST: f64 = (1u64 << 33) as f64;
+    const FEW_BITS: f64 = 4096.0;
+    v >= LEAST && (v * FEW_BITS).fract() == 0.0
+}
+
+/// The shortest digits; of two that are as near, those that end even.
+fn to_even(v: f64) -> String {
+    let shortest = format!("{v:e}");
+    let exact = format!("{v:.24e}");
+    let (Some((mantissa, exponent)), Some((all, _))) = (shortest.split_once('e'), exact.split_once('e')) else {
+        return shortest;
+    };
+    let (kept, rest) = all.split_at(mantissa.len().min(all.len()));
+    let tie = rest.strip_prefix('5').is_some_and(|zeros| zeros.bytes().all(|b| b == b'0'));
+    let even = kept.ends_with(['0', '2', '4', '6', '8']);
+    if tie && even { format!("{kept}e{exponent}") } else { shortest }
 }
 
 /// `Float.toString`.
