@@ -3,6 +3,7 @@
 import pytest
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.window import Window
+from pyspark.sql.types import LongType
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def operators(df, mode="simple"):
         ("BroadcastNestedLoopJoin", lambda df: df.crossJoin(df.select("id"))),
         ("Coalesce", lambda df: df.coalesce(1)),
         ("Exchange", lambda df: df.repartition(3)),
-        ("BatchEvalPython", lambda df: df.select(F.udf(lambda x: x, "long", useArrow=False)("id"))),
-        ("ArrowEvalPython", lambda df: df.select(F.udf(lambda x: x, "long", useArrow=True)("id"))),
+        ("BatchEvalPython", lambda df: df.select(F.udf(lambda x: x, LongType(), useArrow=False)("id"))),
+        ("ArrowEvalPython", lambda df: df.select(F.udf(lambda x: x, LongType(), useArrow=True)("id"))),
         ("MapInPandas", lambda df: df.mapInPandas(lambda it: it, "id LONG, v STRING")),
         ("MapInArrow", lambda df: df.mapInArrow(lambda it: it, "id LONG, v STRING")),
         ("FlatMapGroupsInPandas", lambda df: df.groupBy("v").applyInPandas(lambda p: p, "id LONG, v STRING")),

@@ -115,7 +115,7 @@ def test_a_client_that_vanishes_stops_the_work(own_server, tmp_path):
         "import sys\nfrom pyspark.sql.connect.session import SparkSession\n"
         f"s = SparkSession.builder.remote('{own_server.url}').create()\n"
         "s.client.disable_reattachable_execute()\nprint('ready', flush=True)\n"
-        "s.sql('SELECT sum(a.id * b.id + rand()) FROM range(1000000) a JOIN range(1000000) b ON a.id + b.id > 3').collect()\n"
+        "s.sql('SELECT sum(a.id * b.id % 97) FROM range(1000000) a JOIN range(1000000) b ON a.id + b.id > 3').collect()\n"
     )
     client = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == "ready\n"

@@ -11,6 +11,7 @@ use vonk_plan::types::DataType;
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::names::Named;
+use crate::row_ids::INPUT_FILE;
 use crate::scope::{ScopeColumn, same_name};
 
 impl Analyzer {
@@ -63,7 +64,8 @@ impl Analyzer {
     fn qualified_star(&self, env: &Env, target: &[String], e: &Expr) -> SparkResult<Vec<Named>> {
         let case = self.case_sensitive();
         let matches = |c: &&ScopeColumn| {
-            c.qualifier.len() >= target.len()
+            &*c.name != INPUT_FILE
+                && c.qualifier.len() >= target.len()
                 && c.qualifier.iter().rev().zip(target.iter().rev()).all(|(a, b)| same_name(a, b, case))
         };
         let own: Vec<_> = env.scope.columns.iter().filter(matches).cloned().collect();
