@@ -297,7 +297,7 @@ fn round_clear(v: f64, way: Way, scale: i32) -> Option<f64> {
     let (whole, rest) = (scaled.floor(), scaled.fract());
     // Twice what the product can be wrong by.
     let doubt = scaled * f64::EPSILON * 2.0;
-    if !(scaled < MOST) || (rest - 0.5).abs() <= doubt {
+    if scaled >= MOST || (rest - 0.5).abs() <= doubt {
         return None;
     }
     let kept = if rest > 0.5 { whole + 1.0 } else { whole };
