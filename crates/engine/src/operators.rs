@@ -8,6 +8,7 @@ pub mod hash_order;
 pub mod join_order;
 pub mod join_sides;
 pub mod nested_loop;
+mod one_input;
 pub mod patient;
 pub mod pieces;
 pub mod place;

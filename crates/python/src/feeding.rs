@@ -132,12 +132,13 @@ impl Sides {
 
     /// The parts of a frame, and of those that are there with it; the error that ended them.
     fn message(&mut self, first: SparkResult<Frame>, input: &mut Fuse<Input>) -> (Vec<Part>, Option<SparkError>) {
-        let (mut parts, begin, mut next) = (vec![], Instant::now(), Some(first));
+        let (mut parts, mut bytes, begin, mut next) = (vec![], 0, Instant::now(), Some(first));
         while let Some(frame) = next {
+            let before = parts.len();
             if let Err(e) = frame.and_then(|f| self.add(f, &mut parts)) {
                 return (parts, Some(e));
             }
-            let bytes: usize = parts.iter().flatten().map(Buffer::len).sum();
+            bytes += parts.iter().skip(before).flatten().map(Buffer::len).sum::<usize>();
             let full = bytes >= MESSAGE_BYTES || begin.elapsed() >= MESSAGE_TIME;
             next = if full { None } else { input.next().now_or_never().flatten() };
         }

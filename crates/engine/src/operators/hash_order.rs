@@ -14,10 +14,9 @@ use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType as Arrow, Int64Type};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -37,6 +36,7 @@ use super::cuts::cut_into;
 use super::gather::in_order;
 use super::place::{PlaceExec, is_small};
 use super::rows::take_rows;
+use crate::operators::one_input::one_input;
 
 /// Rows of an aggregate's input that are few.
 const FEW: usize = 10_000;
@@ -100,31 +100,7 @@ impl DisplayAs for OrderExec {
 }
 
 impl ExecutionPlan for OrderExec {
-    fn name(&self) -> &str {
-        "OrderExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(OrderExec::new(input, self.order))),
-            None => Err(DataFusionError::Internal("Order has one child".into())),
-        }
-    }
+    one_input!("OrderExec", |this, input| Ok(OrderExec::new(input, this.order)));
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
@@ -32,6 +31,7 @@ use vonk_analyzer::relation::range;
 use super::gather::Gather;
 use super::row_id::RowIdExec;
 use super::targets::Targets;
+use crate::operators::one_input::one_input;
 
 /// Inputs of at most so many rows keep their order.
 pub const SMALL_ROWS: usize = 100_000;
@@ -159,34 +159,10 @@ impl DisplayAs for PlaceExec {
 }
 
 impl ExecutionPlan for PlaceExec {
-    fn name(&self) -> &str {
-        "PlaceExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("PlaceExec", |this, input| PlaceExec::new(input, this.placing.clone()));
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(PlaceExec::new(input, self.placing.clone())?)),
-            None => Err(DataFusionError::Internal("Place has one child".into())),
-        }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::operators::one_input::one_input;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType as Arrow, Field, Schema};
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -71,17 +71,12 @@ impl DisplayAs for RowIdExec {
 }
 
 impl ExecutionPlan for RowIdExec {
-    fn name(&self) -> &str {
-        "RowIdExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("RowIdExec", |this, input| Ok(RowIdExec::ordered(
+        input,
+        this.column.clone(),
+        this.ordering.clone(),
+        this.single
+    )));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
         vec![if self.single { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
@@ -97,23 +92,6 @@ impl ExecutionPlan for RowIdExec {
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => {
-                let (column, ordering) = (self.column.clone(), self.ordering.clone());
-                Ok(Arc::new(RowIdExec::ordered(input, column, ordering, self.single)))
-            }
-            None => Err(DataFusionError::Internal("RowId has one child".into())),
-        }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements};
 use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -20,6 +19,7 @@ use vonk_expr::poisson::Poisson;
 use vonk_expr::random::{Bits, JavaRandom, XorShift};
 
 use super::gather::in_order;
+use crate::operators::one_input::one_input;
 
 /// Which rows stay.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -70,17 +70,7 @@ impl DisplayAs for ChooseExec {
 }
 
 impl ExecutionPlan for ChooseExec {
-    fn name(&self) -> &str {
-        "ChooseExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("ChooseExec", |this, input| Ok(ChooseExec::ordered(input, this.choice, this.ordering.clone())));
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
@@ -88,20 +78,6 @@ impl ExecutionPlan for ChooseExec {
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         vec![self.ordering.clone().map(OrderingRequirements::from)]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(ChooseExec::ordered(input, self.choice, self.ordering.clone()))),
-            None => Err(DataFusionError::Internal("the operator has one child".into())),
-        }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -7,8 +7,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOption
 use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType as Arrow, Field, Int64Type, Schema, SchemaRef};
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
@@ -24,6 +23,7 @@ use vonk_analyzer::nodes::place::How;
 use vonk_expr::random::{Bits, XorShift};
 
 use super::place::{Placing, SMALL_ROWS};
+use crate::operators::one_input::one_input;
 
 pub const COLUMN: &str = "placed";
 /// Bits of a row's number in its partition, see `RowId`.
@@ -82,31 +82,7 @@ impl DisplayAs for Targets {
 }
 
 impl ExecutionPlan for Targets {
-    fn name(&self) -> &str {
-        "Targets"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(Targets::new(input, self.placing.clone())?)),
-            None => Err(DataFusionError::Internal("Targets has one child".into())),
-        }
-    }
+    one_input!("Targets", |this, input| Targets::new(input, this.placing.clone()));
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -28,6 +27,7 @@ use parking_lot::Mutex;
 use super::exec::columns;
 use super::number::NumberExec;
 use super::regroup::Rows;
+use crate::operators::one_input::one_input;
 
 #[derive(Debug)]
 pub struct ClusterExec {
@@ -58,34 +58,10 @@ impl DisplayAs for ClusterExec {
 }
 
 impl ExecutionPlan for ClusterExec {
-    fn name(&self) -> &str {
-        "ClusterExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("ClusterExec", |this, input| Ok(ClusterExec::new(input, this.keys.clone())));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
         vec![Distribution::KeyPartitioned(columns(&self.input.schema(), &self.keys))]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(ClusterExec::new(input, self.keys.clone()))),
-            None => Err(DataFusionError::Internal("Cluster has one child".into())),
-        }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -150,10 +126,8 @@ fn sorted(
     let order = LexOrdering::new(by(&numbered.schema(), &all))
         .ok_or_else(|| DataFusionError::Internal("rows are clustered by at least one key".into()))?;
     let sorted = SortExec::new(order, numbered);
-    let own = (0..number).map(|i| {
-        let name = schema.field(i).name().clone();
-        (Arc::new(datafusion::physical_expr::expressions::Column::new(&name, i)) as Arc<dyn PhysicalExpr>, name)
-    });
+    let own = columns(&schema, &(0..number).collect::<Vec<_>>());
+    let own = own.into_iter().zip(schema.fields().iter().map(|f| f.name().clone()));
     ProjectionExec::try_new(own.collect::<Vec<_>>(), Arc::new(sorted))?.execute(0, context)
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
@@ -29,6 +28,7 @@ use super::align::{Held, Results, alone, beside, numbered};
 use super::groups::{Boundaries, first_rows, whole_groups};
 use super::session::PythonSession;
 use super::windows;
+use crate::operators::one_input::one_input;
 
 /// What the operator does: plain data. Columns are positions in the input.
 #[derive(Debug, Clone)]
@@ -101,17 +101,7 @@ impl DisplayAs for PythonExec {
 }
 
 impl ExecutionPlan for PythonExec {
-    fn name(&self) -> &str {
-        "PythonExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("PythonExec", |this, input| Ok(PythonExec::new(input, this.work.clone())));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
         let schema = self.input.schema();
@@ -138,20 +128,6 @@ impl ExecutionPlan for PythonExec {
 
     fn supports_limit_pushdown(&self) -> bool {
         matches!(self.work.kind, PythonKind::Scalar)
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(PythonExec::new(input, self.work.clone()))),
-            None => Err(DataFusionError::Internal("a Python operator has one child".into())),
-        }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

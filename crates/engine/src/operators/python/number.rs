@@ -6,8 +6,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType as Arrow, Field, Schema};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
@@ -18,6 +17,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::exec::columns;
+use crate::operators::one_input::one_input;
 
 /// Name of the column.
 const NUMBER: &str = "#number";
@@ -56,17 +56,7 @@ impl DisplayAs for NumberExec {
 }
 
 impl ExecutionPlan for NumberExec {
-    fn name(&self) -> &str {
-        "NumberExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("NumberExec", |this, input| Ok(NumberExec::new(input, this.keys.clone())));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
         vec![match self.keys.is_empty() {
@@ -77,20 +67,6 @@ impl ExecutionPlan for NumberExec {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![true]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.into_iter().next() {
-            Some(input) => Ok(Arc::new(NumberExec::new(input, self.keys.clone()))),
-            None => Err(DataFusionError::Internal("Number has one child".into())),
-        }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
