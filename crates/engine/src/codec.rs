@@ -32,6 +32,7 @@ use vonk_plan::types::json;
 
 use self::python::{CoGroupsMessage, PythonMessage, PythonScanMessage};
 use crate::fs::Place;
+use crate::operators::existing::ExistingExec;
 use crate::operators::gather::Gather;
 use crate::operators::generate::GenerateExec;
 use crate::operators::hash_order::{Order, OrderExec};
@@ -47,6 +48,7 @@ use crate::operators::rows::{Choice, ChooseExec};
 use crate::operators::shared::SharedExec;
 use crate::operators::window::WindowByPartition;
 use crate::source::Format;
+use crate::source::existing::Existing;
 use crate::source::partitions::{NULL_NAME, value_of};
 use crate::source::scan::{ScanSettings, Split, TextScan};
 
@@ -82,6 +84,11 @@ enum Node {
     Cluster {
         keys: Vec<usize>,
     },
+    /// A scan, and what its missing columns are.
+    Existing {
+        scan: Vec<u8>,
+        values: Vec<ExistingMessage>,
+    },
     RowId {
         column: String,
     },
@@ -104,7 +111,11 @@ struct Scan {
     splits: Vec<Vec<SplitMessage>>,
     projection: Vec<usize>,
     limit: Option<usize>,
+    existing: Vec<ExistingMessage>,
 }
+
+/// A column and DataFusion's bytes of its value.
+type ExistingMessage = (String, Vec<u8>);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SplitMessage {
@@ -164,6 +175,10 @@ impl PhysicalExtensionCodec for Codec {
             Node::PythonScan(message) => Arc::new(message.decode()?),
             Node::Number { keys } => Arc::new(NumberExec::new(input()?, keys)),
             Node::Cluster { keys } => Arc::new(ClusterExec::new(input()?, keys)),
+            Node::Existing { scan, values } => {
+                let scan = physical_plan_from_bytes_with_extension_codec(&scan, context, self)?;
+                Arc::new(ExistingExec::new(scan, existing_of(values)?)?)
+            }
             Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
             Node::Shared { plan } => {
@@ -213,6 +228,10 @@ impl PhysicalExtensionCodec for Codec {
             Node::Number { keys: number.keys.clone() }
         } else if let Some(cluster) = any.downcast_ref::<ClusterExec>() {
             Node::Cluster { keys: cluster.keys.clone() }
+        } else if let Some(scan) = any.downcast_ref::<ExistingExec>() {
+            let values = existing_messages(&scan.existing)?;
+            let scan = physical_plan_to_bytes_with_extension_codec(Arc::clone(&scan.scan), self)?;
+            Node::Existing { scan: scan.to_vec(), values }
         } else if let Some(ids) = any.downcast_ref::<RowIdExec>() {
             Node::RowId { column: ids.column.clone() }
         } else if any.is::<WindowByPartition>() {
@@ -274,6 +293,7 @@ impl Scan {
             splits: scan.splits.iter().map(|run| run.iter().map(split).collect()).collect::<Result<_>>()?,
             projection: scan.projection.clone(),
             limit: scan.limit,
+            existing: existing_messages(&settings.existing)?,
         })
     }
 
@@ -303,9 +323,26 @@ impl Scan {
             partition_schema: partition_schema.clone(),
             options: self.options,
             conf: Arc::new(conf),
+            existing: existing_of(self.existing)?,
         };
         TextScan::new(settings, splits, self.projection, self.limit)
     }
+}
+
+fn existing_messages(existing: &Existing) -> Result<Vec<ExistingMessage>> {
+    let message = |(name, value): (&String, &ScalarValue)| {
+        let value = datafusion_proto::protobuf::ScalarValue::try_from(value).map_err(bad)?;
+        Ok((name.clone(), value.encode_to_vec()))
+    };
+    existing.iter().map(message).collect()
+}
+
+fn existing_of(messages: Vec<ExistingMessage>) -> Result<Existing> {
+    let value = |(name, bytes): ExistingMessage| {
+        let message = datafusion_proto::protobuf::ScalarValue::decode(bytes.as_slice()).map_err(bad)?;
+        Ok((name, ScalarValue::try_from(&message).map_err(bad)?))
+    };
+    messages.into_iter().map(value).collect::<Result<_>>().map(Existing::new)
 }
 
 /// The plan through its bytes and back; as it is, where an operator of it has no bytes.

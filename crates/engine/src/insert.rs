@@ -16,10 +16,13 @@ use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::coercion::{StorePolicy, store_assignment_cast};
 use vonk_expr::spark_error;
 use vonk_plan::expr::ExprKind;
+use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Relation, RelationKind};
 
+use crate::defaults::{EXISTS_DEFAULT, expression_of};
 use crate::fs::Place;
+use crate::limits::declared;
 use crate::session::Session;
 use crate::sink::{Overwrite, WriteJob, WriteStats};
 use crate::source::Format;
@@ -42,7 +45,7 @@ pub struct InsertJob {
     pub overwrite: bool,
     /// `PARTITION (a = 1, b)`: values as text (`Some(None)` is NULL), none for dynamic ones.
     pub partition: Vec<(String, Option<Option<String>>)>,
-    pub options: vonk_plan::relation::Options,
+    pub options: Options,
 }
 
 /// Casts the query's columns for the table: its plan then has the table's columns, in order. On a
@@ -90,7 +93,7 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
                     fixed_length(analyzer, e, &field.data_type)?
                 }
                 None => {
-                    let value = analyzer.constant(&default_of(&analyzer.facts().conf, field)?)?;
+                    let value = analyzer.constant(&expression_of(&analyzer.facts().conf, field)?)?;
                     vonk_expr::cast::cast(analyzer.facts(), value, &field.data_type)?
                 }
             },
@@ -185,14 +188,6 @@ fn fixed_length(analyzer: &Analyzer, e: TypedExpr, to: &DataType) -> SparkResult
     analyzer.call_builtin(&Default::default(), name, vec![e, limit], None)
 }
 
-/// The expression of a column's DEFAULT, or NULL.
-fn default_of(conf: &SessionConf, field: &StructField) -> SparkResult<Expr> {
-    match crate::command::default_text(field) {
-        Some(text) => vonk_sql::parse_expression(&text, &vonk_sql::ParseOptions::new(conf)),
-        None => Ok(Expr::literal(vonk_plan::Literal::Null(field.data_type.clone()))),
-    }
-}
-
 /// What `DEFAULT` means in each column of an INSERT's query.
 pub fn defaults(
     conf: &SessionConf,
@@ -202,10 +197,12 @@ pub fn defaults(
 ) -> SparkResult<Vec<Expr>> {
     let fixed = |f: &&StructField| partition.iter().any(|(n, v)| v.is_some() && n.eq_ignore_ascii_case(&f.name));
     match matching {
-        Matching::Position => table.schema.fields.iter().filter(|f| !fixed(f)).map(|f| default_of(conf, f)).collect(),
+        Matching::Position => {
+            table.schema.fields.iter().filter(|f| !fixed(f)).map(|f| expression_of(conf, f)).collect()
+        }
         Matching::Listed(names) => {
             let of = |n: &String| table.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(n));
-            names.iter().filter_map(of).map(|f| default_of(conf, f)).collect()
+            names.iter().filter_map(of).map(|f| expression_of(conf, f)).collect()
         }
         Matching::Name => Ok(vec![]),
     }
@@ -293,7 +290,7 @@ impl Session {
             schema: table.schema.as_nullable(),
             partition_by: table.partition_columns.clone(),
             overwrite: overwrite.clone(),
-            options,
+            options: keeping_nulls(options, table, &conf),
             conf,
         };
         let stats = self.write_files(input, write).await.map_err(|e| overflow_in(&job.table, &query, e))?;
@@ -328,6 +325,15 @@ impl Session {
     }
 }
 
+/// JSON leaves NULLs out; where leaving out means the default of a column, it must not.
+fn keeping_nulls(mut options: Options, table: &Table, conf: &SessionConf) -> Options {
+    let has_default = table.schema.fields.iter().any(|f| f.metadata_text(EXISTS_DEFAULT).is_some());
+    if has_default && conf.bool("spark.sql.jsonGenerator.writeNullIfWithDefaultValue") {
+        options.entry("ignorenullfields".into()).or_insert("false".into());
+    }
+    options
+}
+
 /// The folder that the fixed values of a PARTITION clause name, when they come first.
 fn fixed_folder(job: &InsertJob) -> Option<String> {
     let mut parts = vec![];
@@ -342,11 +348,11 @@ fn fixed_folder(job: &InsertJob) -> Option<String> {
 
 /// The schema of a table made from a query (`CREATE TABLE … AS`, `saveAsTable`): every level
 /// nullable, partition columns last.
-pub fn table_schema(query: &StructType, partition_by: &[String]) -> StructType {
-    let query = query.as_nullable();
+pub fn table_schema(query: &StructType, partition_by: &[String]) -> SparkResult<StructType> {
+    let query = declared(&query.as_nullable())?;
     let is_partition = |f: &&StructField| partition_by.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
     let data = query.fields.iter().filter(|f| !is_partition(f)).cloned();
     let parts =
         partition_by.iter().filter_map(|p| query.fields.iter().find(|f| f.name.eq_ignore_ascii_case(p)).cloned());
-    StructType::new(data.chain(parts))
+    Ok(StructType::new(data.chain(parts)))
 }

@@ -2,6 +2,7 @@
 
 pub mod count_distinct;
 pub mod cuts;
+pub mod existing;
 pub mod gather;
 pub mod generate;
 pub mod hash_order;

@@ -25,6 +25,7 @@ use vonk_plan::types::{DataType, StructField, StructType, UTF8_BINARY};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
+use crate::defaults;
 use crate::fs::{Files, Place};
 use crate::session::Session;
 use crate::source::listing::{self, Listing};
@@ -216,8 +217,15 @@ impl SessionResolver {
             true => Some(self.session.catalog().partitions(&table.name.database, &table.name.table)?),
             false => None,
         };
-        let loaded = source::load::load_table(format, listing, table, registered.as_deref(), &all, &self.conf)?;
-        let schema = StructType::new(loaded.schema.fields.iter().map(unlimited).collect::<Vec<_>>());
+        let existing = self.wait(defaults::existing(&self.session, &self.conf, &table.schema))?;
+        let loaded =
+            source::load::load_table(format, listing, table, registered.as_deref(), &all, &self.conf, existing)?;
+        let as_text = self.conf.bool("spark.sql.legacy.charVarcharAsString");
+        let plain = loaded.schema.fields.iter().map(|f| match as_text {
+            true => StructField { data_type: f.data_type.without_limits(), ..f.clone() },
+            false => f.without_limits(),
+        });
+        let schema = StructType::new(plain.collect::<Vec<_>>());
         Ok(naming_files(loaded.table, schema))
     }
 
@@ -493,26 +501,9 @@ impl Resolver for SessionResolver {
     }
 }
 
-/// The column as queries see it: CHAR and VARCHAR are strings.
-fn unlimited(f: &StructField) -> StructField {
-    fn plain(t: &DataType) -> DataType {
-        match t {
-            DataType::Char(_) | DataType::VarChar(_) => DataType::STRING,
-            DataType::Array(e, n) => DataType::array(plain(e), *n),
-            DataType::Struct(s) => {
-                DataType::Struct(StructType::new(s.fields.iter().map(unlimited).collect::<Vec<_>>()))
-            }
-            other => other.clone(),
-        }
-    }
-    StructField { data_type: plain(&f.data_type), ..f.clone() }
-}
-
 fn parameter(p: &StructField, opts: &ParseOptions<'_>) -> SparkResult<SqlParameter> {
-    let metadata: BTreeMap<String, serde_json::Value> =
-        p.metadata.as_deref().and_then(|m| serde_json::from_str(m).ok()).unwrap_or_default();
-    let default = metadata.get("CURRENT_DEFAULT").and_then(|d| d.as_str());
-    let default: Option<Expr> = default.map(|d| vonk_sql::parse_expression(d, opts)).transpose()?;
+    let default = defaults::text_of(p);
+    let default: Option<Expr> = default.map(|d| vonk_sql::parse_expression(&d, opts)).transpose()?;
     Ok(SqlParameter { name: p.name.clone(), data_type: p.data_type.clone(), default })
 }
 

@@ -188,7 +188,7 @@ impl Session {
         let format = self.format(shape)?;
         let mut table = Table::new(name, chrono::Utc::now().timestamp_millis());
         table.provider = Some(format.provider().to_string());
-        table.schema = table_schema(schema, &shape.partition_by);
+        table.schema = table_schema(schema, &shape.partition_by)?;
         table.partition_columns.clone_from(&shape.partition_by);
         table.tracks_partitions = !shape.partition_by.is_empty();
         table.options.clone_from(&shape.options);

@@ -58,7 +58,7 @@ impl Session {
     pub(crate) fn new(server: &Arc<Server>, user: &str, id: &str, conf: SessionConf) -> Self {
         Session {
             server: Arc::clone(server),
-            user: user.into(),
+            user: if user.is_empty() { os_user() } else { user.into() },
             id: id.into(),
             conf: RwLock::new(conf),
             names: RwLock::default(),
@@ -130,4 +130,11 @@ impl Session {
     pub async fn prepare(self: &Arc<Self>, plan: LogicalPlan, schema: StructType) -> SparkResult<Prepared> {
         Prepared::plan(Arc::clone(self), plan, schema).await
     }
+}
+
+/// The user that the server runs as: whom a client acts for that names nobody.
+fn os_user() -> Arc<str> {
+    let named = |key| std::env::var(key).ok().filter(|name| !name.is_empty());
+    let known = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name);
+    named("USER").or_else(known).unwrap_or_default().into()
 }

@@ -3,6 +3,7 @@
 //! [`listing`] finds the files, [`partitions`] reads columns out of folder names, the module of each
 //! format infers a schema, and [`table::FileTable`] is what queries scan.
 
+pub mod existing;
 pub mod footers;
 pub mod infer;
 pub mod lines;

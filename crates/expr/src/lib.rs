@@ -22,6 +22,7 @@ pub mod inner;
 pub mod kernel;
 pub mod lambda;
 pub mod literal;
+pub mod literal_source;
 pub mod poisson;
 pub mod random;
 pub mod sealed;

@@ -3,7 +3,7 @@
 use datafusion::arrow::array::{Int32Array, Int64Array, StringArray};
 use datafusion::arrow::datatypes::Int32Type;
 use datafusion::common::Result as DfResult;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{Case, ColumnarValue, Expr, lit};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::collation::Collating;
 use vonk_expr::columns::{primitive_rows, string_rows};
@@ -58,7 +58,26 @@ fn build_elt(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         false => (&ELT, DataType::STRING, Want::Str),
     };
     let args = ctx.coerce_variadic(args, 2, &[Want::INT, want])?;
-    Ok(ctx.call(kernel, args, ty, Nullability::Always))
+    let plain = |a: &TypedExpr| matches!(a.expr, Expr::Column(_) | Expr::Literal(..) | Expr::OuterReferenceColumn(..));
+    let random = args.first().is_some_and(|n| !n.deterministic);
+    match random || args.iter().skip(1).all(plain) {
+        true => Ok(ctx.call(kernel, args, ty, Nullability::Always)),
+        false => one_of(ctx, kernel, args, ty),
+    }
+}
+
+/// The same as a CASE, which computes the chosen value only. What is out of range is the kernel's to judge.
+fn one_of(ctx: &FnContext, kernel: &'static Kernel, args: Vec<TypedExpr>, ty: DataType) -> SparkResult<TypedExpr> {
+    let Some((number, values)) = args.split_first() else { return Err(SparkError::internal("elt")) };
+    let nulls = values.iter().map(|_| TypedExpr::null(ty.clone()));
+    let nulls = std::iter::once(Ok(number.clone())).chain(nulls).collect::<SparkResult<Vec<_>>>()?;
+    let out_of_range = ctx.call(kernel, nulls, ty, Nullability::Always);
+    let branch = |(i, value): (i32, &TypedExpr)| (Box::new(lit(i)), Box::new(value.expr.clone()));
+    let when = (1..).zip(values).map(branch).collect();
+    let case = Case::new(Some(Box::new(number.expr.clone())), when, Some(Box::new(out_of_range.expr.clone())));
+    let mut out = TypedExpr { expr: Expr::Case(case), ..out_of_range };
+    out.sql = ctx.sql(&args);
+    Ok(out.derived_from(&args))
 }
 
 fn ascii(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

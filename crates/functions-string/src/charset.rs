@@ -3,7 +3,7 @@
 use datafusion::arrow::array::{BinaryArray, StringArray};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, Expr, Operator, binary_expr, when};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
@@ -52,23 +52,41 @@ fn build_decode(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
     choose(ctx, args)
 }
 
+/// The CASE that a `decode` is, in SQL.
+fn case_text(value: &TypedExpr, pairs: &[&[TypedExpr]]) -> String {
+    let mut out = String::from("CASE");
+    let mut default = "NULL".to_string();
+    for pair in pairs {
+        match pair {
+            [search, then] => out.push_str(&format!(" WHEN ({} <=> {}) THEN {}", value.sql, search.sql, then.sql)),
+            [last] => default = last.sql.to_string(),
+            _ => {}
+        }
+    }
+    format!("{out} ELSE {default} END")
+}
+
 /// `decode(value, search, result, …, default)`: NULL equals NULL.
 fn choose(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);
     let Some((value, rest)) = args.split_first() else { return Err(SparkError::internal("decode")) };
     let pairs: Vec<&[TypedExpr]> = rest.chunks(2).collect();
+    // Where no default is given, it is the NULL of a string.
+    let has_default = rest.len() % 2 == 1;
     let mut ty = DataType::Null;
-    for pair in &pairs {
-        if let Some(result) = pair.last() {
-            ty = common_type(&ty, &result.data_type, ctx.ansi()).ok_or_else(|| {
-                ctx.mismatch("DATA_DIFF_TYPES", &args)
-                    .param("functionName", quote_id(["casewhen"]))
-                    .param("dataType", format!("[\"{}\", \"{}\"]", ty.sql(), result.data_type.sql()))
-            })?;
-        }
+    let mut results: Vec<_> = pairs.iter().filter_map(|p| p.last()).map(|r| r.data_type.clone()).collect();
+    results.extend((!has_default).then_some(DataType::STRING));
+    for result in &results {
+        ty = common_type(&ty, result, ctx.ansi()).ok_or_else(|| {
+            SparkError::new("DATATYPE_MISMATCH.DATA_DIFF_TYPES")
+                .at(ctx.origin.clone())
+                .param("sqlExpr", quote_sql(case_text(value, &pairs)))
+                .param("functionName", quote_id(["casewhen"]))
+                .param("dataType", format!("[\"{}\", \"{}\"]", ty.sql(), result.sql()))
+        })?;
     }
     let result = |e: &TypedExpr| cast(&ctx.facts, e.clone(), &ty);
-    let mut nullable = rest.len() % 2 == 0;
+    let mut nullable = !has_default;
     let mut builder = None;
     let mut otherwise = None;
     for pair in pairs {

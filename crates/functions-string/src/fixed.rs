@@ -1,5 +1,6 @@
 //! What a column of type CHAR(n) or VARCHAR(n) keeps of a string: CHAR fills up with spaces, both cut
-//! spaces at the end that are too many, and refuse what is too long. Internal: inserts call them.
+//! spaces at the end that are too many, and refuse what is too long. `$pad` fills up and refuses nothing: for
+//! CHAR columns where they are read and compared. Internal: inserts, scans and comparisons call them.
 
 use std::borrow::Cow;
 
@@ -13,34 +14,45 @@ use vonk_plan::types::DataType;
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("$char", "string_funcs", |c, a| build(c, a, &CHAR)).kernels(&[&CHAR]),
+    FunctionSpec::scalar("$pad", "string_funcs", |c, a| build(c, a, &PAD)).kernels(&[&PAD]),
     FunctionSpec::scalar("$varchar", "string_funcs", |c, a| build(c, a, &VARCHAR)).kernels(&[&VARCHAR]),
 ];
 
-static CHAR: Kernel = Kernel::new("$char", |_: &Call, a, n| fit(a, n, true));
-static VARCHAR: Kernel = Kernel::new("$varchar", |_: &Call, a, n| fit(a, n, false));
+static CHAR: Kernel = Kernel::new("$char", |_: &Call, a, n| fit(a, n, |s, limit| one(s, limit, true)));
+static VARCHAR: Kernel = Kernel::new("$varchar", |_: &Call, a, n| fit(a, n, |s, limit| one(s, limit, false)));
+static PAD: Kernel =
+    Kernel::new("$pad", |_: &Call, a, n| fit(a, n, |s, limit| Ok(filled(s, s.chars().count(), limit))));
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     Ok(ctx.call(kernel, args, DataType::STRING, Nullability::Args))
 }
 
-fn fit(args: &[ColumnarValue], rows: usize, fill: bool) -> DfResult<ColumnarValue> {
+fn fit(
+    args: &[ColumnarValue],
+    rows: usize,
+    one: impl Fn(&str, usize) -> DfResult<Cow<'_, str>>,
+) -> DfResult<ColumnarValue> {
     let (text, limit) = (Col::<StringArray>::new(args, 0)?, Col::<Int32Array>::new(args, 1)?);
     let out = (0..rows).map(|i| match (text.get(i), limit.get(i)) {
-        (Some(s), Some(n)) => one(s, usize::try_from(n).unwrap_or_default(), fill).map(Some),
+        (Some(s), Some(n)) => one(s, usize::try_from(n).unwrap_or_default()).map(Some),
         _ => Ok(None),
     });
     let out = out.collect::<DfResult<StringArray>>()?;
     Ok(ColumnarValue::Array(std::sync::Arc::new(out)))
 }
 
+fn filled(s: &str, length: usize, to: usize) -> Cow<'_, str> {
+    match length < to {
+        true => Cow::Owned(format!("{s}{}", " ".repeat(to - length))),
+        false => Cow::Borrowed(s),
+    }
+}
+
 fn one(s: &str, limit: usize, fill: bool) -> DfResult<Cow<'_, str>> {
     let length = s.chars().count();
     if length <= limit {
-        return Ok(match fill && length < limit {
-            true => Cow::Owned(format!("{s}{}", " ".repeat(limit - length))),
-            false => Cow::Borrowed(s),
-        });
+        return Ok(if fill { filled(s, length, limit) } else { Cow::Borrowed(s) });
     }
     let end = s.char_indices().nth(limit).map_or(s.len(), |(at, _)| at);
     let (kept, rest) = s.split_at(end);

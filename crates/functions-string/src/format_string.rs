@@ -28,7 +28,11 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce_variadic(args, 1, &[Want::Str, Want::Any])?;
     // These have no form of their own in Arrow that could be printed.
     let text = |a: TypedExpr| match a.data_type {
-        DataType::Variant | DataType::CalendarInterval => cast(&ctx.facts, a, &DataType::STRING),
+        DataType::Variant => {
+            let sql = a.sql.clone();
+            Ok(TypedExpr { sql, ..crate::json::to_json::build(ctx, vec![a])? })
+        }
+        DataType::CalendarInterval => cast(&ctx.facts, a, &DataType::STRING),
         _ => Ok(a),
     };
     let args = args.into_iter().map(text).collect::<SparkResult<Vec<_>>>()?;

@@ -137,9 +137,8 @@ fn locate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
         let Some(n) = start.get(i) else { return Ok(Some(0)) };
         let (p, s) = not_null!(part.get(i), text.get(i));
         Ok(Some(match n {
-            0 => 0,
+            n if n < 1 => 0,
             _ if p.is_empty() => 1,
-            n if n < 0 => 0,
             n if collator.is_binary() => find_from(s, p, n as usize - 1),
             n => {
                 let (s, p) = (collator.counted(s), collator.counted(p));

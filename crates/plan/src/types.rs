@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 pub mod collation;
 pub mod json;
+pub mod limited;
+pub mod metadata;
 
 /// Fields of a day-time interval, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

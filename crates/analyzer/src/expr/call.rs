@@ -97,6 +97,7 @@ impl Analyzer {
                 }
                 let args = self.arguments(env, spec, call)?;
                 let mut args = self.exprs(env, &args)?;
+                self.pad_char_columns(&ctx.name, &mut args)?;
                 let names: Vec<_> = args.iter().filter_map(|a| a.name.clone()).collect();
                 // `(- a)` when written as an operator; `(a, b)` has a long name.
                 let text = match (call.syntax, &*ctx.name, args.as_slice()) {

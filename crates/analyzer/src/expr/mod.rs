@@ -13,6 +13,7 @@ use crate::env::Env;
 use crate::scope::{Scope, ScopeColumn};
 
 pub mod call;
+mod char_columns;
 pub mod internal;
 pub mod named_arguments;
 pub mod order;

@@ -50,36 +50,6 @@ impl Analyzer {
         self.finish(node, &env, Some(keys), items, Clauses { order, ..Clauses::default() })
     }
 
-    /// The scope in which columns that a grouping set may leave out can be NULL.
-    pub fn with_nullable_keys(&self, env: Env, grouping: Option<&Grouping>) -> Env {
-        let sets = match grouping {
-            None | Some(Grouping::By(_) | Grouping::All | Grouping::Pivot { .. }) => return env,
-            Some(other) => grouping_exprs(other),
-        };
-        let mut ids = std::collections::HashSet::new();
-        let mut all: Vec<&Expr> = sets.iter().collect();
-        while let Some(e) = all.pop() {
-            match &e.kind {
-                ExprKind::Attribute { name, plan_id, .. } => {
-                    if let Ok(crate::names::Named::Column(c)) = self.name(&env, name, *plan_id, None) {
-                        ids.insert(c.id);
-                    }
-                }
-                ExprKind::Function(call) if matches!(call.name.as_slice(), [n] if n == "struct") => {
-                    all.extend(&call.args)
-                }
-                _ => {}
-            }
-        }
-        let nullable = |c: &crate::scope::ScopeColumn| crate::scope::ScopeColumn {
-            nullable: c.nullable || ids.contains(&c.id),
-            ..c.clone()
-        };
-        let columns = env.scope.columns.iter().map(nullable).collect();
-        let hidden = env.scope.hidden.iter().map(nullable).collect();
-        Env { scope: std::sync::Arc::new(crate::scope::Scope::with_hidden(columns, hidden)), ..env }
-    }
-
     /// The keys of a DataFrame's grouping, whose columns are the first items.
     fn keys_of_items(&self, env: &Env, items: &[Item], grouping: &Grouping) -> SparkResult<Keys> {
         match grouping {

@@ -23,6 +23,7 @@ pub mod local;
 pub mod ml;
 pub mod na;
 pub mod nearest;
+mod nullable_keys;
 pub mod pipe;
 pub mod pivot;
 pub mod project;

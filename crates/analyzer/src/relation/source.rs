@@ -9,10 +9,11 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, LogicalPlanBuilder, Projection};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
-use vonk_expr::spark_error;
+use vonk_expr::{TypedExpr, spark_error};
 use vonk_plan::Command;
 use vonk_plan::relation::{Options, TimeTravel};
 use vonk_plan::types::StructType;
+use vonk_plan::types::limited::char_length;
 
 use super::Outer;
 use crate::analyzer::Analyzer;
@@ -53,6 +54,7 @@ impl Analyzer {
             node = node.with_scope(scope);
         }
         if let Some(schema) = &view.schema {
+            let schema = StructType::new(schema.fields.iter().map(|f| f.without_limits()).collect::<Vec<_>>());
             if schema.len() != node.scope.columns.len() {
                 return Err(SparkError::new("INCOMPATIBLE_VIEW_SCHEMA_CHANGE")
                     .param("viewName", vonk_common::error::quote_id(&view.qualifier))
@@ -107,6 +109,7 @@ impl Analyzer {
         if given.len() != columns.len() {
             return Err(SparkError::internal("a source's columns do not fit its schema"));
         }
+        let pads = self.facts().conf.bool("spark.sql.readSideCharPadding");
         let mut exprs = Vec::with_capacity(columns.len());
         let mut fields = Vec::with_capacity(columns.len());
         for (c, field) in columns.iter().zip(given.iter()) {
@@ -114,6 +117,10 @@ impl Analyzer {
             let mut e = DfExpr::Column(Column::new(Some(name.clone()), field.name()));
             if *field.data_type() != to {
                 e = datafusion::logical_expr::cast(e, to.clone());
+            }
+            // Files of others hold CHAR columns as they like.
+            if let Some(length) = char_length(c.metadata.as_deref()).filter(|_| pads) {
+                e = self.padded(TypedExpr::new(e, c.data_type.clone(), c.nullable, ""), length)?.expr;
             }
             let slot = column_name(c.slot);
             fields.push((None, Arc::new(Field::new(&slot, to, true))));

@@ -11,20 +11,16 @@ use vonk_plan::types::{DataType, StructField, StructType};
 
 use super::rows::{Cell, Rows};
 use super::{database_of, find_table};
+use crate::defaults::text_of;
+use crate::limits::declared;
 use crate::session::Session;
 
 const TEXT: DataType = DataType::STRING;
 const COLUMNS: [(&str, DataType, bool); 3] =
     [("col_name", TEXT, false), ("data_type", TEXT, false), ("comment", TEXT, true)];
 
-/// A text in a field's metadata.
-pub(crate) fn metadata_text(f: &StructField, key: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(f.metadata.as_deref()?).ok()?;
-    value.get(key)?.as_str().map(str::to_string)
-}
-
 pub(crate) fn comment_of(f: &StructField) -> Option<String> {
-    metadata_text(f, "comment")
+    f.metadata_text("comment")
 }
 
 /// The rows of DESCRIBE of a table or a query.
@@ -55,7 +51,7 @@ pub(crate) async fn schema_of(session: &Arc<Session>, name: &Name) -> SparkResul
         _ => false,
     };
     if temporary {
-        return Ok(session.analyze(Relation::table(name.clone())).await?.schema);
+        return declared(&session.analyze(Relation::table(name.clone())).await?.schema);
     }
     Ok(find_table(session, name)?.schema)
 }
@@ -161,8 +157,7 @@ pub(super) async fn table(
         let is_key = |f: &&StructField| t.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
         rows.extend(schema.fields.iter().filter(is_key).map(column_row));
     }
-    let defaults: Vec<_> =
-        schema.fields.iter().filter_map(|f| metadata_text(f, "CURRENT_DEFAULT").map(|d| (f, d))).collect();
+    let defaults: Vec<_> = schema.fields.iter().filter_map(|f| text_of(f).map(|d| (f, d))).collect();
     if !defaults.is_empty() {
         rows.push(pair("", ""));
         rows.push(pair("# Column Default Values", ""));
@@ -202,7 +197,7 @@ pub(super) async fn column(session: &Arc<Session>, name: &Name, column: &Name, e
             let value = of_column.get(key).cloned().unwrap_or_else(|| "NULL".into());
             rows.push(vec![key.into(), value.into()]);
         }
-        if let Some(default) = metadata_text(f, "CURRENT_DEFAULT") {
+        if let Some(default) = text_of(f) {
             rows.push(vec!["default".into(), default.into()]);
         }
     }

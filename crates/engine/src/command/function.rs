@@ -84,7 +84,7 @@ impl Described<'_> {
         put("Type", vec![if self.columns.is_some() { "TABLE" } else { "SCALAR" }.into()]);
         let column = |f: &vonk_plan::StructField, names: usize, types: usize| {
             let mut line = format!("{:names$} {:types$}", f.name, f.data_type.sql());
-            if let (true, Some(d)) = (extended, super::default_text(f)) {
+            if let (true, Some(d)) = (extended, crate::defaults::text_of(f)) {
                 line.push_str(&format!(" DEFAULT {d}"));
             }
             if let (true, Some(c)) = (extended, super::describe::comment_of(f)) {

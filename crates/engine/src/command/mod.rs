@@ -184,11 +184,6 @@ pub(crate) fn qualify(session: &Session, name: &Name) -> SparkResult<TableName> 
 
 pub(crate) use table::field_of;
 
-/// The SQL text of a column's DEFAULT.
-pub(crate) fn default_text(f: &vonk_plan::StructField) -> Option<String> {
-    describe::metadata_text(f, "CURRENT_DEFAULT")
-}
-
 /// The catalog's table or view of that name. Error `TABLE_OR_VIEW_NOT_FOUND`.
 pub(crate) fn find_table(session: &Session, name: &Name) -> SparkResult<Table> {
     let n = qualify(session, name)?;

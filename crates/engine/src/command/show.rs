@@ -8,7 +8,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_functions_string::collations::COLUMNS;
 use vonk_plan::command::{Name, PartitionSpec};
-use vonk_plan::types::{DataType, quote_if_needed};
+use vonk_plan::types::{DataType, UTF8_BINARY, quote_if_needed};
 
 use super::describe::schema_of;
 use super::rows::{Cell, Rows};
@@ -227,13 +227,11 @@ pub(crate) fn create_statement(t: &Table) -> String {
         .fields
         .iter()
         .map(|f| {
-            let plain = matches!(&f.data_type, DataType::Char(_) | DataType::VarChar(_)) || f.data_type == TEXT;
-            let collation = if plain { " COLLATE UTF8_BINARY" } else { "" };
-            let mut c = format!("  {} {}{collation}", quote_if_needed(&f.name), f.data_type.sql());
+            let mut c = format!("  {} {}", quote_if_needed(&f.name), collated_sql(&f.data_type));
             if !f.nullable {
                 c.push_str(" NOT NULL");
             }
-            if let Some(d) = super::describe::metadata_text(f, "CURRENT_DEFAULT") {
+            if let Some(d) = crate::defaults::text_of(f) {
                 c.push_str(&format!(" DEFAULT {d}"));
             }
             if let Some(text) = comment(f) {
@@ -289,4 +287,12 @@ pub(crate) fn column_not_found(column: &str) -> SparkError {
     SparkError::new("COLUMN_NOT_FOUND")
         .param("colName", quote_id([column]))
         .param("caseSensitiveConfig", quote_sql("spark.sql.caseSensitive"))
+}
+
+/// The type with the collation of every string written out.
+fn collated_sql(t: &DataType) -> String {
+    match t {
+        DataType::Char(_) | DataType::VarChar(_) => t.sql() + " COLLATE " + UTF8_BINARY,
+        _ => t.map_strings(&mut |c| DataType::String(Some(c.clone().unwrap_or(UTF8_BINARY.into())))).sql(),
+    }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use vonk_catalog::{Partition, Table, TableKind, TableName};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_plan::Expr;
 use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Name, PartitionSpec};
 use vonk_plan::types::{DataType, StructField, StructType, UTF8_BINARY};
 
 use super::rows::Rows;
 use super::show::partition_path;
 use super::{find_table, not_found, now_millis, qualify};
+use crate::defaults::{self, CURRENT_DEFAULT};
 use crate::fs::{Files, Place};
 use crate::session::Session;
 use crate::source::{listing, partitions};
@@ -23,8 +25,7 @@ pub(crate) fn field_of(c: &ColumnDef) -> StructField {
         metadata.insert("comment".into(), text.as_str().into());
     }
     if let Some((_, text)) = &c.default {
-        metadata.insert("CURRENT_DEFAULT".into(), text.as_str().into());
-        metadata.insert("EXISTS_DEFAULT".into(), text.as_str().into());
+        metadata.insert(CURRENT_DEFAULT.into(), text.as_str().into());
     }
     StructField {
         name: c.name.clone(),
@@ -56,18 +57,6 @@ fn has_collated_key(t: &DataType) -> bool {
         DataType::Struct(s) => s.fields.iter().any(|f| has_collated_key(&f.data_type)),
         _ => false,
     }
-}
-
-/// The field with an entry of its metadata set, or removed.
-fn with_metadata(f: &StructField, key: &str, value: Option<&str>) -> StructField {
-    let parsed = f.metadata.as_deref().and_then(|m| serde_json::from_str(m).ok());
-    let mut metadata: serde_json::Map<String, serde_json::Value> = parsed.unwrap_or_default();
-    match value {
-        Some(v) => metadata.insert(key.into(), v.into()),
-        None => metadata.remove(key),
-    };
-    let metadata = (!metadata.is_empty()).then(|| serde_json::Value::Object(metadata).to_string().into());
-    StructField { metadata, ..f.clone() }
 }
 
 /// What a table operation that file tables do not have gives.
@@ -265,17 +254,10 @@ pub(super) async fn alter(
             t.location = Some(Place::parse(&location)?.to_string());
             session.catalog().alter_table(t)?;
         }
-        AlterAction::AddColumns(columns) => add_columns(session, table, columns)?,
-        AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => alter_column(
-            session,
-            table,
-            &name,
-            data_type,
-            nullable,
-            comment,
-            position,
-            default.map(|d| d.map(|(_, t)| t)),
-        )?,
+        AlterAction::AddColumns(columns) => add_columns(session, table, columns).await?,
+        AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => {
+            alter_column(session, table, &name, data_type, nullable, comment, position, default).await?
+        }
         AlterAction::AddPartitions { if_not_exists, partitions } => {
             add_partitions(session, table, if_not_exists, partitions).await?
         }
@@ -331,7 +313,11 @@ async fn rename(session: &Arc<Session>, table: Table, to: &Name) -> SparkResult<
     Ok(Rows::none())
 }
 
-fn add_columns(session: &Session, mut t: Table, columns: Vec<(Name, ColumnDef, ColumnPosition)>) -> SparkResult<()> {
+async fn add_columns(
+    session: &Arc<Session>,
+    mut t: Table,
+    columns: Vec<(Name, ColumnDef, ColumnPosition)>,
+) -> SparkResult<()> {
     let keys = t.partition_columns.len();
     let mut fields = t.schema.fields.to_vec();
     let at = fields.len() - keys.min(fields.len());
@@ -345,22 +331,23 @@ fn add_columns(session: &Session, mut t: Table, columns: Vec<(Name, ColumnDef, C
         if !c.nullable {
             return Err(SparkError::new("_LEGACY_ERROR_TEMP_1052"));
         }
-        fields.insert(at + i, collated(field_of(&c), t.collation.as_deref())?);
+        let field = defaults::new_field(session, "ALTER TABLE ADD COLUMNS", &c).await?;
+        fields.insert(at + i, collated(field, t.collation.as_deref())?);
     }
     t.schema = StructType::new(fields);
     session.catalog().alter_table(t)
 }
 
 #[allow(clippy::too_many_arguments)]
-fn alter_column(
-    session: &Session,
+async fn alter_column(
+    session: &Arc<Session>,
     mut t: Table,
     name: &Name,
     data_type: Option<DataType>,
     nullable: Option<bool>,
     comment: Option<String>,
     position: ColumnPosition,
-    default: Option<Option<String>>,
+    default: Option<Option<(Expr, String)>>,
 ) -> SparkResult<()> {
     if position != ColumnPosition::Unspecified {
         return Err(unsupported_operation(&t, "ALTER COLUMN ... FIRST | AFTER"));
@@ -392,10 +379,14 @@ fn alter_column(
             .param("newType", quote_sql(ty.sql())));
     }
     if let Some(c) = comment {
-        *f = with_metadata(f, "comment", Some(&c));
+        *f = f.with_metadata_text("comment", Some(&c));
     }
     if let Some(d) = default {
-        *f = with_metadata(f, "CURRENT_DEFAULT", d.as_deref());
+        if let Some((value, text)) = &d {
+            let statement = "ALTER TABLE ALTER COLUMN";
+            defaults::value_of(session, statement, &f.name, &f.data_type, value, text).await?;
+        }
+        *f = f.with_metadata_text(CURRENT_DEFAULT, d.as_ref().map(|(_, text)| text.as_str()));
     }
     t.schema = StructType::new(fields);
     session.catalog().alter_table(t)

@@ -15,6 +15,7 @@ use vonk_plan::types::{StructField, StructType};
 
 use super::rows::Rows;
 use super::{find_table, now_millis, qualify};
+use crate::limits::declared;
 use crate::resolver::NamedView;
 use crate::session::Session;
 
@@ -61,7 +62,7 @@ fn view_schema(name: &str, schema: &StructType, columns: &[(String, Option<Strin
             return Err(SparkError::new("COLUMN_ALREADY_EXISTS").param("columnName", quote_id([f.name.to_lowercase()])));
         }
     }
-    Ok(StructType::new(fields))
+    declared(&StructType::new(fields))
 }
 
 pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult<Rows> {

@@ -7,19 +7,19 @@ use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::text::literal_text;
 use vonk_expr::cast::zone::Zone;
-use vonk_expr::coercion::can_ansi_store_assign;
 use vonk_plan::command::{
     CreateTable, Insert, Name, PartitionSpec, SaveMode, Write, WriteTable, WriteTableMode, WriteTarget,
 };
 use vonk_plan::expr::ExprKind;
 use vonk_plan::relation::Options;
-use vonk_plan::types::{DataType, StructField, StructType};
-use vonk_plan::{Expr, Literal, Relation, RelationKind};
+use vonk_plan::types::{StructField, StructType};
+use vonk_plan::{Expr, Literal, Relation};
 use vonk_sql::ParseOptions;
 
 use super::rows::Rows;
 use super::table::{collated, field_of, unsupported_operation};
 use super::{find_table, now_millis, qualify};
+use crate::defaults;
 use crate::fs::Place;
 use crate::insert::{InsertJob, Matching, table_schema};
 use crate::session::Session;
@@ -147,13 +147,13 @@ pub(super) async fn create(session: &Arc<Session>, create: CreateTable) -> Spark
             Err(vonk_catalog::errors::table_exists(&full.catalog, &full.database, &full.table))
         };
     }
-    refuse_definition(session, &full, &create).await?;
+    refuse_definition(&full, &create)?;
     let (table, query) = definition(session, full, create).await?;
     match query {
         Some(query) => {
             let analyzed = Deep::new(session.analyze(query).await?);
             let schema = analyzed.get().map(|a| a.schema.clone()).unwrap_or_default();
-            let table = Table { schema: table_schema(&schema, &table.partition_columns), ..table };
+            let table = Table { schema: table_schema(&schema, &table.partition_columns)?, ..table };
             session.create_table_as(table, analyzed, None).await?;
         }
         None => {
@@ -166,8 +166,8 @@ pub(super) async fn create(session: &Arc<Session>, create: CreateTable) -> Spark
     Ok(Rows::none())
 }
 
-/// What a CREATE TABLE may ask for and tables of files do not have; defaults that do not fit.
-async fn refuse_definition(session: &Arc<Session>, full: &TableName, create: &CreateTable) -> SparkResult<()> {
+/// What a CREATE TABLE may ask for and tables of files do not have.
+fn refuse_definition(full: &TableName, create: &CreateTable) -> SparkResult<()> {
     if create.external && create.location.is_none() && !create.options.contains_key("path") {
         return Err(SparkError::new("CREATE_EXTERNAL_TABLE_WITHOUT_LOCATION"));
     }
@@ -180,44 +180,6 @@ async fn refuse_definition(session: &Arc<Session>, full: &TableName, create: &Cr
     }
     if !create.constraints.is_empty() {
         return no("CONSTRAINT");
-    }
-    for c in &create.columns {
-        if let Some((value, text)) = &c.default {
-            check_default(session, "CREATE TABLE", &c.name, &c.data_type, value, text).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Errors `INVALID_DEFAULT_VALUE.*`.
-pub(super) async fn check_default(
-    session: &Arc<Session>,
-    statement: &str,
-    column: &str,
-    to: &DataType,
-    value: &Expr,
-    text: &str,
-) -> SparkResult<()> {
-    let error = |sub: &str| {
-        SparkError::new(format!("INVALID_DEFAULT_VALUE.{sub}"))
-            .param("statement", statement)
-            .param("colName", vonk_common::error::quote_id([column]))
-            .param("defaultValue", text)
-    };
-    if format!("{value:?}").contains("Subquery(") {
-        return Err(error("SUBQUERY_EXPRESSION"));
-    }
-    let analyzed = session.analyze(Relation::new(RelationKind::OneRow).project(vec![value.clone()])).await;
-    let schema = match analyzed {
-        Ok(a) => a.schema,
-        Err(e) if e.class().starts_with("UNRESOLVED_COLUMN") => return Err(error("NOT_CONSTANT")),
-        Err(_) => return Err(error("UNRESOLVED_EXPRESSION")),
-    };
-    let from = schema.fields.first().map(|f| f.data_type.clone()).unwrap_or(DataType::Null);
-    if !can_ansi_store_assign(&from.as_nullable(), &to.as_nullable()) {
-        return Err(error("DATA_TYPE")
-            .param("expectedType", vonk_common::error::quote_sql(to.sql()))
-            .param("actualType", vonk_common::error::quote_sql(from.sql())));
     }
     Ok(())
 }
@@ -260,9 +222,14 @@ async fn definition(
         }
     }
     table.collation = create.collation;
-    let columns = create.columns.iter().chain(&create.partition_columns);
-    let fields: SparkResult<Vec<_>> = columns.map(|c| collated(field_of(c), table.collation.as_deref())).collect();
-    let fields = fields?;
+    let mut fields = vec![];
+    for c in create.columns.iter().chain(&create.partition_columns) {
+        let mut field = defaults::new_field(session, "CREATE TABLE", c).await?;
+        if conf.bool("spark.sql.legacy.charVarcharAsString") {
+            field.data_type = field.data_type.without_limits();
+        }
+        fields.push(collated(field, table.collation.as_deref())?);
+    }
     partitions.extend(create.partition_columns.iter().map(|c| c.name.clone()));
     check_duplicates(fields.iter().map(|f| f.name.as_str()), conf.case_sensitive())?;
     let mut schema = StructType::new(fields);

@@ -13,6 +13,7 @@ use vonk_plan::relation::Options;
 use vonk_plan::types::{StructField, StructType};
 
 use super::csv::{self, Dialect, Fields};
+use super::existing::Existing;
 use super::json_text::{Liberties, Reader};
 use super::lines::{self, Lines};
 use super::listing::{self, Listing};
@@ -82,6 +83,7 @@ pub fn load_table(
     registered: Option<&[Partition]>,
     options: &Options,
     conf: &Arc<SessionConf>,
+    existing: Existing,
 ) -> SparkResult<Loaded> {
     let is_partition = |f: &&StructField| of.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&f.name));
     let data_schema = StructType::new(of.schema.as_nullable().fields.iter().filter(|f| !is_partition(f)).cloned());
@@ -117,7 +119,8 @@ pub fn load_table(
         listing.roots,
         options.clone(),
         Arc::clone(conf),
-    );
+    )
+    .with_existing(existing);
     let schema = table.spark_schema();
     Ok(Loaded { table: Arc::new(table), schema })
 }

@@ -34,6 +34,7 @@ use vonk_plan::types::{DataType, StructField, StructType};
 use super::Format;
 use super::convert::Converter;
 use super::csv::{self, Dialect, Fields};
+use super::existing::Existing;
 use super::json::Builder;
 use super::json_text::{Json, Liberties, Reader};
 use super::lines::{self, Lines};
@@ -54,6 +55,8 @@ pub struct ScanSettings {
     pub partition_schema: StructType,
     pub options: Options,
     pub conf: Arc<SessionConf>,
+    /// What records have in columns that they do not name.
+    pub existing: Existing,
 }
 
 /// A range of a file, with the values of its folder's columns.
@@ -511,6 +514,11 @@ impl Reading {
             } else {
                 built.next().ok_or_else(|| SparkError::internal("a JSON column is missing"))?
             };
+            let name = of_file.get(i).map_or("", |f| f.name.as_str());
+            let column = match self.settings.existing.get(name) {
+                Some(_) => self.settings.existing.filled(name, column, &lacking(&records, name))?,
+                None => column,
+            };
             columns.push((i, column));
         }
         let mut columns = columns.into_iter();
@@ -563,6 +571,15 @@ impl Reading {
     }
 }
 
+/// The records without a field of that name.
+fn lacking(records: &[Option<Json<'_>>], name: &str) -> Vec<bool> {
+    let lacks = |record: &Option<Json<'_>>| match record {
+        Some(Json::Object(fields)) => !fields.iter().any(|(key, _)| key == name),
+        _ => false,
+    };
+    records.iter().map(lacks).collect()
+}
+
 /// The name of the column for bad records.
 pub fn corrupt_name(options: &Options, conf: &SessionConf) -> String {
     let by_conf = conf.get("spark.sql.columnNameOfCorruptRecord").unwrap_or("_corrupt_record");
@@ -581,6 +598,8 @@ struct CsvRows<'r> {
     /// How many fields a record has to have; none when not all are looked at.
     expected: Option<usize>,
     bad: Vec<bool>,
+    /// How many fields each record has, where columns that are missing have values.
+    lengths: Vec<usize>,
     bytes: usize,
 }
 
@@ -611,6 +630,7 @@ impl<'r> CsvRows<'r> {
             keeps_raw,
             expected,
             bad: vec![],
+            lengths: vec![],
             bytes: 0,
         })
     }
@@ -644,6 +664,9 @@ impl<'r> CsvRows<'r> {
         if self.keeps_raw {
             self.raw.append_value(String::from_utf8_lossy(raw));
         }
+        if !self.reading.settings.existing.is_empty() {
+            self.lengths.push(fields.len());
+        }
         self.bad.push(self.expected.is_some_and(|n| n != fields.len()));
         self.bytes += raw.len();
         if self.bad.len() >= self.reading.batch_rows || self.bytes >= BATCH_BYTES {
@@ -659,16 +682,24 @@ impl<'r> CsvRows<'r> {
             return Ok(());
         }
         let mut done = Vec::with_capacity(self.columns.len());
-        for (i, _, converter, builder) in &mut self.columns {
+        let settings = &self.reading.settings;
+        for (i, place, converter, builder) in &mut self.columns {
             let text = builder.finish();
-            let column = converter.convert(&text)?;
+            let mut column = converter.convert(&text)?;
             if column.null_count() > text.null_count() {
                 for (row, flag) in bad.iter_mut().enumerate() {
                     *flag |= column.is_null(row) && text.is_valid(row);
                 }
             }
+            if let Some(field) =
+                settings.data_schema.fields.get(*i).filter(|f| settings.existing.get(&f.name).is_some())
+            {
+                let short: Vec<bool> = self.lengths.iter().map(|n| n <= place).collect();
+                column = settings.existing.filled(&field.name, column, &short)?;
+            }
             done.push((*i, column));
         }
+        self.lengths.clear();
         if let Some(corrupt) = self.corrupt.filter(|_| self.keeps_raw) {
             let raw = self.raw.finish();
             let raw = raw.iter().zip(&bad).map(|(line, bad)| line.filter(|_| *bad));

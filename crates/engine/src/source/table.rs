@@ -25,9 +25,11 @@ use vonk_expr::exec_err;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
 
+use super::existing::Existing;
 use super::scan::{ScanSettings, TextScan};
 use super::{Format, footers, parquet};
 use crate::fs::{FileEntry, Place};
+use crate::operators::existing::ExistingExec;
 
 /// A file with the values of its partition columns.
 #[derive(Debug, Clone)]
@@ -52,6 +54,8 @@ pub struct FileTable {
     pub time_zone: Arc<str>,
     /// Settings that text is parsed under.
     pub conf: Arc<vonk_common::SessionConf>,
+    /// What rows have in columns that their file lacks.
+    pub existing: Existing,
     schema: SchemaRef,
 }
 
@@ -68,7 +72,14 @@ impl FileTable {
         let all = StructType::new(data_schema.fields.iter().chain(partition_schema.fields.iter()).cloned());
         let schema = Arc::new(to_arrow_schema(&all));
         let time_zone = conf.time_zone().into();
-        FileTable { format, data_schema, partition_schema, files, roots, options, time_zone, conf, schema }
+        let existing = Existing::default();
+        FileTable { format, data_schema, partition_schema, files, roots, options, time_zone, conf, existing, schema }
+    }
+
+    /// The same, with what rows have in columns that their file lacks.
+    pub fn with_existing(mut self, existing: Existing) -> Self {
+        self.existing = existing;
+        self
     }
 
     /// The same with a last column, each row's file, for `input_file_name`. It costs nothing until it is read.
@@ -81,8 +92,8 @@ impl FileTable {
         let mut fields = self.partition_schema.fields.to_vec();
         fields.push(StructField::new(INPUT_FILE, DataType::STRING, false));
         let partition_schema = StructType::new(fields);
-        let FileTable { format, data_schema, files, roots, options, conf, .. } = self;
-        FileTable::new(format, data_schema, partition_schema, files, roots, options, conf)
+        let FileTable { format, data_schema, files, roots, options, conf, existing, .. } = self;
+        FileTable::new(format, data_schema, partition_schema, files, roots, options, conf).with_existing(existing)
     }
 
     /// All columns: those of the files, then those of the folders.
@@ -101,6 +112,7 @@ impl FileTable {
             && self.data_schema == other.data_schema
             && self.partition_schema == other.partition_schema
             && self.options == other.options
+            && self.existing == other.existing
             && self.time_zone == other.time_zone
             && self.files.len() == other.files.len()
             && self.files.iter().zip(&other.files).all(|(a, b)| a.entry == b.entry)
@@ -167,7 +179,11 @@ impl FileTable {
             .with_statistics(statistics.unwrap_or_else(|| self.size_statistics(files)))
             .with_projection_indices(projection.cloned())?
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
+        Ok(match self.existing.is_empty() {
+            true => scan,
+            false => Arc::new(ExistingExec::new(scan, self.existing.clone())?),
+        })
     }
 
     /// Splits as data: contiguous runs of byte ranges of about the same size.
@@ -312,6 +328,7 @@ impl TableProvider for FileTable {
                     partition_schema: self.partition_schema.clone(),
                     options: self.options.clone(),
                     conf: Arc::clone(&self.conf),
+                    existing: self.existing.clone(),
                 };
                 let scan = TextScan::over(settings, &files, projection, limit, session.config().target_partitions());
                 Ok(Arc::new(scan.map_err(exec_err)?))

@@ -22,7 +22,7 @@ pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("to_json", "json_func
 
 static TO_JSON: Kernel = Kernel::new("to_json", to_json);
 
-fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+pub(crate) fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=2)?;
     let options = options_argument(ctx, args.get(1))?;
     let args: Vec<_> = args.into_iter().take(1).collect();
