@@ -52,6 +52,11 @@ impl Node {
         Node { plan: Arc::new(plan), pending: vec![], unplaced: HashSet::new(), scope: Arc::new(scope), below: None }
     }
 
+    /// Rows that the query itself holds, and what is computed of them row by row?
+    pub fn is_local(&self) -> bool {
+        crate::constants::is_local(&self.plan)
+    }
+
     /// The same rows under another scope over the same slots.
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = Arc::new(scope);

@@ -4,10 +4,14 @@
 //! time grows with the square or the cube of the depth. An expression that is too deep becomes one
 //! call, of a function of the columns it uses: [`Sealed`] holds the expression. Nothing in it is
 //! simplified or pushed down any more.
+//!
+//! An expression that may fail is held in the same way ([`forgiving`]), so that its failures can be NULLs.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, new_null_array};
+use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::common::{Column, Result as DfResult, ScalarValue};
@@ -20,6 +24,10 @@ use crate::arrow_types::to_arrow;
 use crate::inner::InnerExpr;
 use crate::kernel::any_arguments;
 use crate::typed::TypedExpr;
+use crate::{exec_err, spark_error};
+
+/// Errors that other values would not make good.
+const NOT_OF_THE_VALUES: [&str; 3] = ["INTERNAL_ERROR", "UNABLE_TO_ACQUIRE_MEMORY", "OPERATION_CANCELED"];
 
 /// The function's name in plans.
 pub const NAME: &str = "sealed";
@@ -31,13 +39,38 @@ pub struct Sealed {
     /// The body's names of the arguments.
     pub columns: Vec<String>,
     pub return_type: Arrow,
+    /// Where the expression fails it is NULL.
+    pub forgiving: bool,
     signature: Signature,
 }
 
 impl Sealed {
     pub fn new(body: Expr, columns: Vec<String>, return_type: Arrow) -> Self {
         let signature = any_arguments(Volatility::Immutable);
-        Sealed { body: InnerExpr::new(body), columns, return_type, signature }
+        Sealed { body: InnerExpr::new(body), columns, return_type, forgiving: false, signature }
+    }
+
+    pub fn forgiving(self) -> Self {
+        Sealed { forgiving: true, ..self }
+    }
+
+    /// The values of these rows. What fails for many is tried for half of them at a time.
+    fn forgiven(&self, columns: &[ArrayRef], from: usize, rows: usize) -> DfResult<ArrayRef> {
+        let part = columns.iter().map(|c| c.slice(from, rows));
+        let named = self.columns.iter().map(String::as_str).zip(part).collect();
+        let failed = match self.body.evaluate(named, rows).and_then(|v| v.into_array(rows)) {
+            Ok(done) => return Ok(done),
+            Err(e) => spark_error(e),
+        };
+        if NOT_OF_THE_VALUES.contains(&failed.class()) {
+            return Err(exec_err(failed));
+        }
+        if rows <= 1 {
+            return Ok(new_null_array(&self.return_type, rows));
+        }
+        let half = rows / 2;
+        let first = self.forgiven(columns, from, half)?;
+        Ok(concat(&[&first, &self.forgiven(columns, from + half, rows - half)?])?)
     }
 }
 
@@ -49,11 +82,30 @@ pub fn seal(e: &mut TypedExpr) {
     if measured.is_err() || !large || e.expr.exists(|e| Ok(!can_be_inside(e))).unwrap_or(true) {
         return;
     }
+    put_inside(e, |sealed| sealed);
+}
+
+/// The expression that is NULL where it fails, in its arguments too: Spark's `TryEval`.
+pub fn forgiving(mut e: TypedExpr) -> TypedExpr {
+    let plain = |e: &Expr| matches!(e, Expr::Column(_) | Expr::Literal(..));
+    let arguments = match &e.expr {
+        Expr::ScalarFunction(call) => call.args.as_slice(),
+        _ => &[],
+    };
+    let can_fail = !arguments.iter().all(plain) && !e.expr.exists(|e| Ok(!can_be_inside(e))).unwrap_or(true);
+    if can_fail {
+        put_inside(&mut e, Sealed::forgiving);
+        e.nullable = true;
+    }
+    e
+}
+
+fn put_inside(e: &mut TypedExpr, change: impl Fn(Sealed) -> Sealed) {
     let mut columns: Vec<Column> = e.expr.column_refs().into_iter().cloned().collect();
     columns.sort();
     let names = columns.iter().map(|c| c.name.clone()).collect();
     let sealed = Sealed::new(std::mem::take(&mut e.expr), names, to_arrow(&e.data_type));
-    e.expr = ScalarUDF::from(sealed).call(columns.into_iter().map(Expr::Column).collect());
+    e.expr = ScalarUDF::from(change(sealed)).call(columns.into_iter().map(Expr::Column).collect());
 }
 
 /// What is taken out of expressions later must stay in sight.
@@ -99,7 +151,10 @@ impl TreeNodeVisitor<'_> for Measure {
 
 impl PartialEq for Sealed {
     fn eq(&self, other: &Self) -> bool {
-        self.body == other.body && self.columns == other.columns && self.return_type == other.return_type
+        self.forgiving == other.forgiving
+            && self.body == other.body
+            && self.columns == other.columns
+            && self.return_type == other.return_type
     }
 }
 
@@ -136,8 +191,11 @@ impl ScalarUDFImpl for Sealed {
         let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<DfResult<Vec<_>>>()?;
-        let columns = self.columns.iter().map(String::as_str).zip(arrays).collect();
-        match self.body.evaluate(columns, rows)? {
+        let value = match self.forgiving {
+            true => ColumnarValue::Array(self.forgiven(&arrays, 0, rows)?),
+            false => self.body.evaluate(self.columns.iter().map(String::as_str).zip(arrays).collect(), rows)?,
+        };
+        match value {
             ColumnarValue::Array(a) if constant => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&a, 0)?)),
             value => Ok(value),
         }
@@ -146,7 +204,7 @@ impl ScalarUDFImpl for Sealed {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::arrow::array::Int64Array;
     use datafusion::logical_expr::{col, lit};
     use vonk_common::limits::PLANNER_STACK_BYTES;
     use vonk_plan::types::DataType;

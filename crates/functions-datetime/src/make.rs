@@ -10,7 +10,7 @@ use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
 
-use crate::add::renamed;
+use crate::add::{arithmetic_overflow, renamed};
 use crate::args::{MICROS_PER_DAY, MICROS_PER_SECOND, session_zone};
 use crate::zones::LastZone;
 use vonk_expr::cast::text::datetime::{days_from_civil, month_length};
@@ -144,10 +144,9 @@ fn make_date(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
     let day = Col::<Int32Array>::new(args, 2)?;
     primitive_rows::<Date32Type>(call, rows, |i| {
         let (y, m, d) = not_null!(year.get(i), month.get(i), day.get(i));
-        let number = day_number(y.into(), m.into(), d.into())
-            .and_then(|n| i32::try_from(n).map_err(|_| out_of_bounds("integer overflow".into())));
-        match number {
-            Ok(n) => Ok(Some(n)),
+        match day_number(y.into(), m.into(), d.into()) {
+            // A year that Java's dates have and Spark's do not is an error in any mode.
+            Ok(n) => i32::try_from(n).map(Some).map_err(|_| call.error(arithmetic_overflow("overflow"))),
             Err(e) if call.ansi => Err(call.error(e)),
             Err(_) => Ok(None),
         }

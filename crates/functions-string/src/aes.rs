@@ -10,6 +10,7 @@ use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::columns::binary_rows;
 use vonk_expr::context::Nullability;
+use vonk_expr::sealed::forgiving;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -25,7 +26,7 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("aes_decrypt", "misc_funcs", |c, a| build_decrypt(c, a, &DECRYPT))
         .usage("The value that AES encrypted.")
         .kernels(&[&DECRYPT]),
-    FunctionSpec::scalar("try_aes_decrypt", "misc_funcs", |c, a| build_decrypt(c, a, &TRY_DECRYPT))
+    FunctionSpec::scalar("try_aes_decrypt", "misc_funcs", |c, a| build_decrypt(c, a, &TRY_DECRYPT).map(forgiving))
         .usage("As aes_decrypt, NULL where decryption fails.")
         .kernels(&[&TRY_DECRYPT]),
 ];

@@ -10,6 +10,7 @@ use vonk_expr::coercion::common_type;
 use vonk_expr::collation::Collating;
 use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
+use vonk_expr::sealed::forgiving;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null, spark_error};
 use vonk_plan::types::DataType;
 
@@ -27,7 +28,7 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("to_binary", "string_funcs", |c, a| build_to_binary(c, a, false))
         .usage("The bytes that a string stands for, by a format.")
         .kernels(&[&TO_BINARY]),
-    FunctionSpec::scalar("try_to_binary", "string_funcs", |c, a| build_to_binary(c, a, true))
+    FunctionSpec::scalar("try_to_binary", "string_funcs", |c, a| build_to_binary(c, a, true).map(forgiving))
         .usage("As to_binary, NULL where the string does not fit.")
         .kernels(&[&TO_BINARY]),
 ];

@@ -37,6 +37,8 @@ struct Pattern {
     /// Digits between separators; 0 for none.
     group: usize,
     percent: bool,
+    /// The point is written though nothing follows it.
+    point: bool,
 }
 
 impl Pattern {
@@ -50,6 +52,7 @@ impl Pattern {
             max_fraction: n,
             group: 3,
             percent: false,
+            point: false,
         }
     }
 
@@ -70,15 +73,19 @@ impl Pattern {
         });
         let (whole, fraction) = body.split_once('.').unwrap_or((&body, ""));
         let count = |s: &str, c: char| s.matches(c).count();
+        // Where no digit has to be there, one beside the point has to.
+        let optional = body.contains('.') && !body.contains('0') && body.contains('#');
+        let (before, behind) = (optional && whole.contains('#'), optional && !whole.contains('#'));
         Pattern {
             percent: suffix.contains('%') || prefix.contains('%'),
             prefix,
             suffix,
             negative,
-            min_whole: count(whole, '0'),
-            min_fraction: count(fraction, '0'),
+            min_whole: count(whole, '0').max(before.into()),
+            min_fraction: count(fraction, '0').max(behind.into()),
             max_fraction: count(fraction, '0') + count(fraction, '#'),
             group: whole.rsplit_once(',').map_or(0, |(_, last)| last.len()),
+            point: body.contains('.') && (whole.is_empty() || fraction.is_empty()),
         }
     }
 
@@ -105,7 +112,8 @@ impl Pattern {
             fraction.push('0');
         }
         let whole = whole.trim_start_matches('0');
-        let zeros = self.min_whole.saturating_sub(whole.len());
+        let least = self.min_whole.max((fraction.is_empty() && whole.is_empty()).into());
+        let zeros = least.saturating_sub(whole.len());
         match (&self.negative, negative) {
             (Some((p, _)), true) => out.push_str(p),
             (None, true) => {
@@ -121,7 +129,7 @@ impl Pattern {
             }
             out.push(c);
         }
-        if !fraction.is_empty() {
+        if !fraction.is_empty() || self.point {
             out.push('.');
             out.push_str(&fraction);
         }
@@ -164,8 +172,12 @@ fn round_half_even(whole: &mut String, fraction: &mut String, keep: usize) {
     }
 }
 
-/// The numbers as plain decimal text; binary fractions with all their digits, so that ties are true.
-fn plain(array: &ArrayRef, i: usize, exact: usize) -> Option<String> {
+/// Digits after the point of a binary fraction that is written exactly.
+const EXACT: usize = 60;
+
+/// The number as plain decimal text. Binary fractions have the digits that Java prints, or all of theirs where
+/// fewer are `kept`, so that ties are true.
+fn plain(array: &ArrayRef, i: usize, kept: usize) -> Option<String> {
     if array.is_null(i) {
         return None;
     }
@@ -180,7 +192,9 @@ fn plain(array: &ArrayRef, i: usize, exact: usize) -> Option<String> {
         } else if v.is_infinite() {
             if v > 0.0 { "∞".into() } else { "-∞".into() }
         } else {
-            format!("{v:.exact$}")
+            let printed = v.to_string();
+            let fraction = printed.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+            if fraction <= kept { printed } else { format!("{v:.EXACT$}") }
         });
     }
     if let Some(a) = any.downcast_ref::<datafusion::arrow::array::Decimal128Array>() {
@@ -213,7 +227,7 @@ fn format_number(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
             }
             _ => return Ok(None),
         };
-        let text = not_null!(plain(&numbers, i, 60));
+        let text = not_null!(plain(&numbers, i, pattern.max_fraction + if pattern.percent { 2 } else { 0 }));
         match text.contains(|c: char| c.is_ascii_digit()) {
             true => pattern.write(&text, out),
             false => out.push_str(&text),

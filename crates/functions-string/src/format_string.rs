@@ -283,13 +283,13 @@ fn fixed(v: f64, places: usize) -> String {
 }
 
 fn scientific(v: f64, places: usize) -> String {
-    let mut exponent = if v == 0.0 {
-        0
-    } else {
-        format!("{v:e}").split_once('e').and_then(|(_, e)| e.parse::<i32>().ok()).unwrap_or(0)
-    };
-    let mantissa =
-        |e: i32| format!("{v:e}").split('e').next().and_then(|m| m.parse::<f64>().ok()).unwrap_or(0.0) * 10f64.powi(e);
+    // Java has two digits of the smallest numbers where one would do.
+    let mut text = String::new();
+    write_f64(&mut text, v);
+    let text = if text.contains('E') { text } else { format!("{v:E}") };
+    let (digits, power) = text.split_once('E').unwrap_or((&text, "0"));
+    let mut exponent = if v == 0.0 { 0 } else { power.parse::<i32>().unwrap_or(0) };
+    let mantissa = |e: i32| digits.parse::<f64>().unwrap_or(0.0) * 10f64.powi(e);
     let mut digits = fixed(mantissa(0), places);
     if digits.starts_with("10") {
         exponent += 1;

@@ -19,7 +19,7 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("locate", "string_funcs", build_locate)
         .aliases(&["position"])
         .usage("Position (from 1) of a string in another at or after a start; 0 when there is none.")
-        .kernels(&[&LOCATE])
+        .kernels(&[&LOCATE, &LOCATE_FROM])
         .collating(Collating::COMPARED),
     FunctionSpec::scalar("instr", "string_funcs", build_instr)
         .usage("Position (from 1) of an occurrence of a string in another; 0 when there is none.")
@@ -44,6 +44,7 @@ pub static SPECS: &[FunctionSpec] = &[
 ];
 
 static LOCATE: Kernel = Kernel::total("locate", locate).eager();
+static LOCATE_FROM: Kernel = Kernel::total("locate_from", locate);
 static INSTR: Kernel = Kernel::total("instr", instr);
 static FIND_IN_SET: Kernel = Kernel::total("find_in_set", find_in_set);
 static CONTAINS: Kernel = Kernel::total("contains", |c, a, n| test(c, a, n, |s, p| s.contains(p), Collator::contains));
@@ -65,7 +66,8 @@ fn build_locate(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedE
     }
     let args = ctx.coerce(args, 3, &[Want::Searched, Want::Searched, Want::INT])?;
     let nulls = if args.iter().take(2).any(|a| a.nullable) { Nullability::Always } else { Nullability::Never };
-    Ok(ctx.call(&LOCATE, args, DataType::Int, nulls))
+    let kernel = if args.last().is_some_and(|start| start.nullable) { &LOCATE } else { &LOCATE_FROM };
+    Ok(ctx.call(kernel, args, DataType::Int, nulls))
 }
 
 fn build_instr(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

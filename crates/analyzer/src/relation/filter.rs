@@ -9,6 +9,7 @@ use vonk_plan::Expr;
 
 use super::Outer;
 use crate::analyzer::Analyzer;
+use crate::constants::no_failing_constants;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::node::Node;
@@ -32,6 +33,9 @@ impl Analyzer {
     /// Keeps the rows for which the typed condition holds.
     pub fn keep(&self, mut node: Node, mut condition: TypedExpr) -> SparkResult<Node> {
         crate::aggregate::no_grouping(&condition)?;
+        if !node.is_local() {
+            no_failing_constants(&condition.expr)?;
+        }
         self.take_row_ids(&mut node, &mut [&mut condition])?;
         let predicate = self.take_subqueries_of_filter(&mut node, condition.expr)?;
         node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;

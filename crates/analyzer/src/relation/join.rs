@@ -18,6 +18,7 @@ use vonk_plan::types::DataType;
 
 use super::Outer;
 use crate::analyzer::Analyzer;
+use crate::constants::no_failing_constants;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::keyed::{Keyed, marked};
@@ -102,6 +103,7 @@ impl Analyzer {
                         .param("sqlExprs", typed.quoted_sql())
                         .at(e.origin.clone()));
                 }
+                no_failing_constants(&typed.expr)?;
                 // `ON false` of a semi or anti join asks nothing of the right side.
                 let semi = matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
                 match typed.constant() {

@@ -49,6 +49,7 @@ struct SealedMessage {
     columns: Vec<String>,
     /// An Arrow schema of one field, as an empty stream.
     returns: Vec<u8>,
+    forgiving: bool,
 }
 
 pub fn encode_scalar(node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
@@ -70,6 +71,7 @@ pub fn encode_scalar(node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
             body: encode_expr(udf.body.expr())?,
             columns: udf.columns.clone(),
             returns: to_ipc(&arrow::array::new_empty_array(&udf.return_type))?,
+            forgiving: udf.forgiving,
         };
         buf.push(SEALED);
         serde_json::to_writer(buf, &message).map_err(bad)?;
@@ -102,7 +104,8 @@ pub fn decode_scalar(name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
         SEALED => {
             let message: SealedMessage = serde_json::from_slice(bytes).map_err(bad)?;
             let returns = from_ipc(&message.returns)?.data_type().clone();
-            Sealed::new(decode_expr(&message.body)?, message.columns, returns).into()
+            let sealed = Sealed::new(decode_expr(&message.body)?, message.columns, returns);
+            if message.forgiving { sealed.forgiving().into() } else { sealed.into() }
         }
         SET => InSet::new(from_ipc(bytes)?).into(),
         MODEL => vonk_ml::function::decode_udf(name, bytes).map_err(exec_err)?.ok_or_else(missing)?,

@@ -7,6 +7,7 @@ use datafusion::logical_expr::Operator;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::{ArithmeticOp, BinaryKind, Mismatch, binary_operands};
 use vonk_expr::context::Nullability;
+use vonk_expr::sealed::forgiving;
 use vonk_expr::{FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
@@ -123,6 +124,7 @@ fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -
         Ok(found) => found,
         Err(mismatch) => return Err(site.mismatch(mismatch, &a, &b)),
     };
+    let numeric = matches!(types.kind, BinaryKind::Numeric);
     let mut out = match types.kind {
         BinaryKind::Numeric => site.numeric(left, right, types.result),
         kind => datetime_arith::build(&site, kind, (&a, &b), left, right, &types.result)?,
@@ -130,6 +132,10 @@ fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -
     out.nullable |= mode == Mode::Try;
     if mode == Mode::Try {
         out.sql = site.sql;
+    }
+    // Numbers are tried by themselves; of dates and intervals the arguments are, too.
+    if mode == Mode::Try && !numeric {
+        out = forgiving(out);
     }
     Ok(out.at(ctx.origin.clone()))
 }

@@ -73,7 +73,6 @@ fn complement(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let a = match &a.data_type {
         t if t.is_integral() => a,
         DataType::Null => cast_to(ctx, a, &DataType::Int)?,
-        t if t.is_string() => cast_to(ctx, a, &DataType::Long)?,
         _ => return Err(unexpected(ctx, &sql, 0, "\"INTEGRAL\"", &a)),
     };
     let ty = a.data_type.clone();

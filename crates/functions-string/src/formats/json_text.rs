@@ -68,7 +68,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         let start = self.at;
-        let value = self.value(0);
+        let value = self.value(0).filter(|value| {
+            // Nothing but a blank ends a number that stands alone.
+            !matches!(value, Json::Number(_)) || self.peek().is_none_or(|b| b.is_ascii_whitespace())
+        });
         Some(value.ok_or(start))
     }
 

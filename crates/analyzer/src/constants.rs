@@ -1,0 +1,82 @@
+//! Constants that fail, in conditions: `WHERE day >= 'abc'`.
+//!
+//! Spark computes constants when it plans, so that such a query fails though no row should ever ask. In the
+//! branches of CASE and `coalesce` they wait, and conditions over VALUES alone are computed even earlier, row
+//! by row. (Spark's `ConstantFolding`; of other clauses than conditions we leave it to the rows.)
+
+use datafusion::common::Result as DfResult;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::{MemTable, source_as_provider};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::kernel::KernelUdf;
+use vonk_expr::sealed::Sealed;
+use vonk_expr::typed::evaluate;
+
+/// Error: that of the first constant in the condition that fails.
+pub fn no_failing_constants(condition: &Expr) -> SparkResult<()> {
+    let mut failed = None;
+    if visit(condition, &mut failed) {
+        compute(condition, &mut failed);
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// VALUES, and what is computed of them row by row.
+pub fn is_local(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => true,
+        LogicalPlan::TableScan(scan) => source_as_provider(&scan.source).is_ok_and(|p| p.is::<MemTable>()),
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
+            plan.inputs().into_iter().all(is_local)
+        }
+        _ => false,
+    }
+}
+
+/// Is the expression constant? The constants of one that is not are computed on the way.
+fn visit(e: &Expr, failed: &mut Option<SparkError>) -> bool {
+    let in_order: Vec<&Expr> = match e {
+        Expr::Literal(..) => return true,
+        Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_) => return false,
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => return false,
+        Expr::AggregateFunction(_) | Expr::WindowFunction(_) => return false,
+        // Only what is computed for every row.
+        Expr::Case(case) => {
+            let when = case.when_then_expr.first().map(|(when, _)| when);
+            case.expr.iter().chain(when).map(AsRef::as_ref).collect()
+        }
+        Expr::ScalarFunction(call) if call.func.inner().downcast_ref::<Sealed>().is_some() => return false,
+        Expr::ScalarFunction(call) if call.name() == "coalesce" => call.args.iter().take(1).collect(),
+        _ if e.is_volatile_node() => return false,
+        _ => children(e),
+    };
+    let constant: Vec<bool> = in_order.iter().map(|child| visit(child, failed)).collect();
+    let whole = constant.iter().all(|c| *c) && !matches!(e, Expr::Case(_)) && !in_order.is_empty();
+    if !whole {
+        in_order.iter().zip(constant).filter(|(_, c)| *c).for_each(|(child, _)| compute(child, failed));
+    }
+    whole
+}
+
+fn children(e: &Expr) -> Vec<&Expr> {
+    let mut out = vec![];
+    let found: DfResult<_> = e.apply_children(|child| {
+        out.push(child);
+        Ok(TreeNodeRecursion::Continue)
+    });
+    match found {
+        Ok(_) => out,
+        Err(_) => vec![],
+    }
+}
+
+fn compute(e: &Expr, failed: &mut Option<SparkError>) {
+    let raises = |e: &Expr| match e {
+        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<KernelUdf>().is_some_and(|k| k.call.can_raise()),
+        _ => false,
+    };
+    if failed.is_none() && e.exists(|e| Ok(raises(e))).unwrap_or(false) {
+        *failed = evaluate(e).err();
+    }
+}
