@@ -17,6 +17,7 @@ use vonk_plan::types::DataType;
 use crate::arrow_types::to_arrow;
 use crate::collation::Strength;
 use crate::context::QueryFacts;
+use crate::extract::STRUCT_FIELD;
 use crate::kernel::{Call, Kernel, KernelUdf, array_arg};
 use crate::sql_text::SqlText;
 use crate::typed::TypedExpr;
@@ -78,8 +79,8 @@ pub fn implicit_cast(facts: &QueryFacts, value: TypedExpr, to: &DataType, mode: 
     Ok(out)
 }
 
-/// A cast the user wrote: its text is `CAST(x AS INT)`. Casting a column (not an expression) keeps
-/// the column's name; casts to arrays, maps and structs do not show in the text.
+/// A cast the user wrote: its text is `CAST(x AS INT)`. Casting a column (not an expression, nor a field of
+/// one) keeps the column's name; casts to arrays, maps and structs do not show in the text.
 pub fn explicit_cast(
     facts: &QueryFacts,
     mut value: TypedExpr,
@@ -96,7 +97,7 @@ pub fn explicit_cast(
         CastMode::Try => Mode::Try,
     };
     let from = value.data_type.clone();
-    let name = value.name.clone().filter(|_| !is_cast(&value.expr));
+    let name = value.name.clone().filter(|_| !is_cast(&value.expr) && !is_field(&value.expr));
     let from_string = from.has_string();
     let word = if run == Mode::Try { "TRY_CAST(" } else { "CAST(" };
     let sql = match to {
@@ -174,6 +175,11 @@ fn is_cast(expr: &Expr) -> bool {
         Expr::ScalarFunction(f) => f.func.name() == CAST.name,
         _ => false,
     }
+}
+
+/// A field of a struct, whose name does not show through a cast.
+pub fn is_field(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(f) if f.func.name() == STRUCT_FIELD.name)
 }
 
 /// CHAR(n) and VARCHAR(n) are STRING in a cast.

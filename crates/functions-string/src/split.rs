@@ -198,12 +198,14 @@ fn str_to_map(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
             let (mut seen, mut entries) = (HashMap::<String, usize>::new(), Vec::<(&str, Option<&str>)>::new());
             let mut pairs = vec![];
             match collator.is_binary() {
+                _ if p.is_empty() => letters(s, -1, |part| pairs.push(part)),
                 true => parts(pair_regex.get("str_to_map", p)?, s, -1, |part| pairs.push(part))?,
                 false => equal_parts(&collator, s, p, -1, |part| pairs.push(part)),
             }
             for pair in pairs {
                 let mut halves = vec![];
                 match collator.is_binary() {
+                    _ if k.is_empty() => letters(pair, 2, |half| halves.push(half)),
                     true => parts(key_regex.get("str_to_map", k)?, pair, 2, |half| halves.push(half))?,
                     false => equal_parts(&collator, pair, k, 2, |half| halves.push(half)),
                 }

@@ -2,7 +2,7 @@
 
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::cast::explicit_cast;
+use vonk_expr::cast::{explicit_cast, is_field};
 use vonk_expr::collation::Strength;
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::expr::{ExprKind, SortOrder};
@@ -48,9 +48,10 @@ impl Analyzer {
             ExprKind::Cast { child, to, mode } => {
                 let value = self.expr(env, child)?;
                 let (name, metadata) = (value.name.clone(), value.metadata.clone());
+                let field = is_field(&value.expr) && matches!(child.kind, ExprKind::Attribute { .. });
                 let mut out = explicit_cast(self.facts(), value.at(e.origin.clone()), to, *mode)?;
                 // A cast of a plain column keeps the column's name.
-                if matches!(child.kind, ExprKind::Attribute { .. } | ExprKind::Alias { .. }) {
+                if !field && matches!(child.kind, ExprKind::Attribute { .. } | ExprKind::Alias { .. }) {
                     out.below_cast = name.is_some();
                     out.name = name;
                     out.metadata = metadata;

@@ -71,7 +71,8 @@ fn bucket(v: f64, lo: f64, hi: f64, n: i64) -> Option<i64> {
     } else if above {
         n + 1
     } else {
-        let share = if lo < hi { (v - lo) / (hi - lo) } else { (lo - v) / (lo - hi) };
-        (n as f64 * share) as i64 + 1
+        // In this order, for the last digits.
+        let n = n as f64;
+        (if lo < hi { n * (v - lo) / (hi - lo) } else { n * (lo - v) / (lo - hi) }) as i64 + 1
     })
 }

@@ -10,6 +10,8 @@ use vonk_expr::kernel::typed_arg;
 use vonk_expr::{FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
+use crate::support::unexpected;
+
 /// Bits in one bitmap.
 const BITS: i64 = 32_768;
 
@@ -42,6 +44,12 @@ static COUNT: Kernel = Kernel::new("bitmap_count", |_, args, rows| {
 });
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, want: Want) -> SparkResult<TypedExpr> {
+    if let [a] = args.as_slice()
+        && a.data_type == DataType::Null
+        && kernel.name == COUNT.name
+    {
+        return Err(unexpected(ctx, &ctx.sql(&args), 0, "\"BINARY\"", a));
+    }
     let args = ctx.coerce(args, 1, &[want])?;
     Ok(ctx.call(kernel, args, DataType::Long, Nullability::Args))
 }

@@ -51,6 +51,13 @@ pub fn choose(
     sql: SqlText,
     function: &str,
 ) -> SparkResult<TypedExpr> {
+    // Of `if` the condition is looked at first.
+    if function == "if"
+        && let Some((condition, _)) = pairs.first()
+        && !matches!(condition.data_type, DataType::Boolean | DataType::Null)
+    {
+        return Err(unexpected(ctx, &sql, 0, "\"BOOLEAN\"", condition));
+    }
     let types: Vec<_> = pairs.iter().map(|(_, v)| &v.data_type).chain(otherwise.iter().map(|e| &e.data_type)).collect();
     let Some(ty) = promote::common_all(types.iter().copied(), ctx.ansi()) else {
         return Err(data_diff_types(ctx, &sql, function, &types));

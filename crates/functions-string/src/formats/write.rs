@@ -410,8 +410,12 @@ fn iso(micros: i64, zone: Option<&Zone>) -> String {
         Some(_) if offset == 0 => out.push('Z'),
         Some(_) => {
             let sign = if offset < 0 { '-' } else { '+' };
-            let minutes = offset.abs() / 60;
+            let (minutes, seconds) = (offset.abs() / 60, offset.abs() % 60);
             out.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+            // Local mean times, from before there were zones.
+            if seconds != 0 {
+                out.push_str(&format!(":{seconds:02}"));
+            }
         }
         None => {}
     }
