@@ -143,6 +143,7 @@ class Output:
         self.schema = pa.schema([*leading, *(f.with_nullable(True) for f in schema)])
         self.types = self.schema.types
         self._fits = {}
+        self._made = None, None
 
     def column(self, i, array):
         """`array` with the layout of output column `i`."""
@@ -160,8 +161,13 @@ class Output:
         if not columns:
             return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
         arrays = [self.column(i, c) for i, c in enumerate(columns)]
-        kinds = [pa.field(f.name, a.type) for f, a in zip(self.schema, arrays)]
-        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(kinds))
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema_of([a.type for a in arrays]))
+
+    def _schema_of(self, kinds):
+        """The schema with these types, which are those of the batch before but for the first."""
+        if self._made[0] != kinds:
+            self._made = kinds, pa.schema([pa.field(f.name, t) for f, t in zip(self.schema, kinds)])
+        return self._made[1]
 
 
 _INT32, _INT64 = (pa.int32().id,), (pa.int64().id,)

@@ -76,8 +76,8 @@ class Results:
         if not self._held:
             self._since = now
         for piece in pieces(batch):
-            self._held.append(piece.serialize())
-            self._bytes += len(self._held[-1])
+            self._held.append(piece)
+            self._bytes += len(piece)
             if self._bytes >= MESSAGE_BYTES:
                 self.flush()
         if now - self._since >= MESSAGE_TIME:
@@ -90,12 +90,12 @@ class Results:
 
 
 def pieces(batch):
-    """The batch in messages that the server can hold."""
-    rows, size = batch.num_rows, batch.nbytes
-    if size <= MOST_BYTES or rows < 2:
-        return [batch]
-    step = max(1, rows * MOST_BYTES // size)
-    return [batch.slice(at, step) for at in range(0, rows, step)]
+    """The batch as bytes, in pieces that the server can hold."""
+    whole, rows = batch.serialize(), batch.num_rows
+    if len(whole) <= MOST_BYTES or rows < 2:
+        return [whole]
+    step = max(1, rows * MOST_BYTES // len(whole))
+    return [batch.slice(at, step).serialize() for at in range(0, rows, step)]
 
 
 def run_task(channel, parts):

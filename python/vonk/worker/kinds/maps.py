@@ -21,8 +21,15 @@ def arrow(task, frames):
     source, out, conf = Input(task.input, task.conf), Output(task.output), task.conf
     loaded = load(task)
     result = as_iterator(loaded.f(_batches(frames, source, conf)), conf)
+    fits = None
     for batch in check_iterator(result, pa.RecordBatch, "pyarrow.RecordBatch"):
-        yield positional(batch, out)
+        # Batches mostly look like the one before.
+        if fits is not None and batch.schema.equals(fits):
+            yield batch
+            continue
+        fitting = positional(batch, out)
+        fits = batch.schema if fitting is batch else None
+        yield fitting
 
 
 def positional(batch, out):
