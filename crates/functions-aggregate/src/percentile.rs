@@ -46,7 +46,10 @@ const VALUES: &str = "((\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL 
 /// Constant percentages, and whether they came as an array.
 fn percentages(ctx: &FnContext, sql: &SqlText, arg: &TypedExpr) -> SparkResult<(Vec<f64>, bool)> {
     let many = matches!(arg.data_type, DataType::Array(..));
-    let to = if many { DataType::array(DataType::Double, false) } else { DataType::Double };
+    let to = match &arg.data_type {
+        DataType::Array(_, nullable) => DataType::array(DataType::Double, *nullable),
+        _ => DataType::Double,
+    };
     let mismatch = |class: &str| {
         SparkError::new(format!("DATATYPE_MISMATCH.{class}")).param("sqlExpr", quote_sql(sql)).at(ctx.origin.clone())
     };

@@ -155,7 +155,8 @@ fn make_date(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
 
 /// Microseconds of a day; 60 seconds exactly are the next minute.
 fn micros_of_day(hour: i64, minute: i64, seconds: i128, tolerant: &str) -> SparkResult<i64> {
-    let micros = i64::try_from(seconds).unwrap_or(i64::MAX);
+    // Spark has no more than an int's bits of them.
+    let micros = i64::from(seconds as i32);
     let whole = micros.div_euclid(MICROS_PER_SECOND);
     check("HourOfDay", 0, 23, hour)?;
     check("MinuteOfHour", 0, 59, minute)?;
@@ -192,11 +193,11 @@ fn make(call: &Call, args: &[ColumnarValue], rows: usize, tolerant: bool) -> DfR
             },
             None => &session,
         };
-        let moment = || {
+        let moment = || -> SparkResult<Option<i64>> {
             let day = day_number(y.into(), m.into(), d.into())?;
             let micros = micros_of_day(h.into(), min.into(), s, suggestion)?;
             let local = day.checked_mul(MICROS_PER_DAY).and_then(|x| x.checked_add(micros));
-            let local = local.ok_or_else(|| out_of_bounds("long overflow".into()))?;
+            let local = local.ok_or_else(|| arithmetic_overflow("long overflow"))?;
             if ntz && zone_name.is_none() {
                 return Ok(Some(local));
             }
@@ -204,7 +205,8 @@ fn make(call: &Call, args: &[ColumnarValue], rows: usize, tolerant: bool) -> DfR
         };
         match moment() {
             Ok(v) => Ok(v),
-            Err(e) if call.ansi && !tolerant => Err(call.error(e)),
+            // A moment beyond all that Spark can hold is an error in any mode.
+            Err(e) if call.ansi && !tolerant || e.class() == "ARITHMETIC_OVERFLOW" => Err(call.error(e)),
             Err(_) => Ok(None),
         }
     })

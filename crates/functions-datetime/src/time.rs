@@ -104,7 +104,8 @@ fn build_diff(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 }
 
 fn build_from_seconds(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let args = ctx.coerce(args, 1, &[Want::Numeric])?;
+    let text = args.iter().any(|a| a.data_type.is_string());
+    let args = if text { ctx.expect(args, 1, &[Want::Numeric])? } else { ctx.coerce(args, 1, &[Want::Numeric])? };
     // Nine digits behind the point hold every time of day.
     let args: SparkResult<Vec<_>> = args.into_iter().map(|a| to(ctx, a, &DataType::Decimal(38, 9))).collect();
     Ok(ctx.call(&FROM_SECONDS, args?, DataType::Time(6), Nullability::Always))

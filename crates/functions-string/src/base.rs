@@ -159,9 +159,9 @@ fn from_base32(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
                 out.push((buffer >> bits) as u8);
             }
         }
-        // A last digit that fills no byte stands for one all the same.
+        // A last digit that fills no byte makes one with bits of the digit before it.
         if bits == 5 {
-            out.push(((buffer & 31) >> 2) as u8);
+            out.push((buffer >> 2) as u8);
         }
         Ok(Some(()))
     })

@@ -105,7 +105,7 @@ fn coerced(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<TypedExpr>>
 }
 
 fn build_ws(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let part = Want::OneOf(vec![Want::Str, Want::ArrayOf(Box::new(Want::Str))]);
+    let part = Want::OneOf(vec![Want::ArrayOf(Box::new(Want::Str)), Want::Str]);
     let args = ctx.coerce_variadic(args, 1, &[Want::Str, part])?;
     let nullable = args.first().is_some_and(|a| a.nullable);
     let nulls = if nullable { Nullability::Always } else { Nullability::Never };

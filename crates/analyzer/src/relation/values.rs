@@ -50,7 +50,8 @@ impl Analyzer {
                 nullable |= value.nullable;
                 if data_type != value.data_type {
                     data_type =
-                        wider_type_without_strings(&data_type, &value.data_type, self.ansi()).ok_or_else(|| {
+                        // As without ANSI: integers beside a float are floats here.
+                        wider_type_without_strings(&data_type, &value.data_type, false).ok_or_else(|| {
                             SparkError::new("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE")
                                 .param("colName", vonk_common::error::quote_id([format!("col{}", i + 1)]))
                         })?;

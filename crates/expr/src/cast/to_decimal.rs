@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::*;
 use datafusion::common::Result as DfResult;
 use vonk_common::SparkError;
 use vonk_plan::Literal;
-use vonk_plan::types::{DataType as Spark, YearMonthField};
+use vonk_plan::types::{DataType as Spark, DayTimeField, YearMonthField};
 
 use super::map::parsed;
 use super::parse::number::Digits;
@@ -16,7 +16,9 @@ use super::to_integral::micros_of;
 use super::{Caster, Mode};
 
 pub fn convert(c: &Caster, array: &ArrayRef, from: &Spark, p: u8, s: i8) -> DfResult<ArrayRef> {
-    let to = Target { c, p, s };
+    // An interval that does not fit is an error in any mode.
+    let strict = c.mode == Mode::Ansi || from.is_ansi_interval() && c.mode != Mode::Try;
+    let to = Target { c, p, s, strict };
     let out = match from {
         Spark::Boolean => {
             let values = array.as_boolean().iter().map(|v| v.map(|b| to.exact(i128::from(b), 0)).transpose());
@@ -42,9 +44,13 @@ pub fn convert(c: &Caster, array: &ArrayRef, from: &Spark, p: u8, s: i8) -> DfRe
             to.each::<IntervalYearMonthType>(array, |v| to.exact((v / unit).into(), 0))?
         }
         Spark::DayTimeInterval(_, end) => {
-            // The last field with six digits of its fraction.
+            // Seconds have six digits of their fraction, other fields are whole.
             let unit = i128::from(micros_of(*end));
-            to.each::<DurationMicrosecondType>(array, |v| to.exact(i128::from(v) * 1_000_000 / unit, 6))?
+            let scale = if *end == DayTimeField::Second { 6 } else { 0 };
+            to.each::<DurationMicrosecondType>(array, |v| match scale {
+                0 => to.exact(i128::from(v) / unit, 0),
+                _ => to.exact(v.into(), scale),
+            })?
         }
         from => return Err(super::no_kernel(from, &Spark::Decimal(p, s))),
     };
@@ -55,6 +61,7 @@ struct Target<'a, 'b> {
     c: &'a Caster<'b>,
     p: u8,
     s: i8,
+    strict: bool,
 }
 
 impl Target<'_, '_> {
@@ -73,7 +80,7 @@ impl Target<'_, '_> {
         let limit = 10i128.pow(u32::from(self.p.min(38)));
         match moved.filter(|m| m.abs() < limit) {
             Some(m) => Ok(Some(m)),
-            None if self.c.mode == Mode::Ansi => {
+            None if self.strict => {
                 let mut text = String::new();
                 write_decimal(&mut text, v, scale);
                 Err(self.c.out_of_decimal(&text, self.p, self.s))

@@ -25,6 +25,7 @@ pub fn implicit_cast_target(from: &DataType, want: &Want, ansi: bool) -> Option<
         (T::String(_), Want::Decimal) => Some(T::SYSTEM_DEFAULT_DECIMAL),
         (T::String(_) | T::Date, Want::AnyTimestamp) => Some(T::Timestamp),
         (T::Timestamp | T::TimestampNtz, Want::AnyTimestamp) => Some(from.clone()),
+        (T::CalendarInterval, Want::Str | Want::Type(T::String(_))) if !ansi => None,
         (t, Want::Str | Want::Type(T::String(_))) => (t.is_atomic() || *t == T::Variant).then_some(T::STRING),
         (from, Want::Type(to)) => {
             if ansi {

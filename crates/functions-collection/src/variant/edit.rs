@@ -2,7 +2,7 @@
 //! `variant_delete` and `variant_strip_nulls`.
 
 use datafusion::arrow::array::BooleanArray;
-use datafusion::common::{DataFusionError, Result as DfResult};
+use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
@@ -66,6 +66,10 @@ fn change(ctx: &FnContext, mut args: Vec<TypedExpr>, how: &'static str) -> Spark
     }
     let mut args = exact(ctx, args, &[DataType::Variant, DataType::STRING, value, DataType::Boolean])?;
     let sql = ctx.sql(&args);
+    // Beside a NULL that is written nothing is computed.
+    if args.iter().any(|a| a.as_literal().is_some_and(ScalarValue::is_null)) {
+        return Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Variant)? });
+    }
     let nullable = ctx.name.starts_with("try_") || args.iter().any(|a| a.nullable);
     args[2] = cast(&ctx.facts, args[2].clone(), &DataType::Variant)?;
     let mut out = ctx.call_with(

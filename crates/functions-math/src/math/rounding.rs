@@ -279,8 +279,12 @@ where
 }
 
 fn round_double(v: f64, way: Way, scale: i32) -> f64 {
-    if !v.is_finite() || v == 0.0 {
+    if !v.is_finite() {
         return v;
+    }
+    // Java's decimals, which it rounds by, have one zero.
+    if v == 0.0 {
+        return 0.0;
     }
     round_clear(v, way, scale).or_else(|| round_digits(format!("{v:e}"), way, scale)).unwrap_or(v) + 0.0
 }

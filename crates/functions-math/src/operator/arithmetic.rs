@@ -124,7 +124,7 @@ fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -
         Ok(found) => found,
         Err(mismatch) => return Err(site.mismatch(mismatch, &a, &b)),
     };
-    let numeric = matches!(types.kind, BinaryKind::Numeric);
+    let numeric = a.data_type.is_numeric() && b.data_type.is_numeric();
     let mut out = match types.kind {
         BinaryKind::Numeric => site.numeric(left, right, types.result),
         kind => datetime_arith::build(&site, kind, (&a, &b), left, right, &types.result)?,
@@ -133,7 +133,7 @@ fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -
     if mode == Mode::Try {
         out.sql = site.sql;
     }
-    // Numbers are tried by themselves; of dates and intervals the arguments are, too.
+    // Numbers are tried by themselves; of strings, dates and intervals the arguments are, too.
     if mode == Mode::Try && !numeric {
         out = forgiving(out);
     }

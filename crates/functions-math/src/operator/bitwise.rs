@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Int8Array, Int32Array, PrimitiveArray};
 use datafusion::arrow::compute::kernels::arity::binary;
+use datafusion::arrow::compute::{is_null, nullif};
 use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType as Arrow, Int8Type, Int16Type, Int32Type, Int64Type};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
@@ -40,8 +41,15 @@ pub const SPECS: &[&FunctionSpec] = &[
         .usage("bit_get(expr, pos) - The bit at the position, counted from the right from 0."),
 ];
 
-const KERNELS: &[&Kernel] = &[&COMPLEMENT, &SHIFT_LEFT, &SHIFT_RIGHT, &SHIFT_UNSIGNED, &BIT_COUNT, &BIT_GET];
+const KERNELS: &[&Kernel] = &[&XOR, &COMPLEMENT, &SHIFT_LEFT, &SHIFT_RIGHT, &SHIFT_UNSIGNED, &BIT_COUNT, &BIT_GET];
 
+/// Of a value with itself.
+static XOR: Kernel = Kernel::total("bit_xor_itself", |call, args, rows| {
+    let value = array_arg(args, 0, rows)?;
+    let zeros = ScalarValue::new_zero(&call.arrow_return_type())?.to_array_of_size(rows)?;
+    let nulls = is_null(&value)?;
+    Ok(ColumnarValue::Array(nullif(&zeros, &nulls)?))
+});
 static COMPLEMENT: Kernel = Kernel::new("bit_not", complement_column);
 static SHIFT_LEFT: Kernel = Kernel::new("shift_left", |c, a, n| shifted(c, a, n, i32::wrapping_shl, i64::wrapping_shl));
 static SHIFT_RIGHT: Kernel =
@@ -63,6 +71,12 @@ fn bits(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<Type
         };
     let ty = types.result;
     let nullable = a.nullable || b.nullable;
+    // The optimizer takes `x ^ x` for 0, also where x is NULL.
+    if op == Operator::BitwiseXor && a.expr == b.expr && nullable {
+        let mut out = ctx.call(&XOR, vec![a, b], ty, Nullability::Args);
+        out.sql = sql;
+        return Ok(out);
+    }
     let expr = native(a.expr.clone(), op, b.expr.clone());
     Ok(TypedExpr::new(expr, ty, nullable, sql).derived_from(&[a, b]).at(ctx.origin.clone()))
 }

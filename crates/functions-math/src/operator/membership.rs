@@ -3,7 +3,7 @@
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Expr, Operator, ScalarUDF};
+use datafusion::logical_expr::{Expr, Operator, ScalarUDF, binary_expr, lit};
 use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::collation::{self, Collating};
@@ -60,6 +60,9 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         let arg = comparison::computed(arg, constant);
         cast.push(arg);
     }
+    if matches!(ty, DataType::Float | DataType::Double) {
+        with_one_zero(&mut cast)?;
+    }
     let nullable = cast.iter().any(|a| a.nullable);
     let Some((value, items)) = cast.split_first() else { return Err(SparkError::internal("IN without a value")) };
     let literals: Option<Vec<_>> = items.iter().map(|a| a.as_literal().cloned()).collect();
@@ -72,6 +75,30 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         }
     };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&cast).at(ctx.origin.clone()))
+}
+
+/// The two zeros of floating-point numbers are one value here, and two to DataFusion: a list of literals with one
+/// of them gets both, so that files can still be skipped by it; else minus zero is made zero.
+fn with_one_zero(args: &mut Vec<TypedExpr>) -> SparkResult<()> {
+    let zero = |v: &ScalarValue| matches!(v, ScalarValue::Float32(Some(0.0)) | ScalarValue::Float64(Some(0.0)));
+    if args.iter().skip(1).all(|a| a.as_literal().is_some()) {
+        let found = args.iter().skip(1).find(|a| a.as_literal().is_some_and(zero)).cloned();
+        if let Some(mut other) = found {
+            let value =
+                other.as_literal().map(ScalarValue::arithmetic_negate).transpose().map_err(vonk_expr::spark_error)?;
+            other.expr = Expr::Literal(value.unwrap_or(ScalarValue::Null), None);
+            args.push(other);
+        }
+        return Ok(());
+    }
+    for a in args {
+        let zero = match a.data_type {
+            DataType::Float => lit(0f32),
+            _ => lit(0f64),
+        };
+        a.expr = binary_expr(std::mem::take(&mut a.expr), Operator::Plus, zero);
+    }
+    Ok(())
 }
 
 /// The items of a long list of literals of one type, cast all at once; none where one is something else

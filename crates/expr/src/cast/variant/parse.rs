@@ -19,8 +19,9 @@ pub fn parse_json(text: &str, last_wins: bool) -> Result<(Vec<u8>, Vec<u8>), Fau
     let mut value = vec![];
     let mut reader = Reader { text, at: 0, last_wins };
     reader.value(&mut builder, &mut value, 0)?;
-    reader.blanks();
-    if reader.at != text.len() {
+    // What follows is not looked at, but a number has to end, and so has a word.
+    let ends_bare = !matches!(text.as_bytes().get(reader.at.wrapping_sub(1)), Some(b'"' | b']' | b'}'));
+    if ends_bare && reader.peek().is_some_and(|b| !b.is_ascii_whitespace()) {
         return Err(Fault::Malformed);
     }
     Ok((value, builder.metadata()))

@@ -335,7 +335,8 @@ fn calendar_scaled(v: IntervalMonthDayNano, n: f64, divide: bool) -> Option<Inte
         (t >= f64::from(i32::MIN) && t <= f64::from(i32::MAX)).then_some(t as i32)
     };
     let extra = (days - days.trunc()) * MICROS_PER_DAY as f64;
-    let micros = (micros + extra).round();
+    // Java rounds halves up.
+    let micros = (micros + extra + 0.5).floor();
     if micros.is_nan() || micros.abs() >= 9.2e15 {
         return None;
     }
