@@ -91,7 +91,8 @@ def difference(ours, theirs, ordered=False):
         # A bare Java exception may have any class of ours; what Spark cannot read (its lexer takes the `>>` after
         # `array(` for the end of two types), trips over itself, or has an answer to that its own transport cannot
         # carry, is no question at all.
-        untold = pair[0] in ("PARSE_SYNTAX_ERROR", "INTERNAL_ERROR") or " as Arrow" in str(theirs.get("message"))
+        told = str(theirs.get("message"))
+        untold = pair[0] in ("PARSE_SYNTAX_ERROR", "INTERNAL_ERROR") or " as Arrow" in told or told.startswith("Job aborted")
         free = (pair[0] == "?" and pair[1]) or untold
         return [] if free or pair[0] == pair[1] else [("error", pair)]
     found = []

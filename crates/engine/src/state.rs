@@ -21,6 +21,7 @@ use vonk_python::Environment;
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::cuts::CutSums;
 use crate::operators::gather::GatherInOrder;
+use crate::operators::guarded::guarded;
 use crate::operators::hash_order::OrderOfGroups;
 use crate::operators::join_order::JoinOrder;
 use crate::operators::join_sides::SidesOfSmallJoins;
@@ -28,7 +29,6 @@ use crate::operators::nested_loop::OneRightSide;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
 use crate::operators::python::session::PythonSession;
-use crate::operators::volatile::AboveVolatile;
 use crate::operators::wanted::{asking, asking_physical};
 use crate::operators::window::WindowsByPartition;
 use crate::operators::yielding::YieldingJoins;
@@ -101,19 +101,12 @@ fn rules() -> Vec<Rule> {
     const IDLE: &[&str] =
         &["rewrite_set_comparison", "unions_to_filter", "extract_leaf_expressions", "push_down_leaf_projections"];
     let rules = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name()));
-    let mut rules: Vec<Rule> = rules.map(bounded).collect();
+    let mut rules: Vec<Rule> = rules.map(guarded).collect();
     rules.push(Arc::new(CountDistinctByGroups));
     rules
 }
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
-
-fn bounded(rule: Rule) -> Rule {
-    match rule.name() {
-        "push_down_filter" => Arc::new(AboveVolatile(rule)),
-        _ => rule,
-    }
-}
 
 /// The order of joins, DataFusion's physical rules, then the others of ours.
 fn physical_rules(server: &Server, conf: &SessionConf) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {

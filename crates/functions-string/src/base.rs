@@ -120,7 +120,8 @@ fn unbase64(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
     let text = Col::<StringArray>::new(args, 0)?;
     binary_rows(rows, |i, out| {
         let s = not_null!(text.get(i));
-        decode_base64(s, out).map_err(|e| call.error(SparkError::internal(e)))?;
+        let wrong = |e| call.error(SparkError::new("ILLEGAL_ARGUMENT").param("message", e));
+        decode_base64(s, out).map_err(wrong)?;
         Ok(Some(()))
     })
 }

@@ -57,7 +57,7 @@ fn build_to(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let options = options_argument(ctx, args.get(1))?;
     let args: Vec<_> = args.into_iter().take(1).collect();
     if let Some(a) = args.first()
-        && !matches!(a.data_type.storage(), DataType::Struct(_) | DataType::Null)
+        && (!matches!(a.data_type.storage(), DataType::Struct(_) | DataType::Null) || has_variant(&a.data_type))
     {
         return Err(ctx
             .mismatch("UNSUPPORTED_INPUT_TYPE", &args)
@@ -65,6 +65,17 @@ fn build_to(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
             .param("dataType", quote_sql(a.data_type.sql())));
     }
     Ok(ctx.call_with(&TO_CSV, args, DataType::STRING, Nullability::Always, to_params(ctx, &options)))
+}
+
+/// No line holds a variant.
+fn has_variant(t: &DataType) -> bool {
+    match t {
+        DataType::Variant => true,
+        DataType::Array(e, _) => has_variant(e),
+        DataType::Map(k, v, _) => has_variant(k) || has_variant(v),
+        DataType::Struct(s) => s.fields.iter().any(|f| has_variant(&f.data_type)),
+        _ => false,
+    }
 }
 
 fn schema_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -66,6 +66,11 @@ fn build_locate(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedE
     }
     let args = ctx.coerce(args, 3, &[Want::Searched, Want::Searched, Want::INT])?;
     let nulls = if args.iter().take(2).any(|a| a.nullable) { Nullability::Always } else { Nullability::Never };
+    // Without a start nothing else is looked at.
+    if args.last().is_some_and(|start| matches!(start.constant(), Ok(Some(v)) if v.is_null())) {
+        let zero = TypedExpr::literal(&Literal::Int(0))?;
+        return Ok(TypedExpr { sql: ctx.sql(&args), nullable: nulls != Nullability::Never, ..zero });
+    }
     let kernel = if args.last().is_some_and(|start| start.nullable) { &LOCATE } else { &LOCATE_FROM };
     Ok(ctx.call(kernel, args, DataType::Int, nulls))
 }

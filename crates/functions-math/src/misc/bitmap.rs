@@ -44,8 +44,9 @@ static COUNT: Kernel = Kernel::new("bitmap_count", |_, args, rows| {
 });
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, want: Want) -> SparkResult<TypedExpr> {
+    // A bitmap is no string, nor is it nothing.
     if let [a] = args.as_slice()
-        && a.data_type == DataType::Null
+        && a.data_type != DataType::Binary
         && kernel.name == COUNT.name
     {
         return Err(unexpected(ctx, &ctx.sql(&args), 0, "\"BINARY\"", a));

@@ -1,0 +1,94 @@
+//! DataFusion's rules, kept from plans whose answers they would change.
+//!
+//! - Filters stay above what depends on which rows are there: random numbers with a seed are other numbers for
+//!   other rows (Spark moves no filter below a projection that has some), and an aggregate without groups has a
+//!   row in any case, also under a condition that asks none of its columns.
+//! - A join in which NULL equals NULL gets no keys of `=` beside those of `<=>`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{NullEquality, Result};
+use datafusion::logical_expr::{Join, JoinType, LogicalPlan};
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+/// A rule that leaves some plans as they are.
+pub struct Guarded {
+    rule: Arc<dyn OptimizerRule + Send + Sync>,
+    leaves: fn(&LogicalPlan) -> bool,
+}
+
+/// The rule with its guard, if it needs one.
+pub fn guarded(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerRule + Send + Sync> {
+    let leaves = match rule.name() {
+        "push_down_filter" => stays_above,
+        "extract_equijoin_predicate" => equals_nulls_by_keys,
+        "eliminate_cross_join" => mixes_equalities,
+        _ => return rule,
+    };
+    Arc::new(Guarded { rule, leaves })
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guarded").field(&self.rule.name()).finish()
+    }
+}
+
+impl OptimizerRule for Guarded {
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.rule.apply_order()
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match (self.leaves)(&plan) {
+            true => Ok(Transformed::no(plan)),
+            false => self.rule.rewrite(plan, config),
+        }
+    }
+}
+
+/// A filter, or several, right above a projection with volatile expressions or an aggregate without groups.
+fn stays_above(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Filter(filter) = plan else { return false };
+    let mut below = &filter.input;
+    while let LogicalPlan::Filter(filter) = below.as_ref() {
+        below = &filter.input;
+    }
+    match below.as_ref() {
+        LogicalPlan::Projection(p) => p.expr.iter().any(|e| e.is_volatile()),
+        LogicalPlan::Aggregate(a) => a.group_expr.is_empty(),
+        _ => false,
+    }
+}
+
+fn equals_nulls_by_keys(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join(join) if equals_nulls(join) && !join.on.is_empty())
+}
+
+fn equals_nulls(join: &Join) -> bool {
+    join.null_equality == NullEquality::NullEqualsNull
+}
+
+/// An inner join in which NULL equals NULL, that would be taken apart together with what is around it.
+fn mixes_equalities(plan: &LogicalPlan) -> bool {
+    let inner = |p: &LogicalPlan| matches!(p, LogicalPlan::Join(j) if j.join_type == JoinType::Inner);
+    let mixed = |p: &LogicalPlan| match p {
+        LogicalPlan::Join(join) if inner(p) => {
+            let inputs = [join.left.as_ref(), join.right.as_ref()];
+            let inside = inputs.iter().any(|i| matches!(i, LogicalPlan::Join(j) if inner(i) && equals_nulls(j)));
+            inside || equals_nulls(join) && inputs.iter().any(|i| inner(i))
+        }
+        LogicalPlan::Filter(filter) => {
+            matches!(filter.input.as_ref(), LogicalPlan::Join(j) if inner(&filter.input) && equals_nulls(j))
+        }
+        _ => false,
+    };
+    plan.exists(|p| Ok(mixed(p))).unwrap_or(true)
+}
