@@ -99,7 +99,11 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
         }
         (DataType::Null, _) => {
             let sql = item_text(&child, &extraction);
-            Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Null)? }.derived_from(&[child, extraction]))
+            // Spark has a NULL of that name, and tells of it wherever more is made of it.
+            let name: Arc<str> = sql.to_string().into();
+            let shown = SqlText::from(format!("NULL AS {}", vonk_common::error::quote_id([&*name])));
+            let out = TypedExpr { sql: shown, name: Some(name), ..TypedExpr::null(DataType::Null)? };
+            Ok(out.derived_from(&[child, extraction]))
         }
         (other, _) => Err(SparkError::new("INVALID_EXTRACT_BASE_FIELD_TYPE")
             .param("base", child.quoted_sql())

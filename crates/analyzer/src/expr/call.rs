@@ -122,7 +122,8 @@ impl Analyzer {
                 self.no_clauses(call, &ctx)?;
                 let args = self.arguments(env, spec, call)?;
                 let args: SparkResult<Vec<_>> = args.iter().map(|a| self.higher_order_arg(env, a)).collect();
-                build(&ctx, args?)
+                // The parameter of a lambda is no constant, nor is what is made of it.
+                Ok(TypedExpr { foldable: false, ..build(&ctx, args?)? })
             }
             Body::Aggregate(build) => self.aggregate_call(env, spec, call, &ctx, build),
             Body::Window(_) => Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")

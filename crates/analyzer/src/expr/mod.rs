@@ -61,8 +61,9 @@ impl Analyzer {
             ExprKind::Extract { child, extraction } => {
                 let child = self.expr(env, child)?;
                 let extraction = self.expr(env, extraction)?;
+                let of_null = child.data_type == vonk_plan::types::DataType::Null;
                 let mut out = vonk_expr::extract::extract(self.facts(), child, extraction)?;
-                out.name = None;
+                out.name = out.name.filter(|_| of_null);
                 Ok(out)
             }
             ExprKind::UpdateField { child, field, value } => self.update_field(env, child, field, value.as_deref()),

@@ -15,6 +15,7 @@ use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
+use crate::operator::decimal;
 use crate::support::{downcast, map_optional, overflow};
 
 pub const SPECS: &[&FunctionSpec] = &[
@@ -58,7 +59,8 @@ fn abs_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
         Arrow::Float64 => Arc::new(downcast::<Float64Array>(&array)?.unary::<_, Float64Type>(f64::abs)),
         Arrow::Decimal128(p, s) => {
             let a = downcast::<Decimal128Array>(&array)?;
-            Arc::new(a.unary::<_, Decimal128Type>(i128::abs).with_precision_and_scale(*p, *s)?)
+            let opposite = |v: i128| if v < 0 { decimal::negated(call, v, (*p, *s)) } else { Ok(v) };
+            Arc::new(a.try_unary::<_, Decimal128Type, _>(opposite)?.with_precision_and_scale(*p, *s)?)
         }
         other => return Err(call.error(SparkError::internal(format!("abs of {other}")))),
     };

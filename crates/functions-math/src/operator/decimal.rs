@@ -3,6 +3,7 @@
 //! Results are rounded half up to the scale of the result type; what does not fit its precision
 //! raises under ANSI and is NULL otherwise. Rows that fit 128 bits never touch 256-bit numbers.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, Decimal128Array, Int64Array};
@@ -67,6 +68,34 @@ pub fn out_of_range(call: &Call, v: i256, scale: i32, to: (u8, i8)) -> datafusio
             .param("scale", to.1)
             .param("config", ANSI_KEY),
     )
+}
+
+/// The number with the other sign. Spark's has at most 34 digits then, those of Java's `DECIMAL128`.
+pub fn negated(call: &Call, v: i128, (precision, scale): (u8, i8)) -> DfResult<i128> {
+    const DIGITS: u32 = 34;
+    let most = 10i128.pow(DIGITS);
+    if v.unsigned_abs() < most.unsigned_abs() {
+        return Ok(-v);
+    }
+    let unit = 10i128.pow(v.unsigned_abs().ilog10() + 1 - DIGITS);
+    let (kept, rest) = (v / unit, (v % unit).abs());
+    let up = match (2 * rest).cmp(&unit) {
+        Ordering::Greater => true,
+        Ordering::Equal => kept % 2 != 0,
+        Ordering::Less => false,
+    };
+    let rounded = i256::from_i128(kept + if up { v.signum() } else { 0 }).wrapping_mul(i256::from_i128(-unit));
+    fit(rounded, precision).ok_or_else(|| {
+        let more = rounded.to_i128().map_or(0, |r| r.unsigned_abs().ilog10() + 1 - DIGITS);
+        let cut = rounded.wrapping_div(i256::from_i128(10i128.pow(more)));
+        call.error(
+            SparkError::new("NUMERIC_VALUE_OUT_OF_RANGE.WITHOUT_SUGGESTION")
+                .param("roundedValue", text(rounded, scale.into()))
+                .param("originalValue", text(cut, i32::from(scale) - more as i32))
+                .param("precision", precision)
+                .param("scale", scale),
+        )
+    })
 }
 
 /// Plain decimal text.

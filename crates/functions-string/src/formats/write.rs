@@ -207,15 +207,17 @@ impl TextFormat {
                 return;
             }
             None => self.null.as_str(),
-            Some("") => {
-                out.push_str(&self.empty);
-                return;
+            Some(v) => {
+                let blank = |c: char| c <= ' ';
+                let v = if self.trim_start { v.trim_start_matches(blank) } else { v };
+                let v = if self.trim_end { v.trim_end_matches(blank) } else { v };
+                if v.is_empty() {
+                    out.push_str(&self.empty);
+                    return;
+                }
+                v
             }
-            Some(v) => v,
         };
-        let blank = |c: char| c <= ' ';
-        let value = if self.trim_start { value.trim_start_matches(blank) } else { value };
-        let value = if self.trim_end { value.trim_end_matches(blank) } else { value };
         let has_quote = value.contains(self.quote) && self.quote != '\0';
         let special = value.contains(&self.separator) || value.contains(['\n', '\r']);
         if !(self.quote_all || special || has_quote && self.escape_quotes) {

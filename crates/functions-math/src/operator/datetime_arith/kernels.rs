@@ -21,7 +21,7 @@ use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, Kernel};
 use vonk_plan::types::DataType;
 
-use super::super::decimal::{pow10, round_div};
+use super::super::decimal::{self, pow10, round_div};
 use crate::support::{Mode, downcast, map_optional, overflow, zip_optional};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -438,7 +438,8 @@ pub fn negate(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
         }
         Arrow::Decimal128(p, s) => {
             let a = downcast::<Decimal128Array>(&array)?;
-            done(a.unary::<_, Decimal128Type>(|v| -v).with_precision_and_scale(*p, *s)?)
+            let out = a.try_unary::<_, Decimal128Type, _>(|v| decimal::negated(call, v, (*p, *s)))?;
+            done(out.with_precision_and_scale(*p, *s)?)
         }
         Arrow::Interval(_) => {
             let a = downcast::<IntervalMonthDayNanoArray>(&array)?;
