@@ -3,7 +3,7 @@
 
 use datafusion::arrow::array::{BooleanArray, Date32Array, Int32Array, StringArray};
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::columns::primitive_rows;
@@ -49,7 +49,7 @@ static MONTHS_BETWEEN: Kernel = Kernel::new("months_between", months_between);
 static LAST_DAY: Kernel = Kernel::new("last_day", last_day);
 static NEXT_DAY: Kernel = Kernel::new("next_day", next_day);
 
-fn shift(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &str) -> SparkResult<TypedExpr> {
+fn shift(ctx: &FnContext, mut args: Vec<TypedExpr>, kernel: &'static Kernel, name: &str) -> SparkResult<TypedExpr> {
     let named = FnContext { name: name.into(), ..ctx.clone() };
     let number = Want::OneOf(vec![Want::INT, Want::Type(DataType::Short), Want::Type(DataType::Byte)]);
     ctx.arity(&args, 2..=2)?;
@@ -58,6 +58,15 @@ fn shift(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &
     if args.get(1).is_some_and(|n| !narrow(&n.data_type) && !n.data_type.is_string()) {
         return Err(named.unexpected_type(&args, 1, &number.describe()));
     }
+    if !ctx.ansi()
+        && let Some(days) = args.get_mut(1)
+        && days.data_type.is_string()
+    {
+        match constant_days(days, name)? {
+            Some(n) => *days = TypedExpr::literal(&Literal::Int(n))?,
+            None => return Err(named.unexpected_type(&args, 1, &number.describe())),
+        }
+    }
     let args = named.coerce(args, 2, &[Want::DATE, number])?;
     let mut args = args.into_iter();
     let (Some(date), Some(n)) = (args.next(), args.next()) else {
@@ -65,6 +74,19 @@ fn shift(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &
     };
     let n = to(ctx, n, &DataType::Int)?;
     Ok(named.call(kernel, vec![date, n], DataType::Date, Nullability::Args))
+}
+
+/// Without ANSI, text for a number of days is read when the query is planned, NULL as none; other text than
+/// constants is refused.
+fn constant_days(days: &TypedExpr, function: &str) -> SparkResult<Option<i32>> {
+    match days.constant()? {
+        None => Ok(None),
+        Some(ScalarValue::Utf8(Some(text))) => match text.trim().parse() {
+            Ok(n) => Ok(Some(n)),
+            Err(_) => Err(SparkError::new("SECOND_FUNCTION_ARGUMENT_NOT_INTEGER").param("functionName", function)),
+        },
+        Some(_) => Ok(Some(0)),
+    }
 }
 
 fn build_diff(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
