@@ -173,6 +173,7 @@ fn translate(pattern: &str, dollar: &str) -> Option<(String, bool)> {
         match c {
             '\\' => t.escape(false)?,
             '[' => t.class()?,
+            '{' => t.repetition()?,
             '.' if !dot_all => t.out.push_str(r"[^\n\r\x{85}\x{2028}\x{2029}]"),
             '$' if !multi_line => {
                 t.dollars = true;
@@ -221,6 +222,24 @@ impl Translator {
 
     fn peek(&self, ahead: usize) -> Option<char> {
         self.chars.get(self.at + ahead).copied()
+    }
+
+    /// After an opening brace, which in Java is always the begin of `{n}`, `{n,}` or `{n,m}`.
+    fn repetition(&mut self) -> Option<()> {
+        let length = self.chars.get(self.at..)?.iter().position(|c| *c == '}')?;
+        let text: String = self.chars.get(self.at..self.at + length)?.iter().collect();
+        let (least, most) = text.split_once(',').unwrap_or((&text, &text));
+        let number = |digits: &str| digits.parse::<u32>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+        let least = number(least)?;
+        if self.out.is_empty() || !most.is_empty() && number(most)? < least {
+            return None;
+        }
+        // Nothing is nothing, however often it is repeated.
+        if !self.out.ends_with(['(', '|']) {
+            self.out.push_str(&format!("{{{text}}}"));
+        }
+        self.at += length + 1;
+        Some(())
     }
 
     fn literal(&mut self, c: char) {

@@ -14,7 +14,7 @@ use vonk_plan::types::DataType;
 
 use crate::lists::{list_arg, range};
 
-static JOIN_KERNEL: Kernel = Kernel::new("array_join", eval).eager();
+static JOIN_KERNEL: Kernel = Kernel::new("array_join", eval);
 
 pub static ARRAY_JOIN: FunctionSpec = FunctionSpec::scalar("array_join", "array_funcs", build)
     .usage("array_join(array, delimiter[, null_text]) - the strings of the array in one; NULLs are left out")

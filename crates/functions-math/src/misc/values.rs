@@ -7,7 +7,7 @@ use datafusion::arrow::compute::kernels::zip::zip;
 use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result as DfResult, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::logical_expr::{Case, ColumnarValue, Expr, Operator, binary_expr, lit};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
@@ -52,7 +52,21 @@ fn nanvl(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let float = args.iter().all(|a| a.data_type == DataType::Float);
     let ty = if float { DataType::Float } else { DataType::Double };
     let args = ctx.coerce(args, 2, &[Want::Type(ty.clone()), Want::Type(ty.clone())])?;
-    let mut out = ctx.call(&NANVL, args, ty, Nullability::Args);
+    let plain = |a: &TypedExpr| matches!(a.expr, Expr::Column(_) | Expr::Literal(..));
+    let mut out = match args.as_slice() {
+        // The other value is computed where the first one is NaN, only.
+        [a, b] if !plain(b) && a.deterministic => {
+            let nan = match ty {
+                DataType::Float => lit(f32::NAN),
+                _ => lit(f64::NAN),
+            };
+            let is_nan = binary_expr(a.expr.clone(), Operator::IsNotDistinctFrom, nan);
+            let branch = (Box::new(is_nan), Box::new(b.expr.clone()));
+            let case = Case::new(None, vec![branch], Some(Box::new(a.expr.clone())));
+            TypedExpr::new(Expr::Case(case), ty, a.nullable || b.nullable, sql.clone()).derived_from(&args)
+        }
+        _ => ctx.call(&NANVL, args, ty, Nullability::Args),
+    };
     out.sql = sql;
     Ok(out)
 }

@@ -1,15 +1,22 @@
 //! `in` and `between`: native, so that they are pushed down to files.
 
-use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::common::{Column, ScalarValue};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, make_comparator};
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
+use datafusion::arrow::compute::kernels::cmp::eq;
+use datafusion::arrow::compute::{SortOptions, or_kleene};
+use datafusion::common::{Column, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Expr, Operator, ScalarUDF, binary_expr, lit};
+use datafusion::logical_expr::{ColumnarValue, Expr, Operator, ScalarUDF, binary_expr, lit};
 use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::collation::{self, Collating};
+use vonk_expr::context::Nullability;
 use vonk_expr::in_set::InSet;
 use vonk_expr::inner::InnerExpr;
-use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
+use vonk_expr::kernel::array_arg;
+use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
 use super::{comparison, promote};
@@ -18,11 +25,15 @@ use crate::support::{cast_to, data_diff_types, infix, native};
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("in", "predicate_funcs", is_in)
         .usage("expr1 in(expr2, …) - True if expr1 equals any of the others.")
+        .kernels(KERNELS)
         .collating(Collating::COMPARED),
     &FunctionSpec::scalar("between", "predicate_funcs", between)
         .usage("expr1 between expr2 and expr3 - True if expr1 is neither less than expr2 nor greater than expr3.")
         .collating(Collating::COMPARED.silent()),
 ];
+
+const KERNELS: &[&Kernel] = &[&IN_LIST];
+static IN_LIST: Kernel = Kernel::total("in_list", in_list).eager();
 
 fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=usize::MAX)?;
@@ -69,12 +80,33 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let expr = match literals {
         _ if ty == DataType::Null => Expr::Literal(ScalarValue::Boolean(None), None),
         Some(values) => in_literals(value.expr.clone(), values, false),
-        None => {
-            let items = items.iter().map(|a| a.expr.clone()).collect();
-            Expr::InList(InList::new(Box::new(value.expr.clone()), items, false))
-        }
+        // DataFusion's own takes what is no array over no rows for a constant, such as a CASE.
+        None => ctx.call(&IN_LIST, cast.clone(), DataType::Boolean, Nullability::Args).expr,
     };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&cast).at(ctx.origin.clone()))
+}
+
+/// `value IN (item, …)` of any expressions.
+fn in_list(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let value = array_arg(args, 0, rows)?;
+    let mut found: Option<BooleanArray> = None;
+    for i in 1..args.len() {
+        let is = equal(&value, &array_arg(args, i, rows)?)?;
+        found = Some(match found {
+            Some(before) => or_kleene(&before, &is)?,
+            None => is,
+        });
+    }
+    Ok(ColumnarValue::Array(Arc::new(found.unwrap_or_else(|| BooleanArray::new_null(rows)))))
+}
+
+fn equal(a: &ArrayRef, b: &ArrayRef) -> DfResult<BooleanArray> {
+    if !a.data_type().is_nested() {
+        return Ok(eq(a, b)?);
+    }
+    let compare = make_comparator(a, b, SortOptions::default())?;
+    let equal = BooleanBuffer::collect_bool(a.len(), |i| compare(i, i).is_eq());
+    Ok(BooleanArray::new(equal, NullBuffer::union(a.nulls(), b.nulls())))
 }
 
 /// The two zeros of floating-point numbers are one value here, and two to DataFusion: a list of literals with one

@@ -330,14 +330,16 @@ fn calendar_scaled(v: IntervalMonthDayNano, n: f64, divide: bool) -> Option<Inte
     let months = by(f64::from(v.months));
     let days = by(f64::from(v.days));
     let micros = by((v.nanoseconds / 1000) as f64);
+    // Java's whole number of NaN is 0.
     let whole = |x: f64| {
-        let t = x.trunc();
+        let t = if x.is_nan() { 0.0 } else { x.trunc() };
         (t >= f64::from(i32::MIN) && t <= f64::from(i32::MAX)).then_some(t as i32)
     };
     let extra = (days - days.trunc()) * MICROS_PER_DAY as f64;
     // Java rounds halves up.
     let micros = (micros + extra + 0.5).floor();
-    if micros.is_nan() || micros.abs() >= 9.2e15 {
+    let micros = if micros.is_nan() { 0.0 } else { micros };
+    if micros.abs() >= 9.2e15 {
         return None;
     }
     Some(IntervalMonthDayNano::new(whole(months)?, whole(days)?, (micros as i64).checked_mul(1000)?))
