@@ -28,7 +28,7 @@ impl Session {
         Arc::new(QueryFacts {
             conf: Arc::new(self.conf()),
             now: chrono::Utc::now().timestamp_micros(),
-            user: self.user.clone(),
+            user: self.acts_as.clone(),
             current_catalog: names.current_catalog.as_str().into(),
             current_database: names.current_database.as_str().into(),
             version: SPARK_VERSION,

@@ -192,7 +192,7 @@ impl Session {
         table.partition_columns.clone_from(&shape.partition_by);
         table.tracks_partitions = !shape.partition_by.is_empty();
         table.options.clone_from(&shape.options);
-        table.owner = self.user.to_string();
+        table.owner = self.acts_as.to_string();
         match table.options.remove("path") {
             Some(path) => {
                 table.kind = TableKind::External;

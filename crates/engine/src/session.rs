@@ -43,6 +43,8 @@ pub trait MachineLearning: Send + Sync {
 pub struct Session {
     pub server: Arc<Server>,
     pub user: Arc<str>,
+    /// What `current_user()` gives, and whom new tables belong to.
+    pub acts_as: Arc<str>,
     pub id: Arc<str>,
     conf: RwLock<SessionConf>,
     pub names: RwLock<SessionNames>,
@@ -58,7 +60,8 @@ impl Session {
     pub(crate) fn new(server: &Arc<Server>, user: &str, id: &str, conf: SessionConf) -> Self {
         Session {
             server: Arc::clone(server),
-            user: if user.is_empty() { os_user() } else { user.into() },
+            user: user.into(),
+            acts_as: if user.is_empty() { os_user() } else { user.into() },
             id: id.into(),
             conf: RwLock::new(conf),
             names: RwLock::default(),

@@ -57,7 +57,7 @@ pub(super) async fn create(
         comment,
         location: location.to_string(),
         properties,
-        owner: session.user.to_string(),
+        owner: session.acts_as.to_string(),
     };
     session.catalog().create_database(new, if_not_exists)?;
     Ok(Rows::none())

@@ -266,7 +266,7 @@ pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkRe
         comment: f.comment,
         deterministic: f.deterministic,
         created: now_millis(),
-        owner: session.user.to_string(),
+        owner: session.acts_as.to_string(),
         conf: Default::default(),
     };
     session.catalog().create_function(function, f.if_not_exists, f.replace)?;

@@ -126,7 +126,7 @@ pub(super) fn create_like(
         stats: None,
         view: None,
         created: now_millis(),
-        owner: session.user.to_string(),
+        owner: session.acts_as.to_string(),
         ..from
     };
     session.catalog().create_table(table, if_not_exists, false)?;

@@ -155,7 +155,7 @@ fn create_permanent(session: &Session, v: CreateView, query: &StructType, schema
         comment: v.comment,
         properties: v.properties,
         collation: v.collation,
-        owner: session.user.to_string(),
+        owner: session.acts_as.to_string(),
         view: Some(ViewText {
             text: v.text,
             catalog,

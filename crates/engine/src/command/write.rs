@@ -202,7 +202,7 @@ async fn definition(
     table.options = create.options;
     table.properties = create.properties;
     table.comment = create.comment;
-    table.owner = session.user.to_string();
+    table.owner = session.acts_as.to_string();
     table.clustering = create.clustered_by.iter().map(|n| n.join(".")).collect();
     table.bucketing =
         create.bucketed_by.map(|b| Bucketing { columns: b.columns, sort_columns: b.sort_columns, buckets: b.buckets });
@@ -296,7 +296,7 @@ async fn python_table(
     table.options = create.options.clone();
     table.properties = create.properties.clone();
     table.comment = create.comment.clone();
-    table.owner = session.user.to_string();
+    table.owner = session.acts_as.to_string();
     Ok(table)
 }
 
