@@ -9,6 +9,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::cast::{cast, explicit_cast};
 use vonk_expr::columns::primitive_rows;
@@ -104,7 +105,7 @@ fn build_date(ctx: &FnContext, args: Vec<TypedExpr>, tolerant: bool) -> SparkRes
     ctx.arity(&args, 1..=2)?;
     let text = args.first().is_some_and(|a| !a.data_type.is_datetime());
     if args.len() == 1 || !text {
-        return cast_only(ctx, &args, &DataType::Date, tolerant);
+        return cast_only(ctx, &same_number(args, &DataType::Timestamp), &DataType::Date, tolerant);
     }
     let args = with_pattern(ctx, args)?;
     let nulls = if tolerant || !ctx.ansi() { Nullability::Always } else { Nullability::Args };
@@ -116,7 +117,7 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
     let ty = ty.unwrap_or_else(|| session_timestamp(ctx));
     let text = args.first().is_some_and(|a| !a.data_type.is_datetime());
     if args.len() == 1 || !text {
-        return cast_only(ctx, &args, &ty, tolerant);
+        return cast_only(ctx, &same_number(args, &ty), &ty, tolerant);
     }
     // Spark means to cast a number and forgets the pattern: it fails at itself.
     if ty == DataType::Timestamp && args.first().is_some_and(|a| a.data_type.is_numeric()) {
@@ -126,6 +127,21 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
     let args = with_pattern(ctx, args)?;
     let nulls = if tolerant || !ctx.ansi() { Nullability::Always } else { Nullability::Args };
     Ok(ctx.call_with(&PARSE, args, ty, nulls, params(ctx, "try_to_timestamp", tolerant)))
+}
+
+/// Beside a pattern Spark takes the number of an instant for that of a wall clock, and the reverse: no zone
+/// comes in.
+fn same_number(mut args: Vec<TypedExpr>, ty: &DataType) -> Vec<TypedExpr> {
+    let moment = |t: &DataType| matches!(t, DataType::Timestamp | DataType::TimestampNtz);
+    if let [value, _] = args.as_mut_slice()
+        && moment(&value.data_type)
+        && moment(ty)
+        && value.data_type != *ty
+    {
+        value.expr = datafusion::logical_expr::cast(std::mem::take(&mut value.expr), to_arrow(ty));
+        value.data_type = ty.clone();
+    }
+    args
 }
 
 fn build_unix(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
