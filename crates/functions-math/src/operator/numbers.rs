@@ -92,7 +92,12 @@ macro_rules! integers {
             }
             fn positive_remainder(self, other: Self) -> Self {
                 let r = self.wrapping_rem(other);
-                if r < 0 { r.wrapping_add(other).wrapping_rem(other) } else { r }
+                match r < 0 {
+                    // Java adds small numbers as ints.
+                    true if $small => ((i64::from(r) + i64::from(other)) % i64::from(other)) as $t,
+                    true => r.wrapping_add(other).wrapping_rem(other),
+                    false => r,
+                }
             }
         }
     )*};
