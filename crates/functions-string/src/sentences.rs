@@ -129,9 +129,8 @@ fn run(text: &str) -> usize {
     let Some(first) = text.chars().next() else { return 0 };
     let behind = &text[first.len_utf8()..];
     match kind(first) {
-        Kind::Letter => letters(text),
-        Kind::Digit => number(text),
-        Kind::Other if leads_number(first) && starts_with(behind, Kind::Digit) => first.len_utf8() + number(behind),
+        Kind::Letter | Kind::Digit => word(text),
+        Kind::Other if leads_number(first) && starts_with(behind, Kind::Digit) => first.len_utf8() + word(behind),
         Kind::Other => first.len_utf8(),
         own => same(text, own),
     }
@@ -145,7 +144,24 @@ fn same(text: &str, wanted: Kind) -> usize {
     text.find(|c| kind(c) != wanted).unwrap_or(text.len())
 }
 
-/// Letters, also with what joins them, and a number right behind them.
+/// Letters and numbers in turn, as long as one stands right behind the other, and a sign of percent behind a
+/// last number.
+fn word(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        end += letters(&text[end..]);
+        if !starts_with(&text[end..], Kind::Digit) {
+            return end;
+        }
+        end += number(&text[end..]);
+        if !starts_with(&text[end..], Kind::Letter) {
+            let sign = text[end..].chars().next().filter(|c| matches!(c, '%' | '&' | '\u{2030}'));
+            return end + sign.map_or(0, char::len_utf8);
+        }
+    }
+}
+
+/// Letters, also with what joins them.
 fn letters(text: &str) -> usize {
     let mut end = same(text, Kind::Letter);
     while let Some(c) = text[end..].chars().next() {
@@ -156,18 +172,37 @@ fn letters(text: &str) -> usize {
             break;
         }
     }
-    if starts_with(&text[end..], Kind::Digit) { end + number(&text[end..]) } else { end }
+    end
 }
 
-/// Digits with points and commas between them, and letters or a sign of percent behind.
+/// Digits with points and commas between them.
 fn number(text: &str) -> usize {
     let mut end = same(text, Kind::Digit);
     while text[end..].starts_with(['.', ',']) && starts_with(&text[end + 1..], Kind::Digit) {
         end += 1 + same(&text[end + 1..], Kind::Digit);
     }
-    if starts_with(&text[end..], Kind::Letter) {
-        return end + letters(&text[end..]);
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_numbers_are_words() {
+        for (text, words) in [
+            ("a1b2 3.5%x 7&", vec!["a1b2", "3.5%", "x", "7&"]),
+            ("a-b1,5c,d", vec!["a-b1,5c", "d"]),
+            ("$5 -a #7b", vec!["a"]),
+            ("x% 1a%", vec!["x", "1a"]),
+        ] {
+            assert_eq!(words_of(text).collect::<Vec<_>>(), words, "{text}");
+        }
     }
-    let sign = text[end..].chars().next().filter(|c| matches!(c, '%' | '&' | '\u{2030}'));
-    end + sign.map_or(0, char::len_utf8)
+
+    #[test]
+    fn a_word_may_be_of_any_length() {
+        let long = "a1".repeat(1_000_000);
+        assert_eq!(words_of(&long).collect::<Vec<_>>(), [long.as_str()]);
+    }
 }
