@@ -167,6 +167,7 @@ fn translate(pattern: &str, dollar: &str) -> Option<(String, bool)> {
         at: 0,
         out: String::with_capacity(pattern.len() + 8),
         dollars: false,
+        begin: 0,
     };
     let (mut dot_all, mut multi_line) = (false, false);
     while let Some(c) = t.next() {
@@ -200,7 +201,12 @@ fn translate(pattern: &str, dollar: &str) -> Option<(String, bool)> {
                     }
                 }
             }
-            _ => t.out.push(c),
+            _ => {
+                t.out.push(c);
+                if matches!(c, '(' | '|') {
+                    t.begin = t.out.len();
+                }
+            }
         }
     }
     Some((t.out, t.dollars))
@@ -211,6 +217,8 @@ struct Translator {
     at: usize,
     out: String,
     dollars: bool,
+    /// Where what was written of the innermost group or alternative begins.
+    begin: usize,
 }
 
 impl Translator {
@@ -235,7 +243,7 @@ impl Translator {
             return None;
         }
         // Nothing is nothing, however often it is repeated.
-        if !self.out.ends_with(['(', '|']) {
+        if self.out.len() > self.begin {
             self.out.push_str(&format!("{{{text}}}"));
         }
         self.at += length + 1;
@@ -482,6 +490,11 @@ mod tests {
             ("%SystemDrive%\\\\Users.*", "%SystemDrive%\\Users\\John", true),
             ("(?i)ABC", "abc", true),
             ("[a-c[x-z]]", "y", true),
+            (r"^\({2}$", "((", true),
+            (r"^\({2}$", "(", false),
+            (r"^\|{2}$", "||", true),
+            (r"^\Q(\E{2}$", "((", true),
+            ("^({2}a|{3}b)$", "b", true),
         ] {
             let regex = compile(pattern).unwrap_or_else(|| panic!("{pattern}"));
             assert_eq!(regex.is_match(text).ok(), Some(want), "{pattern} {text:?}");
