@@ -33,8 +33,10 @@ impl Analyzer {
     /// Keeps the rows for which the typed condition holds.
     pub fn keep(&self, mut node: Node, mut condition: TypedExpr) -> SparkResult<Node> {
         crate::aggregate::no_grouping(&condition)?;
-        if !node.is_local() {
-            no_failing_constants(&condition.expr)?;
+        if let Err(failed) = no_failing_constants(&condition.expr)
+            && !node.is_local()
+        {
+            return Err(failed);
         }
         self.take_row_ids(&mut node, &mut [&mut condition])?;
         let predicate = self.take_subqueries_of_filter(&mut node, condition.expr)?;
