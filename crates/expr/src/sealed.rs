@@ -23,7 +23,7 @@ use vonk_common::limits::{MAX_OPEN_DEPTH, MAX_OPEN_NODES};
 use crate::arrow_types::to_arrow;
 use crate::inner::InnerExpr;
 use crate::kernel::any_arguments;
-use crate::typed::TypedExpr;
+use crate::typed::{TypedExpr, is_plain};
 use crate::{exec_err, spark_error};
 
 /// Errors that other values would not make good.
@@ -87,12 +87,11 @@ pub fn seal(e: &mut TypedExpr) {
 
 /// The expression that is NULL where it fails, in its arguments too: Spark's `TryEval`.
 pub fn forgiving(mut e: TypedExpr) -> TypedExpr {
-    let plain = |e: &Expr| matches!(e, Expr::Column(_) | Expr::Literal(..));
     let arguments = match &e.expr {
         Expr::ScalarFunction(call) => call.args.as_slice(),
         _ => &[],
     };
-    let can_fail = !arguments.iter().all(plain) && !e.expr.exists(|e| Ok(!can_be_inside(e))).unwrap_or(true);
+    let can_fail = !arguments.iter().all(is_plain) && !e.expr.exists(|e| Ok(!can_be_inside(e))).unwrap_or(true);
     if can_fail {
         put_inside(&mut e, Sealed::forgiving);
         e.nullable = true;

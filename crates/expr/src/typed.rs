@@ -177,6 +177,11 @@ impl TypedExpr {
     }
 }
 
+/// A column or a value, which nothing need compute and which cannot fail.
+pub fn is_plain(e: &Expr) -> bool {
+    matches!(e, Expr::Column(_) | Expr::Literal(..) | Expr::OuterReferenceColumn(..))
+}
+
 /// Computes an expression without columns.
 pub fn evaluate(expr: &Expr) -> SparkResult<ScalarValue> {
     let run = || {

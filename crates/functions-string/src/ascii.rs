@@ -8,6 +8,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::collation::Collating;
 use vonk_expr::columns::{primitive_rows, string_rows};
 use vonk_expr::context::Nullability;
+use vonk_expr::typed::is_plain;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
 
@@ -58,9 +59,8 @@ fn build_elt(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         false => (&ELT, DataType::STRING, Want::Str),
     };
     let args = ctx.coerce_variadic(args, 2, &[Want::INT, want])?;
-    let plain = |a: &TypedExpr| matches!(a.expr, Expr::Column(_) | Expr::Literal(..) | Expr::OuterReferenceColumn(..));
     let random = args.first().is_some_and(|n| !n.deterministic);
-    match random || args.iter().skip(1).all(plain) {
+    match random || args.iter().skip(1).all(|a| is_plain(&a.expr)) {
         true => Ok(ctx.call(kernel, args, ty, Nullability::Always)),
         false => one_of(ctx, kernel, args, ty),
     }

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Case, ColumnarValue, Expr, Operator, binary_expr,
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
+use vonk_expr::typed::is_plain;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -52,10 +53,9 @@ fn nanvl(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let float = args.iter().all(|a| a.data_type == DataType::Float);
     let ty = if float { DataType::Float } else { DataType::Double };
     let args = ctx.coerce(args, 2, &[Want::Type(ty.clone()), Want::Type(ty.clone())])?;
-    let plain = |a: &TypedExpr| matches!(a.expr, Expr::Column(_) | Expr::Literal(..));
     let mut out = match args.as_slice() {
         // The other value is computed where the first one is NaN, only.
-        [a, b] if !plain(b) && a.deterministic => {
+        [a, b] if !is_plain(&b.expr) && a.deterministic => {
             let nan = match ty {
                 DataType::Float => lit(f32::NAN),
                 _ => lit(f64::NAN),
