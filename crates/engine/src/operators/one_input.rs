@@ -16,14 +16,7 @@ macro_rules! one_input {
             vec![&self.input]
         }
 
-        fn apply_expressions(
-            &self,
-            _: &mut dyn FnMut(
-                &::std::sync::Arc<dyn ::datafusion::physical_expr::PhysicalExpr>,
-            ) -> ::datafusion::common::Result<::datafusion::common::tree_node::TreeNodeRecursion>,
-        ) -> ::datafusion::common::Result<::datafusion::common::tree_node::TreeNodeRecursion> {
-            Ok(::datafusion::common::tree_node::TreeNodeRecursion::Continue)
-        }
+        $crate::operators::no_expressions::no_expressions!();
 
         fn with_new_children(
             self: ::std::sync::Arc<Self>,
