@@ -36,6 +36,7 @@ use crate::operators::existing::ExistingExec;
 use crate::operators::gather::Gather;
 use crate::operators::generate::GenerateExec;
 use crate::operators::hash_order::{Order, OrderExec};
+use crate::operators::opaque::Opaque;
 use crate::operators::pieces::Pieces;
 use crate::operators::place::{PlaceExec, Placing};
 use crate::operators::python::cluster::ClusterExec;
@@ -95,6 +96,7 @@ enum Node {
     PythonScan(Box<PythonScanMessage>),
     WindowByPartition,
     Pieces,
+    Opaque,
     /// Rows that several places read: each place computes them where the plan has been sent to.
     Shared {
         plan: Vec<u8>,
@@ -181,6 +183,7 @@ impl PhysicalExtensionCodec for Codec {
             }
             Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
+            Node::Opaque => Arc::new(Opaque::new(input()?)),
             Node::Shared { plan } => {
                 let input = physical_plan_from_bytes_with_extension_codec(&plan, context, self)?;
                 Arc::new(SharedExec::new(input, 1))
@@ -241,6 +244,8 @@ impl PhysicalExtensionCodec for Codec {
             Node::Shared { plan: plan.to_vec() }
         } else if any.is::<Pieces>() {
             Node::Pieces
+        } else if any.is::<Opaque>() {
+            Node::Opaque
         } else {
             return Err(DataFusionError::NotImplemented(format!("the operator {} cannot be sent", node.name())));
         };
