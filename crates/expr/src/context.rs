@@ -105,6 +105,17 @@ impl FnContext {
         signature::coerce(self, args, &all)
     }
 
+    /// `DATATYPE_MISMATCH.NON_FOLDABLE_INPUT` of the call that reads `sql`: the argument `name`, of the type that Spark
+    /// tells as `wanted`, is no constant.
+    pub fn non_foldable(&self, sql: &SqlText, name: &str, wanted: impl Into<String>, arg: &TypedExpr) -> SparkError {
+        SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
+            .param("sqlExpr", quote_sql(sql))
+            .param("inputName", quote_id([name]))
+            .param("inputType", wanted.into())
+            .param("inputExpr", arg.quoted_sql())
+            .at(self.origin.clone())
+    }
+
     /// `name(a, b)`, with the name the user called.
     pub fn sql(&self, args: &[TypedExpr]) -> SqlText {
         SqlText::call(&self.name, args.iter().map(|a| a.sql.clone()))
@@ -140,7 +151,7 @@ impl FnContext {
         };
         let mut out = TypedExpr::new(Expr::default(), ty, nullable, self.sql(&args)).derived_from(&args);
         if nullable
-            && kernel.stops_at_null
+            && kernel.stops_at_null()
             && nothing_to_compute(&args)
             && let Ok(null) = TypedExpr::null(out.data_type.clone())
         {

@@ -32,16 +32,26 @@ pub struct Kernel {
     pub eval: Eval,
     /// No values of its arguments make it raise, so it may be computed for rows that are not wanted.
     pub total: bool,
-    /// Whether a NULL argument is the whole answer, so that the arguments behind it are not looked at.
-    pub stops_at_null: bool,
-    /// Whether the last argument is looked at first, as the divisor is.
-    pub right_first: bool,
+    pub looks: Looks,
+}
+
+/// How far Spark's form of a call looks at its arguments, which it evaluates one after the other, row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// At all of them, whichever are NULL.
+    AtAll,
+    /// A NULL argument is the whole answer.
+    UntilNull,
+    /// The same from the last argument on, as of the divisor.
+    UntilNullFromRight,
+    /// At the first, and unless that is NULL at the others until one is equal to it.
+    UntilEqual,
 }
 
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval, total: false, stops_at_null: true, right_first: false }
+        Kernel { name, volatility: Volatility::Immutable, eval, total: false, looks: Looks::UntilNull }
     }
 
     /// The same of one that raises on no values: conditions of it need no order, and can become join keys.
@@ -50,18 +60,23 @@ impl Kernel {
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval, total: false, stops_at_null: false, right_first: false }
+        Kernel { name, volatility: Volatility::Volatile, eval, total: false, looks: Looks::AtAll }
     }
 
-    pub const fn right_first(mut self) -> Self {
-        self.right_first = true;
-        self
+    pub const fn right_first(self) -> Self {
+        Kernel { looks: Looks::UntilNullFromRight, ..self }
     }
 
-    /// A kernel that looks at all its arguments, whichever of them are NULL.
-    pub const fn eager(mut self) -> Self {
-        self.stops_at_null = false;
-        self
+    pub const fn eager(self) -> Self {
+        Kernel { looks: Looks::AtAll, ..self }
+    }
+
+    pub const fn until_equal(self) -> Self {
+        Kernel { looks: Looks::UntilEqual, ..self }
+    }
+
+    pub const fn stops_at_null(&self) -> bool {
+        matches!(self.looks, Looks::UntilNull | Looks::UntilNullFromRight)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Calls that look no further than a NULL.
+//! Calls that look no further than a NULL, and searches that look no further than what they find.
 //!
 //! Spark evaluates the arguments of most functions one after the other and stops at a NULL, row by row: what
 //! would fail behind it is never noticed. DataFusion evaluates whole columns of all arguments. So an
@@ -10,7 +10,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::{and, is_not_null};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -24,7 +24,9 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::projection::ProjectionExec;
-use vonk_expr::kernel::KernelUdf;
+use vonk_expr::kernel::{KernelUdf, Looks};
+
+use super::in_place::InPlaceExec;
 
 /// The plan, with projections and filters that try again.
 pub fn patient(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -36,7 +38,11 @@ pub fn patient(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
             }
             let tried = |e: &ProjectionExpr| ProjectionExpr { expr: tried(&e.expr), alias: e.alias.clone() };
             let exprs: Vec<ProjectionExpr> = projection.expr().iter().map(tried).collect();
-            Arc::new(ProjectionExec::try_new(exprs, Arc::clone(projection.input()))?)
+            let anew = ProjectionExec::try_new(exprs, Arc::clone(projection.input()))?;
+            match InPlaceExec::of(&anew)? {
+                Some(both) => Arc::new(both),
+                None => Arc::new(anew),
+            }
         } else if let Some(filter) = any.downcast_ref::<FilterExec>()
             && has_calls(filter.predicate())
         {
@@ -51,27 +57,25 @@ pub fn patient(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
 
 /// Is there anything in it that could be evaluated for fewer rows?
 fn has_calls(e: &Arc<dyn PhysicalExpr>) -> bool {
-    e.exists(|e| Ok(stops_at_null(e) && e.children().len() > 1)).unwrap_or(false)
+    e.exists(|e| Ok(looks(e) != Looks::AtAll && e.children().len() > 1)).unwrap_or(false)
 }
 
-fn tried(e: &Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+pub(super) fn tried(e: &Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
     if has_calls(e) { Arc::new(Tried { inner: Arc::clone(e) }) } else { Arc::clone(e) }
 }
 
-/// Spark's form of the call gives NULL for a NULL argument and does not look at those behind it.
-fn stops_at_null(e: &Arc<dyn PhysicalExpr>) -> bool {
+/// How far Spark's form of the call looks.
+fn looks(e: &Arc<dyn PhysicalExpr>) -> Looks {
     let any: &dyn Any = e.as_ref();
     if let Some(call) = any.downcast_ref::<ScalarFunctionExpr>() {
-        return call.fun().inner().downcast_ref::<KernelUdf>().is_some_and(|udf| udf.call.kernel.stops_at_null);
+        return call.fun().inner().downcast_ref::<KernelUdf>().map_or(Looks::AtAll, |udf| udf.call.kernel.looks);
     }
-    let Some(binary) = any.downcast_ref::<BinaryExpr>() else { return false };
-    !matches!(binary.op(), Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
-}
-
-fn right_first(e: &Arc<dyn PhysicalExpr>) -> bool {
-    let any: &dyn Any = e.as_ref();
-    let udf = any.downcast_ref::<ScalarFunctionExpr>().and_then(|c| c.fun().inner().downcast_ref::<KernelUdf>());
-    udf.is_some_and(|udf| udf.call.kernel.right_first)
+    match any.downcast_ref::<BinaryExpr>().map(BinaryExpr::op) {
+        None | Some(Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => {
+            Looks::AtAll
+        }
+        Some(_) => Looks::UntilNull,
+    }
 }
 
 /// An expression that is evaluated patiently after it has failed.
@@ -84,64 +88,118 @@ struct Tried {
 #[derive(Debug, Clone)]
 struct Slow {
     inner: Arc<dyn PhysicalExpr>,
+    looks: Looks,
 }
 
 impl Tried {
     fn slowly(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let slow = Arc::clone(&self.inner).transform_up(|e| {
-            Ok(match stops_at_null(&e) && e.children().len() > 1 {
-                true => Transformed::yes(Arc::new(Slow { inner: e }) as Arc<dyn PhysicalExpr>),
-                false => Transformed::no(e),
+            Ok(match looks(&e) {
+                Looks::AtAll => Transformed::no(e),
+                _ if e.children().len() < 2 => Transformed::no(e),
+                looks => Transformed::yes(Arc::new(Slow { inner: e, looks }) as Arc<dyn PhysicalExpr>),
             })
         });
         slow.data()?.evaluate(batch)
     }
 }
 
+/// Columns of arguments that have been evaluated.
+#[derive(Default)]
+struct Given {
+    fields: Vec<Field>,
+    columns: Vec<ArrayRef>,
+}
+
+impl Given {
+    fn add(&mut self, array: ArrayRef) -> Arc<dyn PhysicalExpr> {
+        let column = Column::new(&format!("a{}", self.columns.len()), self.columns.len());
+        self.fields.push(Field::new(column.name(), array.data_type().clone(), true));
+        self.columns.push(array);
+        Arc::new(column)
+    }
+
+    fn batch(&self, rows: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let schema = Arc::new(Schema::new(self.fields.clone()));
+        Ok(RecordBatch::try_new_with_options(schema, self.columns.clone(), &options)?)
+    }
+}
+
+fn evaluated(e: &dyn PhysicalExpr, batch: &RecordBatch, wanted: Option<&BooleanArray>) -> Result<ArrayRef> {
+    let value = match wanted {
+        Some(rows) => e.evaluate_selection(batch, rows)?,
+        None => e.evaluate(batch)?,
+    };
+    value.into_array(batch.num_rows())
+}
+
+fn both(before: Option<BooleanArray>, and_these: BooleanArray) -> Result<Option<BooleanArray>> {
+    Ok(Some(match before {
+        Some(before) => and(&before, &and_these)?,
+        None => and_these,
+    }))
+}
+
 impl Slow {
     fn value(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        match self.looks {
+            Looks::UntilEqual => self.until_equal(batch),
+            _ => self.until_null(batch),
+        }
+    }
+
+    fn until_null(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let rows = batch.num_rows();
-        let mut wanted: Option<BooleanArray> = None;
-        let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (vec![], vec![]);
+        let (mut wanted, mut given) = (None, Given::default());
         let mut children: Vec<Arc<dyn PhysicalExpr>> = self.inner.children().into_iter().map(Arc::clone).collect();
         let mut order: Vec<_> = children.iter_mut().collect();
-        if right_first(&self.inner) {
+        if self.looks == Looks::UntilNullFromRight {
             order.reverse();
         }
         for child in order {
             let any: &dyn Any = child.as_ref();
-            if any.is::<Literal>() {
-                if let ColumnarValue::Scalar(v) = child.evaluate(batch)?
-                    && v.is_null()
-                {
+            if let Some(literal) = any.downcast_ref::<Literal>() {
+                if literal.value().is_null() {
                     wanted = Some(BooleanArray::from(vec![false; rows]));
                 }
                 continue;
             }
-            let value = match &wanted {
-                Some(rows) => child.evaluate_selection(batch, rows)?,
-                None => child.evaluate(batch)?,
-            };
-            let array = value.into_array(rows)?;
+            let array = evaluated(child.as_ref(), batch, wanted.as_ref())?;
             if array.null_count() > 0 {
-                let present = is_not_null(&array)?;
-                wanted = Some(match wanted {
-                    Some(before) => and(&before, &present)?,
-                    None => present,
-                });
+                wanted = both(wanted, is_not_null(&array)?)?;
             }
-            let name = format!("a{}", columns.len());
-            *child = Arc::new(Column::new(&name, columns.len()));
-            fields.push(Field::new(name, array.data_type().clone(), true));
-            columns.push(array);
+            *child = given.add(array);
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let given = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
         let call = Arc::clone(&self.inner).with_new_children(children)?;
+        let given = given.batch(rows)?;
         match &wanted {
             Some(rows) => call.evaluate_selection(&given, rows),
             None => call.evaluate(&given),
         }
+    }
+
+    /// Each of the others is evaluated for the rows alone that have found no equal among those before it.
+    fn until_equal(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let rows = batch.num_rows();
+        let (mut wanted, mut given) = (None, Given::default());
+        let mut children: Vec<Arc<dyn PhysicalExpr>> = vec![];
+        for child in self.inner.children() {
+            let array = evaluated(child.as_ref(), batch, wanted.as_ref())?;
+            let present = is_not_null(&array)?;
+            children.push(given.add(array));
+            wanted = match children.as_slice() {
+                [first, .., last] => {
+                    let pair = vec![Arc::clone(first), Arc::clone(last)];
+                    let equal = Arc::clone(&self.inner).with_new_children(pair)?;
+                    let equal = equal.evaluate(&given.batch(rows)?)?.into_array(rows)?;
+                    let missed = equal.as_boolean().iter().map(|is| Some(is != Some(true))).collect();
+                    both(wanted, missed)?
+                }
+                _ => Some(present),
+            };
+        }
+        Arc::clone(&self.inner).with_new_children(children)?.evaluate(&given.batch(rows)?)
     }
 }
 
@@ -194,7 +252,7 @@ macro_rules! as_its_inner {
                 mut children: Vec<Arc<dyn PhysicalExpr>>,
             ) -> Result<Arc<dyn PhysicalExpr>> {
                 Ok(match children.pop() {
-                    Some(inner) => Arc::new($wrapper { inner }),
+                    Some(inner) => Arc::new($wrapper { inner, ..(*self).clone() }),
                     None => self,
                 })
             }
