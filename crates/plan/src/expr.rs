@@ -124,11 +124,13 @@ pub struct FunctionCall {
     pub syntax: CallSyntax,
 }
 
-/// How a call was written, where the automatic column name depends on it.
+/// How a call was written, where the automatic column name or the function that is found depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum CallSyntax {
     #[default]
     Function,
+    /// As a function in SQL text, where functions that only clients and operators call have no name.
+    Text,
     Operator,
 }
 

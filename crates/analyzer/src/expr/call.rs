@@ -9,7 +9,7 @@ use datafusion::logical_expr::Expr as DfExpr;
 use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::lambda::{BoundLambda, HigherOrderArg, LambdaParameter};
-use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, SqlText, TypedExpr};
+use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, INTERNAL, SqlText, TypedExpr};
 use vonk_plan::Expr;
 use vonk_plan::expr::{CallSyntax, ExprKind, FunctionCall};
 
@@ -72,7 +72,8 @@ impl Analyzer {
         if let Some(marker) = self.grouping_call(env, call)? {
             return Ok(marker);
         }
-        let Some(spec) = self.builtin(&call.name) else { return self.session_call(env, call, at) };
+        let reached = |spec: &&FunctionSpec| spec.group != INTERNAL || call.syntax != CallSyntax::Text;
+        let Some(spec) = self.builtin(&call.name).filter(reached) else { return self.session_call(env, call, at) };
         self.builtin_call(env, spec, call, at).map_err(|e| missing_parameter(e, spec, call))
     }
 

@@ -2,7 +2,7 @@
 //! `x -> body`, named arguments, `IDENTIFIER(…)`.
 
 use vonk_common::SparkResult;
-use vonk_plan::expr::{Expr, ExprKind, FunctionCall};
+use vonk_plan::expr::{CallSyntax, Expr, ExprKind, FunctionCall};
 
 use crate::names::constant_string;
 use crate::parser::Parser;
@@ -86,7 +86,7 @@ impl Parser<'_> {
 
     /// The arguments of a call and the clauses behind them.
     pub fn call_tail(&mut self, name: Vec<String>, start: usize) -> SparkResult<Expr> {
-        let mut call = FunctionCall::new(name, vec![]);
+        let mut call = FunctionCall { syntax: CallSyntax::Text, ..FunctionCall::new(name, vec![]) };
         self.expect_sym("(")?;
         if !self.sym(")") {
             if self.at("DISTINCT") && !self.ends_n(1) {

@@ -162,7 +162,7 @@ impl Parser<'_> {
 
     fn with_unit(&mut self, name: &str) -> SparkResult<Expr> {
         let start = self.pos;
-        let written = self.word(0).to_ascii_uppercase();
+        let written = self.word(0).to_string();
         self.next();
         self.expect_sym("(")?;
         let at = self.pos;
