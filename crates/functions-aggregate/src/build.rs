@@ -3,6 +3,7 @@
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
+use vonk_expr::coercion::implicit_cast_target;
 use vonk_expr::{AggregateCall, FnContext, SqlText, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
@@ -37,6 +38,12 @@ pub fn with_filter(call: &AggregateCall, sql: SqlText) -> SqlText {
 /// Casts unless the type is right already.
 pub fn cast_to(ctx: &FnContext, value: TypedExpr, to: &DataType) -> SparkResult<TypedExpr> {
     if value.data_type == *to { Ok(value) } else { cast(&ctx.facts, value, to) }
+}
+
+/// The argument as an implicit cast to INT makes it; none if there is no such cast.
+pub fn as_int(ctx: &FnContext, arg: &TypedExpr) -> SparkResult<Option<TypedExpr>> {
+    let cast = implicit_cast_target(&arg.data_type, &Want::INT, ctx.ansi());
+    cast.map(|to| cast_to(ctx, arg.clone(), &to)).transpose()
 }
 
 /// The call's arguments after implicit casts; the text keeps what the user wrote.

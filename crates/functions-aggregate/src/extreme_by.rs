@@ -11,7 +11,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
-use crate::build::{keyed, text, typed, unexpected};
+use crate::build::{as_int, keyed, text, typed, unexpected};
 use crate::gather::{Gather, list, null, state_types};
 use crate::min_max::check_orderable;
 use crate::udaf::{Aggregate, AggregateCallData};
@@ -48,16 +48,11 @@ fn build(ctx: &FnContext, call: AggregateCall, which: &str) -> SparkResult<Typed
         let data = AggregateCallData::new(ctx, &EXTREME_BY, types, value.data_type.clone());
         return Ok(typed(&call, data.with_params(vec![which.into()]), &args, true, sql));
     };
-    if !count.data_type.is_integral() {
-        return Err(unexpected(ctx, &sql, 2, "\"INTEGRAL\"", count));
-    }
+    let Some(count) = as_int(ctx, count)? else {
+        return Err(unexpected(ctx, &sql, 2, "\"INT\"", count));
+    };
     let Some(n) = count.constant()?.and_then(|v| v.to_string().parse::<i64>().ok()) else {
-        return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-            .param("sqlExpr", vonk_common::error::quote_sql(&sql))
-            .param("inputName", "`k`")
-            .param("inputType", "\"INT\"")
-            .param("inputExpr", count.quoted_sql())
-            .at(ctx.origin.clone()));
+        return Err(ctx.non_foldable(&sql, "k", "\"INT\"", &count));
     };
     if n <= 0 || n > 100_000 {
         return Err(SparkError::new("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE")

@@ -14,7 +14,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
-use crate::build::{cast_to, text, typed};
+use crate::build::{text, typed};
 use crate::groups::{column, passed};
 use crate::udaf::{Aggregate, AggregateCallData};
 
@@ -65,20 +65,11 @@ fn build(ctx: &FnContext, call: AggregateCall, which: &'static Aggregate) -> Spa
     let sql = text(shown.as_ref().unwrap_or(ctx), &call, std::slice::from_ref(&arg));
     let mut ignore = call.ignore_nulls;
     if let Some(flag) = call.args.get(1) {
-        if flag.data_type != DataType::Boolean {
-            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1210")
-                .param("funcName", &*ctx.name)
-                .at(ctx.origin.clone()));
-        }
-        let flag = cast_to(ctx, flag.clone(), &DataType::Boolean)?;
-        match flag.constant()? {
-            Some(ScalarValue::Boolean(v)) => ignore |= v == Some(true),
+        match (&flag.data_type, flag.constant()?) {
+            (DataType::Boolean, Some(v)) => ignore |= v == ScalarValue::Boolean(Some(true)),
             _ => {
-                return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-                    .param("sqlExpr", vonk_common::error::quote_sql(&sql))
-                    .param("inputName", "`ignoreNullsExpr`")
-                    .param("inputType", "\"BOOLEAN\"")
-                    .param("inputExpr", flag.quoted_sql())
+                return Err(SparkError::new("_LEGACY_ERROR_TEMP_1210")
+                    .param("funcName", &*ctx.name)
                     .at(ctx.origin.clone()));
             }
         }

@@ -13,7 +13,7 @@ use vonk_expr::random::{Bits, JavaRandom};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::{DataType, StructField};
 
-use crate::build::{text, typed, unexpected};
+use crate::build::{as_int, text, typed, unexpected};
 use crate::gather::{Gather, list, null, state_types};
 use crate::groups::column;
 use crate::udaf::{Aggregate, AggregateCallData};
@@ -38,9 +38,9 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
         let required = "(\"NUMERIC\" or \"DATE\" or \"TIMESTAMP\" or \"TIMESTAMP_NTZ\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
         return Err(unexpected(ctx, &sql, 0, required, value));
     }
-    if bins.data_type != DataType::Int {
+    let Some(bins) = as_int(ctx, bins)? else {
         return Err(unexpected(ctx, &sql, 1, "\"INT\"", bins));
-    }
+    };
     let n: i64 = match bins.constant()? {
         Some(v) if !v.is_null() => v.to_string().parse().unwrap_or(0),
         Some(_) => {
@@ -50,12 +50,7 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
                 .at(ctx.origin.clone()));
         }
         None => {
-            return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-                .param("sqlExpr", quote_sql(&sql))
-                .param("inputName", "`nb`")
-                .param("inputType", "\"INT\"")
-                .param("inputExpr", bins.quoted_sql())
-                .at(ctx.origin.clone()));
+            return Err(ctx.non_foldable(&sql, "nb", "\"INT\"", &bins));
         }
     };
     if n < 2 {

@@ -77,13 +77,11 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
         t if t.is_atomic() || *t == DataType::Null => cast_to(ctx, value, &DataType::STRING)?,
         _ => return Err(unexpected(ctx, &sql, 0, "(\"STRING\" or \"BINARY\")", &value)),
     };
+    if !delimiter.data_type.is_atomic() && delimiter.data_type != DataType::Null {
+        return Err(unexpected(ctx, &sql, 1, "(\"STRING\" or \"BINARY\" or \"VOID\")", &delimiter));
+    }
     if !delimiter.foldable {
-        return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-            .param("sqlExpr", quote_sql(&sql))
-            .param("inputName", "`delimiter`")
-            .param("inputType", quote_sql(delimiter.data_type.sql()))
-            .param("inputExpr", delimiter.quoted_sql())
-            .at(ctx.origin.clone()));
+        return Err(ctx.non_foldable(&sql, "delimiter", quote_sql(delimiter.data_type.sql()), &delimiter));
     }
     let between = match cast_to(ctx, delimiter, &ty)?.constant()? {
         Some(ScalarValue::Utf8(Some(s))) => s.into_bytes(),

@@ -37,6 +37,13 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let (value, order, sql) = match (call.within_group.as_slice(), call.args.as_slice()) {
         ([(key, sort)], []) => ordered(key, sort.asc),
         ([], [value]) => (value.clone(), "", text(ctx, &call, &call.args)),
+        ([], [_, flag]) if !flag.foldable => {
+            return Err(SparkError::new("NON_FOLDABLE_ARGUMENT")
+                .param("funcName", "`mode`")
+                .param("paramName", "`deterministic`")
+                .param("paramType", "\"BOOLEAN\"")
+                .at(ctx.origin.clone()));
+        }
         ([], [value, flag]) => {
             if flag.data_type != DataType::Boolean {
                 return Err(SparkError::new("UNEXPECTED_INPUT_TYPE")

@@ -59,10 +59,8 @@ fn percentages(ctx: &FnContext, sql: &SqlText, arg: &TypedExpr) -> SparkResult<(
         return Err(unexpected(ctx, sql, 1, &wanted, arg));
     }
     if !arg.foldable {
-        return Err(mismatch("NON_FOLDABLE_INPUT")
-            .param("inputName", "`percentage`")
-            .param("inputType", if many { "\"ARRAY<DOUBLE>\"" } else { "\"DOUBLE\"" })
-            .param("inputExpr", arg.quoted_sql()));
+        let wanted = if many { "\"ARRAY<DOUBLE>\"" } else { "\"DOUBLE\"" };
+        return Err(ctx.non_foldable(sql, "percentage", wanted, arg));
     }
     let value = cast_to(ctx, arg.clone(), &to)?.constant()?;
     let all = match &value {
@@ -225,12 +223,7 @@ fn approx(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
                 .at(ctx.origin.clone()));
         }
         None => {
-            return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-                .param("sqlExpr", quote_sql(&sql))
-                .param("inputName", "`accuracy`")
-                .param("inputType", "\"BIGINT\"")
-                .param("inputExpr", accuracy.quoted_sql())
-                .at(ctx.origin.clone()));
+            return Err(ctx.non_foldable(&sql, "accuracy", "\"BIGINT\"", accuracy));
         }
     };
     if n <= 0 || n > i64::from(i32::MAX) {

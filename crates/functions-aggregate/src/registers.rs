@@ -83,16 +83,13 @@ fn approx_count_distinct(ctx: &FnContext, call: AggregateCall) -> SparkResult<Ty
     let sql = text(ctx, &call, std::slice::from_ref(value));
     let sd = match call.args.get(1) {
         None => 0.05,
-        Some(sd) => match cast_to(ctx, sd.clone(), &DataType::Double)?.constant()? {
-            Some(ScalarValue::Float64(Some(v))) => v,
-            _ => {
-                return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-                    .param("sqlExpr", vonk_common::error::quote_sql(&sql))
-                    .param("inputName", "`relativeSD`")
-                    .param("inputType", "\"DOUBLE\"")
-                    .param("inputExpr", sd.quoted_sql())
-                    .at(ctx.origin.clone()));
+        // Spark takes a number that is written as such, and nothing that is computed.
+        Some(sd) => match (&sd.expr, &sd.data_type) {
+            (Expr::Literal(..), DataType::Double | DataType::Decimal(..)) => {
+                let value = cast_to(ctx, sd.clone(), &DataType::Double)?.constant()?;
+                value.and_then(|v| v.to_string().parse::<f64>().ok()).unwrap_or_default()
             }
+            _ => return Err(SparkError::new("_LEGACY_ERROR_TEMP_1104").at(ctx.origin.clone())),
         },
     };
     let bits = (2.0 * (1.106 / sd).log2()).ceil();

@@ -51,10 +51,7 @@ fn parameter(ctx: &FnContext, sql: &SqlText, args: &[TypedExpr], index: usize, n
     match arg.constant()? {
         Some(v) if v.is_null() => Err(mismatch("UNEXPECTED_NULL").param("exprName", name)),
         Some(v) => Ok(v),
-        None => Err(mismatch("NON_FOLDABLE_INPUT")
-            .param("inputName", vonk_common::error::quote_id([name]))
-            .param("inputType", arg.data_type.sql().to_lowercase())
-            .param("inputExpr", arg.quoted_sql())),
+        None => Err(ctx.non_foldable(sql, name, arg.data_type.sql().to_lowercase(), arg)),
     }
 }
 

@@ -80,21 +80,14 @@ fn value_out_of_range(ctx: &FnContext, sql: &SqlText, name: &str, range: &str, v
         .at(ctx.origin.clone())
 }
 
-fn non_foldable(ctx: &FnContext, sql: &SqlText, name: &str, arg: &TypedExpr) -> SparkError {
-    SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-        .param("sqlExpr", quote_sql(sql))
-        .param("inputName", vonk_common::error::quote_id([name]))
-        .param("inputType", quote_sql(arg.data_type.sql()))
-        .param("inputExpr", arg.quoted_sql())
-        .at(ctx.origin.clone())
-}
-
 /// The value of a constant integer argument.
-fn constant(ctx: &FnContext, sql: &SqlText, name: &str, arg: &TypedExpr) -> SparkResult<i64> {
+fn constant(ctx: &FnContext, sql: &SqlText, name: &str, index: usize, arg: &TypedExpr) -> SparkResult<i64> {
     if !arg.data_type.is_integral() {
-        return Err(unexpected(ctx, sql, 1, "\"INT\"", arg));
+        return Err(unexpected(ctx, sql, index, "\"INT\"", arg));
     }
-    let Some(value) = arg.constant()? else { return Err(non_foldable(ctx, sql, name, arg)) };
+    let Some(value) = arg.constant()? else {
+        return Err(ctx.non_foldable(sql, name, quote_sql(arg.data_type.sql()), arg));
+    };
     Ok(value.to_string().parse().unwrap_or_default())
 }
 
@@ -105,10 +98,13 @@ fn ntile(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
         None => TypedExpr::literal(&Literal::Int(1))?,
     };
     let sql = SqlText::call("ntile", [buckets.sql.clone()]);
+    if !buckets.foldable {
+        return Err(ctx.non_foldable(&sql, "buckets", quote_sql(buckets.data_type.sql()), &buckets));
+    }
     if buckets.data_type != DataType::Int {
         return Err(unexpected(ctx, &sql, 0, "\"INT\"", &buckets));
     }
-    let n = constant(ctx, &sql, "buckets", &buckets)?;
+    let n = constant(ctx, &sql, "buckets", 0, &buckets)?;
     if n <= 0 {
         return Err(value_out_of_range(ctx, &sql, "buckets", "(0, 2147483647]", n.to_string()));
     }
@@ -133,7 +129,10 @@ fn shift(ctx: &FnContext, call: AggregateCall, udwf: Arc<WindowUDF>) -> SparkRes
         None => TypedExpr::null(DataType::Null)?,
     };
     let sql = SqlText::call(&ctx.name, [input.sql.clone(), offset.sql.clone(), default.sql.clone()]);
-    let n = constant(ctx, &sql, "offset", &offset)?;
+    if offset.data_type.is_string() && !offset.foldable {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1035").param("prettyName", &*ctx.name).at(ctx.origin.clone()));
+    }
+    let n = constant(ctx, &sql, "offset", 1, &offset)?;
     let ty = input.data_type.clone();
     if default.data_type != DataType::Null && !default.data_type.same_type(&ty) {
         let common = vonk_expr::coercion::common_type(&ty, &default.data_type, ctx.ansi());
@@ -179,7 +178,10 @@ fn nth_value(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
         call.ignore_nulls |= flag.constant()? == Some(ScalarValue::Boolean(Some(true)));
     }
     let mut sql = SqlText::call("nth_value", [input.sql.clone(), offset.sql.clone()]);
-    let n = constant(ctx, &sql, "offset", offset)?;
+    if offset.data_type.is_string() && !offset.foldable {
+        return Err(ctx.non_foldable(&sql, "offset", "\"INT\"", offset));
+    }
+    let n = constant(ctx, &sql, "offset", 1, offset)?;
     if n <= 0 {
         return Err(value_out_of_range(ctx, &sql, "offset", "(0, 9223372036854775807]", format!("{n}L")));
     }

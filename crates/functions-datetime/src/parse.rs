@@ -117,7 +117,10 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
     let ty = ty.unwrap_or_else(|| session_timestamp(ctx));
     let text = args.first().is_some_and(|a| !a.data_type.is_datetime());
     if args.len() == 1 || !text {
-        return cast_only(ctx, &same_number(args, &ty), &ty, tolerant);
+        let patterned = args.len() > 1 && (tolerant || !ctx.ansi());
+        let mut out = cast_only(ctx, &same_number(args, &ty), &ty, tolerant)?;
+        out.nullable |= patterned;
+        return Ok(out);
     }
     // Spark means to cast a number and forgets the pattern: it fails at itself.
     if ty == DataType::Timestamp && args.first().is_some_and(|a| a.data_type.is_numeric()) {

@@ -221,6 +221,13 @@ fn rows_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> 
 
 fn session(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
+    if let Some(gap) = args.get(1) {
+        match &gap.data_type {
+            t if t.is_string() => {}
+            DataType::CalendarInterval | DataType::Null => {}
+            other => return Err(SparkError::new("_LEGACY_ERROR_TEMP_1040").param("dt", other.class_name())),
+        }
+    }
     let constant = args.get(1).is_some_and(|a| a.foldable);
     let gap = match args.get(1) {
         Some(a) if constant => duration(ctx, a, "gapDuration")?,

@@ -126,7 +126,7 @@ pub fn unexpected(ctx: &FnContext, sql: &SqlText, index: usize, required: &str, 
 pub fn data_diff_types(ctx: &FnContext, sql: &SqlText, function: &str, types: &[&DataType]) -> SparkError {
     let all: Vec<_> = types.iter().map(|t| quote_sql(t.sql())).collect();
     let text = match function {
-        "coalesce" => format!("({})", all.join(" or ")),
+        "coalesce" | "width_bucket" => format!("({})", all.join(" or ")),
         _ => format!("[{}]", all.join(", ")),
     };
     SparkError::new("DATATYPE_MISMATCH.DATA_DIFF_TYPES")

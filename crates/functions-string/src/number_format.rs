@@ -64,12 +64,49 @@ fn invalid(sub_class: &str, format: &str) -> SparkError {
     SparkError::new(format!("INVALID_FORMAT.{sub_class}")).param("format", quoted_literal(format))
 }
 
+/// Takes one of the tokens off the front.
+fn take(rest: &mut &str, tokens: &[&str]) -> bool {
+    let after = tokens.iter().find_map(|t| rest.strip_prefix(t));
+    *rest = after.unwrap_or(rest);
+    after.is_some()
+}
+
+fn sign(rest: &mut &str, signs: &[(&str, Sign)]) -> Option<Sign> {
+    signs.iter().find_map(|(token, sign)| take(rest, &[token]).then_some(*sign))
+}
+
+/// Takes a run of digits off the front.
+fn digits<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let (run, after) = rest.split_at(rest.find(|c| c != '0' && c != '9').unwrap_or(rest.len()));
+    *rest = after;
+    (!run.is_empty()).then_some(run)
+}
+
+/// What stands before or beside the wrong thing, which Spark looks at before anything else.
+fn check_order(text: &str) -> SparkResult<()> {
+    if text.find(['0', '9']).is_some_and(|at| text[at..].contains('$')) {
+        return Err(invalid("CUR_MUST_BEFORE_DIGIT", text));
+    }
+    let digit = |c: Option<char>| c.is_some_and(|c| c == '0' || c == '9');
+    for (at, separator) in text.match_indices([',', 'G']) {
+        let (before, behind) = (&text[..at], &text[at + separator.len()..]);
+        if before.contains(['.', 'D']) {
+            return Err(invalid("THOUSANDS_SEPS_MUST_BEFORE_DEC", text));
+        }
+        if !digit(before.chars().next_back()) || !digit(behind.chars().next()) {
+            return Err(invalid("CONT_THOUSANDS_SEPS", text));
+        }
+    }
+    Ok(())
+}
+
 impl Format {
     fn parse(text: &str) -> SparkResult<Format> {
         let text = text.to_uppercase();
         if text.is_empty() {
             return Err(invalid("EMPTY", &text));
         }
+        check_order(&text)?;
         if !text.contains(['0', '9']) {
             return Err(invalid("WRONG_NUM_DIGIT", &text));
         }
@@ -84,50 +121,29 @@ impl Format {
                 return Err(invalid("WRONG_NUM_TOKEN", &text).param("token", token));
             }
         }
-        let mut f = Format { leading: None, trailing: None, dollar: false, groups: vec![], point: false, fraction: 0 };
         let mut rest = text.as_str();
-        let mut separated = true;
-        while let Some(c) = rest.chars().next() {
-            let started = !f.groups.is_empty() || f.point;
-            let mut length = c.len_utf8();
-            let sign = |f: &mut Format, sign: Sign| {
-                let slot = if started { &mut f.trailing } else { &mut f.leading };
-                *slot = Some(sign);
+        let leading = sign(&mut rest, &[("MI", Sign::Minus), ("S", Sign::Plus)]);
+        let dollar = take(&mut rest, &["$"]);
+        let mut groups = vec![];
+        while let Some(run) = digits(&mut rest) {
+            groups.push(Group { digits: run.len(), exact: run.starts_with('0') });
+            take(&mut rest, &[",", "G"]);
+        }
+        let point = take(&mut rest, &[".", "D"]);
+        let fraction = if point { digits(&mut rest).map_or(0, str::len) } else { 0 };
+        let trailing = sign(&mut rest, &[("MI", Sign::Minus), ("S", Sign::Plus), ("PR", Sign::Brackets)]);
+        if let Some(c) = rest.chars().next() {
+            let token = match c {
+                '0' | '9' => "digit sequence".to_string(),
+                '.' | 'D' => ". or D".to_string(),
+                _ => match ["MI", "PR", "S", "$"].into_iter().find(|t| rest.starts_with(t)) {
+                    Some(token) => token.to_string(),
+                    None => format!("character '{c}''"),
+                },
             };
-            match c {
-                '0' | '9' => {
-                    length = rest.find(|c| c != '0' && c != '9').unwrap_or(rest.len());
-                    if f.point {
-                        f.fraction += length;
-                    } else {
-                        f.groups.push(Group { digits: length, exact: c == '0' });
-                        separated = false;
-                    }
-                }
-                ',' | 'G' if f.point => return Err(invalid("THOUSANDS_SEPS_MUST_BEFORE_DEC", &text)),
-                ',' | 'G' if separated => return Err(invalid("CONT_THOUSANDS_SEPS", &text)),
-                ',' | 'G' => separated = true,
-                '.' | 'D' => f.point = true,
-                '$' if started => return Err(invalid("CUR_MUST_BEFORE_DIGIT", &text)),
-                '$' => f.dollar = true,
-                'S' => sign(&mut f, Sign::Plus),
-                'M' if rest.starts_with("MI") => {
-                    length = 2;
-                    sign(&mut f, Sign::Minus);
-                }
-                'P' if rest.starts_with("PR") && started => {
-                    length = 2;
-                    sign(&mut f, Sign::Brackets);
-                }
-                other => {
-                    return Err(invalid("UNEXPECTED_TOKEN", &text).param("token", format!("character '{other}''")));
-                }
-            }
-            rest = &rest[length..];
+            return Err(invalid("UNEXPECTED_TOKEN", &text).param("token", token));
         }
-        if separated && !f.groups.is_empty() {
-            return Err(invalid("CONT_THOUSANDS_SEPS", &text));
-        }
+        let f = Format { leading, trailing, dollar, groups, point, fraction };
         let precision = f.integral() + f.fraction;
         if precision > 38 {
             return Err(SparkError::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION")
@@ -261,7 +277,9 @@ impl Format {
                 out.pop();
                 out.push('0');
             }
-            out.push('.');
+            if self.fraction > 0 {
+                out.push('.');
+            }
             for i in 0..self.fraction {
                 out.push(if overflow { '#' } else { fraction.as_bytes().get(i).map_or('0', |b| char::from(*b)) });
             }
@@ -270,6 +288,9 @@ impl Format {
             Some(Sign::Brackets) => out.push_str(if negative { ">" } else { "  " }),
             Some(sign) => out.push_str(mark(sign)),
             None => {}
+        }
+        if self.point && self.fraction == 0 {
+            out.push(' '); // for the point that nothing follows
         }
     }
 }

@@ -83,15 +83,7 @@ pub fn double(column: &TypedExpr) -> Expr {
 }
 
 fn java_type(t: &DataType) -> String {
-    let name = match t {
-        DataType::Double => "DoubleType",
-        DataType::Float => "FloatType",
-        DataType::Int => "IntegerType",
-        DataType::Long => "LongType",
-        t if t.is_string() => "StringType",
-        _ => return format!("{t}"),
-    };
-    format!("class org.apache.spark.sql.types.{name}$:{t}")
+    format!("class org.apache.spark.sql.types.{}$:{t}", t.class_name())
 }
 
 impl Frame {

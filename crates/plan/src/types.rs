@@ -239,6 +239,27 @@ impl DataType {
         }
     }
 
+    /// The name of Spark's class, as some older messages have it: `IntegerType`; types with parameters by their SQL form.
+    pub fn class_name(&self) -> String {
+        let name = match self {
+            DataType::Null => "NullType",
+            DataType::Boolean => "BooleanType",
+            DataType::Byte => "ByteType",
+            DataType::Short => "ShortType",
+            DataType::Int => "IntegerType",
+            DataType::Long => "LongType",
+            DataType::Float => "FloatType",
+            DataType::Double => "DoubleType",
+            DataType::Binary => "BinaryType",
+            DataType::Date => "DateType",
+            DataType::Timestamp => "TimestampType",
+            DataType::TimestampNtz => "TimestampNTZType",
+            t if t.is_string() => "StringType",
+            other => return other.sql(),
+        };
+        name.to_string()
+    }
+
     /// Upper-case SQL form, as error messages quote it: `ARRAY<INT>`, `DECIMAL(10,2)`.
     pub fn sql(&self) -> String {
         match self {

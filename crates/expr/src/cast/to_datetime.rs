@@ -72,8 +72,8 @@ fn to_timestamp(c: &Caster, array: &ArrayRef, from: &Spark, to: &Spark) -> DfRes
             let shift = 6 - i32::from(*s);
             let unit = 10i128.pow(shift.unsigned_abs().min(38));
             total::<Decimal128Type, Micros>(array, move |v| match shift >= 0 {
-                true => v.wrapping_mul(unit) as i64,
-                false => (v / unit) as i64,
+                true => to_34_digits(v).wrapping_mul(unit) as i64,
+                false => (to_34_digits(v) / unit) as i64,
             })
         }
         Spark::Date => checked::<Date32Type, Micros>(
@@ -160,4 +160,16 @@ fn long_overflow() -> DataFusionError {
             .param("alternative", "")
             .param("config", "\"spark.sql.ansi.enabled\""),
     )
+}
+
+/// Half even: Scala multiplies decimals with so many digits (`MathContext.DECIMAL128`).
+fn to_34_digits(v: i128) -> i128 {
+    let over = v.unsigned_abs().checked_ilog10().unwrap_or(0).saturating_sub(33);
+    if over == 0 {
+        return v;
+    }
+    let unit = 10i128.pow(over);
+    let (whole, rest) = (v / unit, (v % unit).abs());
+    let up = rest > unit / 2 || (rest == unit / 2 && whole % 2 != 0);
+    (whole + if up { v.signum() } else { 0 }) * unit
 }

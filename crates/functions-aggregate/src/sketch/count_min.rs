@@ -36,6 +36,11 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     if !(value.data_type.is_integral() || value.data_type.is_string() || value.data_type == DataType::Binary) {
         return Err(unexpected(ctx, &sql, 0, "(\"INTEGRAL\" or \"STRING\" or \"BINARY\")", value));
     }
+    for (i, n) in [(1, eps), (2, confidence)] {
+        if !matches!(n.data_type, DataType::Double | DataType::Null) {
+            return Err(unexpected(ctx, &sql, i, "\"DOUBLE\"", n));
+        }
+    }
     let numbers = ctx.coerce(vec![eps.clone(), confidence.clone()], 2, &[Want::DOUBLE, Want::DOUBLE])?;
     let mut constants = vec![];
     for n in &numbers {

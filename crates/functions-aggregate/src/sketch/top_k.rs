@@ -18,7 +18,7 @@ use vonk_plan::types::{DataType, StructField};
 use super::frequent::Frequent;
 use super::items;
 use super::top_k_state::{Part, checked_state, merged, state_type, state_value};
-use crate::build::{text, typed};
+use crate::build::{text, typed, unexpected};
 use crate::gather::list;
 use crate::groups::column;
 use crate::udaf::{Aggregate, AggregateCallData};
@@ -44,8 +44,18 @@ pub static TOP_K: Aggregate = Aggregate {
 pub const TRACKED: i64 = 10_000;
 const MOST: i64 = 1_000_000;
 
-/// The constant of an argument, which is there and positive.
-pub fn positive(ctx: &FnContext, sql: &SqlText, arg: &TypedExpr, name: &str, meaning: &str) -> SparkResult<i64> {
+/// The constant of the argument at `index`, which is there and positive.
+pub fn positive(
+    ctx: &FnContext,
+    sql: &SqlText,
+    (index, arg): (usize, &TypedExpr),
+    name: &str,
+    meaning: &str,
+) -> SparkResult<i64> {
+    let fits = arg.data_type.is_numeric() || arg.data_type.is_string() || arg.data_type == DataType::Null;
+    if !fits {
+        return Err(unexpected(ctx, sql, index, "\"INT\"", arg));
+    }
     if !arg.foldable {
         return Err(failed_check(ctx, sql, format!("{meaning} must be a constant literal")));
     }
@@ -74,7 +84,7 @@ pub fn less_than_k(tracked: i64, k: i64) -> SparkError {
     SparkError::new("APPROX_TOP_K_MAX_ITEMS_TRACKED_LESS_THAN_K").param("maxItemsTracked", tracked).param("k", k)
 }
 
-fn items_tracked(ctx: &FnContext, sql: &SqlText, arg: &TypedExpr) -> SparkResult<i64> {
+fn items_tracked(ctx: &FnContext, sql: &SqlText, arg: (usize, &TypedExpr)) -> SparkResult<i64> {
     let tracked = positive(ctx, sql, arg, "maxItemsTracked", "Number of items tracked")?;
     if tracked > MOST {
         return Err(SparkError::new("APPROX_TOP_K_MAX_ITEMS_TRACKED_EXCEEDS_LIMIT")
@@ -113,8 +123,8 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let sql = text(ctx, &call, &shown);
     let [value, k, tracked] = shown.as_slice() else { return Err(SparkError::internal("a value is due")) };
     countable(ctx, &sql, value)?;
-    let k = positive(ctx, &sql, k, "k", "K")?;
-    let tracked = items_tracked(ctx, &sql, tracked)?;
+    let k = positive(ctx, &sql, (1, k), "k", "K")?;
+    let tracked = items_tracked(ctx, &sql, (2, tracked))?;
     if tracked < k {
         return Err(less_than_k(tracked, k).at(ctx.origin.clone()));
     }
@@ -129,7 +139,7 @@ fn accumulate(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let sql = text(ctx, &call, &shown);
     let [value, tracked] = shown.as_slice() else { return Err(SparkError::internal("a value is due")) };
     countable(ctx, &sql, value)?;
-    let tracked = items_tracked(ctx, &sql, tracked)?;
+    let tracked = items_tracked(ctx, &sql, (1, tracked))?;
     let data = AggregateCallData::new(ctx, &TOP_K, vec![value.data_type.clone()], state_type(&value.data_type))
         .with_params(vec!["state".into(), tracked.to_string(), items::ddl(&value.data_type)]);
     Ok(typed(&call, data, std::slice::from_ref(value), false, sql))
@@ -141,7 +151,7 @@ fn combine(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let sql = text(ctx, &call, &shown);
     let [state, tracked] = shown.as_slice() else { return Err(SparkError::internal("a state is due")) };
     let item = checked_state(ctx, &sql, state)?;
-    let tracked = if call.args.len() < 2 { -1 } else { items_tracked(ctx, &sql, tracked)? };
+    let tracked = if call.args.len() < 2 { -1 } else { items_tracked(ctx, &sql, (1, tracked))? };
     let data = AggregateCallData::new(ctx, &TOP_K, vec![state.data_type.clone()], state_type(&item)).with_params(vec![
         "combine".into(),
         tracked.to_string(),

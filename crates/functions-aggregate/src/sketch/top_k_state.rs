@@ -150,7 +150,7 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&shown);
     let [state, k] = shown.as_slice() else { return Err(SparkError::internal("a state is due")) };
     let item = checked_state(ctx, &sql, state)?;
-    let k = positive(ctx, &sql, k, "k", "K")?;
+    let k = positive(ctx, &sql, (1, k), "k", "K")?;
     let state = vec![state.clone()];
     let mut out = ctx.call_with(&ESTIMATE, state, counts_type(&item), Nullability::Args, vec![k.to_string()]);
     out.sql = sql;

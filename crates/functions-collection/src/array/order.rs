@@ -33,15 +33,20 @@ fn build_sort(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
     if args.len() == 1 {
         args.push(TypedExpr::literal(&vonk_plan::Literal::Boolean(true))?);
     }
+    if let [list, order] = args.as_slice()
+        && matches!(list.data_type, vonk_plan::types::DataType::Array(..))
+        && !order.foldable
+    {
+        check_order(ctx, &args, &list.data_type)?;
+        return Err(ctx.non_foldable(
+            &ctx.sql(&args),
+            "ascendingOrder",
+            vonk_common::error::quote_sql(order.data_type.sql()),
+            order,
+        ));
+    }
     let args = ctx.coerce(args, 1, &[Want::AnyArray, Want::BOOLEAN])?;
     check_order(ctx, &args, &args[0].data_type)?;
-    if !args[1].foldable {
-        return Err(ctx
-            .mismatch("NON_FOLDABLE_INPUT", &args)
-            .param("inputName", "`ascendingOrder`")
-            .param("inputType", "\"BOOLEAN\"")
-            .param("inputExpr", args[1].quoted_sql()));
-    }
     let ty = args[0].data_type.clone();
     Ok(ctx.call(&SORT_KERNEL, args, ty, Nullability::Args))
 }

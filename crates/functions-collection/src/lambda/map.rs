@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, MapArray, UInt32Ar
 use datafusion::arrow::compute::{concat, take};
 use datafusion::common::Result as DfResult;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::can_null;
 use vonk_expr::lambda::HigherOrderArg;
 use vonk_expr::spec::Body;
 use vonk_expr::{Call, FnContext, FunctionSpec, TypedExpr, exec_err};
@@ -110,7 +111,9 @@ fn build_zip(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedExp
     let mut args = args.into_iter();
     let (a, ka, va, _) = map_value(ctx, args.next())?;
     let (b, kb, vb, _) = map_value(ctx, args.next())?;
-    let Some(key) = vonk_expr::coercion::wider_type_without_strings(&ka, &kb, ctx.ansi()) else {
+    // A key must not become NULL on its way to the common type.
+    let common = vonk_expr::coercion::common_type(&ka, &kb, ctx.ansi());
+    let Some(key) = common.filter(|key| !can_null(&ka, key) && !can_null(&kb, key)) else {
         return Err(ctx
             .mismatch("MAP_ZIP_WITH_DIFF_TYPES", &[a.clone(), b.clone()])
             .param("functionName", "`map_zip_with`")

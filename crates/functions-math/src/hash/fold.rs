@@ -55,14 +55,14 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: Dat
             .at(ctx.origin.clone()));
     }
     let has = |is: fn(&DataType) -> bool| args.iter().any(|a| contains(&a.data_type, is));
-    if has(|t| *t == DataType::Variant) {
-        return Err(SparkError::new("DATATYPE_MISMATCH.HASH_VARIANT_TYPE")
+    if has(|t| matches!(t, DataType::Map(..))) && !ctx.facts.conf.bool("spark.sql.legacy.allowHashOnMapType") {
+        return Err(SparkError::new("DATATYPE_MISMATCH.HASH_MAP_TYPE")
             .param("sqlExpr", quote_sql(ctx.sql(&args)))
             .param("functionName", quote_id([&*ctx.name]))
             .at(ctx.origin.clone()));
     }
-    if has(|t| matches!(t, DataType::Map(..))) && !ctx.facts.conf.bool("spark.sql.legacy.allowHashOnMapType") {
-        return Err(SparkError::new("DATATYPE_MISMATCH.HASH_MAP_TYPE")
+    if has(|t| *t == DataType::Variant) {
+        return Err(SparkError::new("DATATYPE_MISMATCH.HASH_VARIANT_TYPE")
             .param("sqlExpr", quote_sql(ctx.sql(&args)))
             .param("functionName", quote_id([&*ctx.name]))
             .at(ctx.origin.clone()));

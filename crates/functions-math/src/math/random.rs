@@ -146,6 +146,14 @@ fn seed(ctx: &FnContext, sql: &SqlText, arg: Option<&TypedExpr>, index: usize) -
     }
 }
 
+/// The newer functions tell a seed that is no constant in words of their own.
+fn check_seed(ctx: &FnContext, sql: &SqlText, arg: Option<&TypedExpr>, wanted: &str) -> SparkResult<()> {
+    match arg {
+        Some(arg) if arg.data_type.is_integral() && !arg.foldable => Err(ctx.non_foldable(sql, "seed", wanted, arg)),
+        _ => Ok(()),
+    }
+}
+
 fn rand(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &str) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 0..=1)?;
     let sql = SqlText::call(name, args.iter().map(|a| a.sql.clone()));
@@ -159,6 +167,7 @@ fn rand(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, name: &s
 fn uniform(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;
     let sql = ctx.sql(&args);
+    check_seed(ctx, &sql, args.get(2), "integer or floating-point")?;
     let seed = seed(ctx, &sql, args.get(2), 2)?;
     let [min, max, ..] = args.as_slice() else { return Err(SparkError::internal("uniform of two")) };
     for (i, arg) in [min, max].into_iter().enumerate() {
@@ -166,12 +175,7 @@ fn uniform(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
             return Err(unexpected(ctx, &sql, i, "integer or floating-point", arg));
         }
         if !arg.foldable {
-            return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-                .param("sqlExpr", vonk_common::error::quote_sql(&sql))
-                .param("inputName", if i == 0 { "`min`" } else { "`max`" })
-                .param("inputType", "integer or floating-point")
-                .param("inputExpr", arg.quoted_sql())
-                .at(ctx.origin.clone()));
+            return Err(ctx.non_foldable(&sql, if i == 0 { "min" } else { "max" }, "integer or floating-point", arg));
         }
     }
     let ty = match (&min.data_type, &max.data_type) {
@@ -198,18 +202,15 @@ fn uniform(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 fn randstr(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=2)?;
     let sql = ctx.sql(&args);
+    check_seed(ctx, &sql, args.get(1), "integer")?;
     let seed = seed(ctx, &sql, args.get(1), 1)?;
     let Some(length) = args.first() else { return Err(SparkError::internal("randstr of one")) };
-    if !matches!(length.data_type, DataType::Int | DataType::Short) {
+    let is_text = length.data_type.is_string() && !length.foldable;
+    if !matches!(length.data_type, DataType::Int | DataType::Short) && !is_text {
         return Err(unexpected(ctx, &sql, 0, "INT or SMALLINT", length));
     }
     let Some(n) = length.constant()? else {
-        return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-            .param("sqlExpr", vonk_common::error::quote_sql(&sql))
-            .param("inputName", "`length`")
-            .param("inputType", "INT or SMALLINT")
-            .param("inputExpr", length.quoted_sql())
-            .at(ctx.origin.clone()));
+        return Err(ctx.non_foldable(&sql, "length", "integer", length));
     };
     let n: i64 = n.to_string().parse().unwrap_or(0);
     if n < 0 {

@@ -109,12 +109,7 @@ fn round(ctx: &FnContext, args: Vec<TypedExpr>, way: Way) -> SparkResult<TypedEx
     let args = ctx.coerce(args, 2, &[Want::Numeric, Want::INT])?;
     let [value, scale] = args.as_slice() else { return Err(SparkError::internal("round of two")) };
     let Some(given) = scale.constant()? else {
-        return Err(SparkError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
-            .param("sqlExpr", vonk_common::error::quote_sql(&sql))
-            .param("inputName", "`scale`")
-            .param("inputType", "\"INT\"")
-            .param("inputExpr", scale.quoted_sql())
-            .at(ctx.origin.clone()));
+        return Err(ctx.non_foldable(&sql, "scale", "\"INT\"", scale));
     };
     let digits: i32 = given.to_string().parse().unwrap_or(0);
     let ty = match &value.data_type {

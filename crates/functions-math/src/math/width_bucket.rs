@@ -1,5 +1,6 @@
 //! `width_bucket`: which of n buckets of equal width a value falls into.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, Float64Array, Int64Array, IntervalYearMonthArray};
@@ -12,6 +13,8 @@ use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, Want};
 use vonk_plan::types::DataType;
 
+use crate::support::data_diff_types;
+
 pub const SPECS: &[&FunctionSpec] = &[&FunctionSpec::scalar("width_bucket", "math_funcs", build)
     .usage("width_bucket(value, min, max, n) - The number of the bucket that the value falls into.")
     .kernels(KERNELS)];
@@ -20,14 +23,14 @@ const KERNELS: &[&Kernel] = &[&WIDTH_BUCKET];
 static WIDTH_BUCKET: Kernel = Kernel::new("width_bucket", column);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let kind = match args.first().map(|a| &a.data_type) {
-        Some(DataType::YearMonthInterval(..)) => Want::YearMonthInterval,
-        Some(DataType::DayTimeInterval(..)) => Want::DayTimeInterval,
-        _ => Want::DOUBLE,
-    };
-    let first = Want::OneOf(vec![Want::DOUBLE, Want::YearMonthInterval, Want::DayTimeInterval]);
-    let first = if kind == Want::DOUBLE { first } else { kind.clone() };
-    let args = ctx.coerce(args, 4, &[first, kind.clone(), kind, Want::LONG])?;
+    let sql = ctx.sql(&args);
+    let one = || Want::OneOf(vec![Want::DOUBLE, Want::YearMonthInterval, Want::DayTimeInterval]);
+    let args = ctx.coerce(args, 4, &[one(), one(), one(), Want::LONG])?;
+    let types: Vec<_> = args.iter().take(3).map(|a| &a.data_type).collect();
+    if types.windows(2).any(|pair| matches!(pair, [a, b] if discriminant::<DataType>(a) != discriminant::<DataType>(b)))
+    {
+        return Err(data_diff_types(ctx, &sql, "width_bucket", &types));
+    }
     Ok(ctx.call(&WIDTH_BUCKET, args, DataType::Long, Nullability::Always))
 }
 

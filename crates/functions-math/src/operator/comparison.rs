@@ -133,9 +133,21 @@ pub fn whole_bound(a: TypedExpr, b: TypedExpr, op: Operator) -> SparkResult<(Typ
     Ok((a, b))
 }
 
+/// What is VOID beside a string is shown as the literal that Spark makes of it.
+fn named_null(mut a: TypedExpr, mut b: TypedExpr) -> (TypedExpr, TypedExpr) {
+    let types = (a.data_type.clone(), b.data_type.clone());
+    for (one, other) in [(&mut a, types.1), (&mut b, types.0)] {
+        if one.data_type == DataType::Null && other.is_string() {
+            one.sql = "NULL".into();
+        }
+    }
+    (a, b)
+}
+
 fn compare(ctx: &FnContext, args: Vec<TypedExpr>, op: Operator) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
     let (a, b) = whole_bound(a, b, op)?;
+    let (a, b) = named_null(a, b);
     let sql = infix(&a, symbol(op), &b);
     comparison(ctx, a, b, op, sql)
 }
@@ -158,6 +170,7 @@ pub fn comparison(ctx: &FnContext, a: TypedExpr, b: TypedExpr, op: Operator, sql
 
 fn not_equal(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let (a, b) = two(ctx, args)?;
+    let (a, b) = named_null(a, b);
     let equal = infix(&a, "=", &b);
     let mut out = comparison(ctx, a, b, Operator::Eq, equal.clone())?;
     out.expr = match out.expr {

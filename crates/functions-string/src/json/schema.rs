@@ -112,15 +112,12 @@ pub fn text_only(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<Typed
 /// A constant text for the inference of a schema.
 pub fn sample(ctx: &FnContext, args: &[TypedExpr], name: &str) -> SparkResult<String> {
     let Some(arg) = args.first() else { return Err(SparkError::internal("no sample")) };
+    if !arg.foldable {
+        let wanted = vonk_common::error::quote_sql(arg.data_type.sql());
+        return Err(ctx.non_foldable(&ctx.sql(&args[..1]), name, wanted, arg));
+    }
     if !matches!(arg.data_type, DataType::String(None) | DataType::Null) {
         return Err(ctx.unexpected_type(&args[..1], 0, "\"STRING\""));
-    }
-    if !arg.foldable {
-        return Err(ctx
-            .mismatch("NON_FOLDABLE_INPUT", &args[..1])
-            .param("inputName", vonk_common::error::quote_id([name]))
-            .param("inputType", "\"STRING\"")
-            .param("inputExpr", arg.quoted_sql()));
     }
     match arg.constant_str(&ctx.name, name)? {
         Some(text) => Ok(text),

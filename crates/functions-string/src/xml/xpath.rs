@@ -6,7 +6,6 @@ use datafusion::arrow::array::{ListBuilder, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
-use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::element_field;
 use vonk_expr::columns::{boolean_rows, primitive_rows, string_rows};
@@ -83,14 +82,11 @@ static SHORT: Kernel = Kernel::new("xpath_short", |c, a, n| {
 });
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel, ty: DataType) -> SparkResult<TypedExpr> {
-    let args = ctx.expect(args, 2, &[Want::Str, Want::Str])?;
+    ctx.arity(&args, 2..=2)?;
     if let Some(p) = args.get(1).filter(|p| !p.foldable) {
-        return Err(ctx
-            .mismatch("NON_FOLDABLE_INPUT", &args)
-            .param("inputName", quote_id(["path"]))
-            .param("inputType", "\"STRING\"")
-            .param("inputExpr", p.quoted_sql()));
+        return Err(ctx.non_foldable(&ctx.sql(&args), "path", "\"STRING\"", p));
     }
+    let args = ctx.expect(args, 2, &[Want::Str, Want::Str])?;
     Ok(ctx.call(kernel, args, ty, Nullability::Always))
 }
 
