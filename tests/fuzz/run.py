@@ -174,6 +174,12 @@ class Fuzz:
             if kind == "error" and all(detail):
                 self.causes[("which error first", str(detail))] += 1
                 continue
+            if kind == "error" and not spread:
+                # As with expressions: what Spark computes at once because it is VALUES.
+                stored, _ = self.differ(with_tables(TABLES, str(query), spread=True), conf, shape, ordered)
+                if not stored:
+                    self.causes[("VALUES are computed first", "", "")] += 1
+                    continue
             words = re.findall(r"JOIN|GROUP BY \w+|OVER|UNION|INTERSECT|EXCEPT|EXISTS|LATERAL|DISTINCT|LIMIT", str(query))
             detail = detail if kind == "error" else None
             cause = (kind, str(detail), "query " + " ".join(sorted(set(words))))
