@@ -44,6 +44,10 @@ pub enum Looks {
     UntilNull,
     /// The same from the last argument on, as of the divisor.
     UntilNullFromRight,
+    /// The same of the first so many arguments: a NULL of the others is a value.
+    UntilNullOf(usize),
+    /// The last argument comes first, and its NULL alone is the whole answer.
+    UntilNullOfLast,
     /// At the first, and unless that is NULL at the others until one is equal to it.
     UntilEqual,
 }
@@ -69,6 +73,14 @@ impl Kernel {
 
     pub const fn eager(self) -> Self {
         Kernel { looks: Looks::AtAll, ..self }
+    }
+
+    pub const fn until_null_of(self, first: usize) -> Self {
+        Kernel { looks: Looks::UntilNullOf(first), ..self }
+    }
+
+    pub const fn until_null_of_last(self) -> Self {
+        Kernel { looks: Looks::UntilNullOfLast, ..self }
     }
 
     pub const fn until_equal(self) -> Self {

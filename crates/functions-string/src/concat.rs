@@ -32,7 +32,7 @@ pub static SPECS: &[FunctionSpec] = &[
 
 static CONCAT: Kernel = Kernel::total("concat", concat).eager();
 static CONCAT_BYTES: Kernel = Kernel::total("concat_bytes", concat_bytes).eager();
-static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays).eager();
+static CONCAT_ARRAYS: Kernel = Kernel::new("concat_arrays", concat_arrays);
 static CONCAT_WS: Kernel = Kernel::total("concat_ws", concat_ws).eager();
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -22,7 +22,7 @@ pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("format_string", "str
     .usage("The values put into a format of % conversions.")
     .kernels(&[&FORMAT_STRING])];
 
-static FORMAT_STRING: Kernel = Kernel::new("format_string", format_string).eager();
+static FORMAT_STRING: Kernel = Kernel::new("format_string", format_string).until_null_of(1);
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce_variadic(args, 1, &[Want::Str, Want::Any])?;

@@ -153,20 +153,25 @@ impl Slow {
         let rows = batch.num_rows();
         let (mut wanted, mut given) = (None, Given::default());
         let mut children: Vec<Arc<dyn PhysicalExpr>> = self.inner.children().into_iter().map(Arc::clone).collect();
-        let mut order: Vec<_> = children.iter_mut().collect();
-        if self.looks == Looks::UntilNullFromRight {
+        let counted = match self.looks {
+            Looks::UntilNullOf(first) => 0..first,
+            Looks::UntilNullOfLast => children.len().saturating_sub(1)..children.len(),
+            _ => 0..children.len(),
+        };
+        let mut order: Vec<_> = children.iter_mut().enumerate().collect();
+        if matches!(self.looks, Looks::UntilNullFromRight | Looks::UntilNullOfLast) {
             order.reverse();
         }
-        for child in order {
+        for (i, child) in order {
             let any: &dyn Any = child.as_ref();
             if let Some(literal) = any.downcast_ref::<Literal>() {
-                if literal.value().is_null() {
+                if literal.value().is_null() && counted.contains(&i) {
                     wanted = Some(BooleanArray::from(vec![false; rows]));
                 }
                 continue;
             }
             let array = evaluated(child.as_ref(), batch, wanted.as_ref())?;
-            if array.null_count() > 0 {
+            if array.null_count() > 0 && counted.contains(&i) {
                 wanted = both(wanted, is_not_null(&array)?)?;
             }
             *child = given.add(array);

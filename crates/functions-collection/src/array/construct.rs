@@ -14,7 +14,7 @@ use vonk_plan::types::DataType;
 use crate::lists::{ListTaker, arrays, item_field, list_of};
 
 static ARRAY_KERNEL: Kernel = Kernel::new("array", eval_array).eager();
-static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat).eager();
+static REPEAT_KERNEL: Kernel = Kernel::new("array_repeat", eval_repeat).until_null_of_last();
 
 pub static ARRAY: FunctionSpec = FunctionSpec::scalar("array", "array_funcs", build_array)
     .usage("array(expr, ...) - an array of the given elements")

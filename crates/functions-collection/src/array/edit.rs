@@ -15,8 +15,8 @@ use super::{array_and_value, check_place, element};
 use crate::lists::{ListTaker, item_field, list_arg, range};
 use crate::rows::{element_keys, rows_of, value_keys};
 
-static ADD_KERNEL: Kernel = Kernel::new("array_add", eval_add).eager();
-static INSERT_KERNEL: Kernel = Kernel::new("array_insert", eval_insert).eager();
+static ADD_KERNEL: Kernel = Kernel::new("array_add", eval_add).until_null_of(1);
+static INSERT_KERNEL: Kernel = Kernel::new("array_insert", eval_insert).until_null_of(2);
 static REMOVE_KERNEL: Kernel = Kernel::new("array_remove", eval_remove);
 static COMPACT_KERNEL: Kernel = Kernel::new("array_compact", eval_compact);
 static SLICE_KERNEL: Kernel = Kernel::new("slice", eval_slice);

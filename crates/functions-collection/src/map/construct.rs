@@ -21,7 +21,7 @@ use crate::lists::{arrays, list_arg, map_arg, range, retype};
 use crate::rows::rows_of;
 
 static MAP_KERNEL: Kernel = Kernel::new("map", eval_map).eager();
-static FROM_ARRAYS_KERNEL: Kernel = Kernel::new("map_from_arrays", eval_from_arrays).eager();
+static FROM_ARRAYS_KERNEL: Kernel = Kernel::new("map_from_arrays", eval_from_arrays);
 static FROM_ENTRIES_KERNEL: Kernel = Kernel::new("map_from_entries", eval_from_entries);
 static CONCAT_KERNEL: Kernel = Kernel::new("map_concat", eval_concat).eager();
 
