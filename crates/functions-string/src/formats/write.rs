@@ -252,9 +252,14 @@ impl TextFormat {
             }
             _ => {
                 let style = if self.format == Kind::Csv { Style::csv() } else { Style::legacy_cast() };
-                format_with(column, of, style, &self.zone()?)
+                self.styled(column, of, style)
             }
         }
+    }
+
+    /// The values as text in a style of their own.
+    pub fn styled(&self, column: &ArrayRef, of: &DataType, style: Style) -> Result<StringArray> {
+        format_with(column, of, style, &self.zone()?)
     }
 
     fn json(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_expr::cast::text::Style;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr};
@@ -60,6 +61,7 @@ impl Node {
                 let keys = format.plain(map.keys(), key)?;
                 Node::Map(column.clone(), keys, Box::new(Node::new(format, map.values(), value)?))
             }
+            DataType::Binary => Node::Leaf(format.styled(column, ty, Style::csv())?),
             other => Node::Leaf(format.plain(column, other)?),
         })
     }
