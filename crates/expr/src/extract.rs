@@ -61,9 +61,7 @@ pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> S
             let args = vec![child, index];
             // Under ANSI an index out of bounds is an error, not NULL.
             let nullable = match &args[..] {
-                [child, index] if written_elements(child).is_none() || !index.foldable => {
-                    !facts.conf.ansi() || null || child.nullable || index.nullable
-                }
+                [child, index] if !index.foldable => !facts.conf.ansi() || null || child.nullable || index.nullable,
                 args => element_nullable(args, 0, facts.conf.ansi(), null)?,
             };
             Ok(call(facts, &ARRAY_ITEM, args, *element, nullable, text, vec![]))

@@ -10,8 +10,9 @@ use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::lambda::{BoundLambda, HigherOrderArg, LambdaParameter};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, INTERNAL, SqlText, TypedExpr};
-use vonk_plan::Expr;
 use vonk_plan::expr::{CallSyntax, ExprKind, FunctionCall};
+use vonk_plan::types::DataType;
+use vonk_plan::{Expr, Literal};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -96,8 +97,11 @@ impl Analyzer {
                         .param("elem", "'*'")
                         .param("prettyName", format!("expression `{name}`")));
                 }
-                let args = self.arguments(env, spec, call)?;
-                let mut args = self.exprs(env, &args)?;
+                let written = self.arguments(env, spec, call)?;
+                let mut args = self.exprs(env, &written)?;
+                if &*ctx.name == "struct" {
+                    name_extracted(&written, &mut args);
+                }
                 self.pad_char_columns(&ctx.name, &mut args)?;
                 let names: Vec<_> = args.iter().filter_map(|a| a.name.clone()).collect();
                 // `(- a)` when written as an operator; `(a, b)` has a long name.
@@ -283,10 +287,11 @@ impl Analyzer {
 
     fn aggregate_filter(&self, env: &Env, e: &Expr) -> SparkResult<TypedExpr> {
         let typed = self.expr(env, e)?;
-        let text = typed.quoted_sql();
-        self.boolean(typed).map_err(|_| {
-            SparkError::new("INVALID_AGGREGATE_FILTER.NOT_BOOLEAN").param("filterExpr", text).at(e.origin.clone())
-        })
+        let wrong = SparkError::new("INVALID_AGGREGATE_FILTER.NOT_BOOLEAN").param("filterExpr", typed.quoted_sql());
+        match typed.data_type {
+            DataType::Boolean => Ok(typed),
+            _ => Err(wrong.at(e.origin.clone())),
+        }
     }
 
     fn higher_order_arg(&self, env: &Env, e: &Expr) -> SparkResult<HigherOrderArg> {
@@ -401,7 +406,7 @@ impl Analyzer {
         env: &Env,
         call: &FunctionCall,
         parameters: &[SqlParameter],
-        return_type: Option<vonk_plan::types::DataType>,
+        return_type: Option<DataType>,
         body: &SqlBody,
     ) -> SparkResult<TypedExpr> {
         let name = call.name.last().map(String::as_str).unwrap_or_default();
@@ -483,4 +488,16 @@ pub fn contains_window(e: &DfExpr) -> bool {
 fn tuple_text(items: &[TypedExpr]) -> SqlText {
     let parts = items.iter().enumerate().flat_map(|(i, item)| [item.field_name(i).into(), item.sql.clone()]);
     SqlText::call("named_struct", parts)
+}
+
+/// A field of a struct has the name of what is extracted by name: `struct(f(x).a)` has a field `a`.
+fn name_extracted(written: &[Expr], args: &mut [TypedExpr]) {
+    for (e, arg) in written.iter().zip(args) {
+        if let ExprKind::Extract { extraction, .. } = &e.kind
+            && let ExprKind::Literal(Literal::String(name)) = &extraction.kind
+            && arg.name.is_none()
+        {
+            arg.name = Some(Arc::clone(name));
+        }
+    }
 }
