@@ -1,9 +1,13 @@
 //! Rows as CSV, JSON or plain text.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
+use arrow::compute::cast;
+use arrow::datatypes::{Date32Type, Int32Type, IntervalYearMonthType, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
 use vonk_common::{SessionConf, SparkError, SparkResult};
+use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::cast::text::datetime::{MICROS_PER_DAY, civil};
 use vonk_expr::cast::text::{Style, format_array, format_with};
 use vonk_expr::cast::variant::Variants;
@@ -262,6 +266,31 @@ impl TextFormat {
         format_with(column, of, style, &self.zone()?)
     }
 
+    /// Keys of JSON objects, as Java prints what Spark stores: moments as numbers, lists and rows as `[1,2]`.
+    fn keys(&self, keys: &ArrayRef, of: &DataType) -> Result<StringArray> {
+        let bad = || DataFusionError::Internal(format!("keys of {of} hold {}", keys.data_type()));
+        let joined = |columns: &[StringArray], cells: &mut dyn Iterator<Item = (usize, usize)>| {
+            let text = |(c, i): (usize, usize)| columns.get(c).filter(|c| c.is_valid(i)).map_or("null", |c| c.value(i));
+            format!("[{}]", cells.map(text).collect::<Vec<_>>().join(","))
+        };
+        Ok(match of {
+            DataType::Array(element, _) => {
+                let list = keys.as_list_opt::<i32>().ok_or_else(bad)?;
+                let items = [self.keys(list.values(), element)?];
+                let row = |i| joined(&items, &mut range(list.value_offsets(), i).map(|at| (0, at)));
+                (0..list.len()).map(|i| list.is_valid(i).then(|| row(i))).collect()
+            }
+            DataType::Struct(s) => {
+                let parts = keys.as_struct_opt().ok_or_else(bad)?;
+                let columns = s.fields.iter().zip(parts.columns()).map(|(f, c)| self.keys(c, &f.data_type));
+                let columns: Vec<_> = columns.collect::<Result<_>>()?;
+                let row = |i| joined(&columns, &mut (0..columns.len()).map(|c| (c, i)));
+                (0..parts.len()).map(|i| parts.is_valid(i).then(|| row(i))).collect()
+            }
+            _ => format_array(&as_stored(keys, of)?, &stored_type(of), &self.zone()?)?,
+        })
+    }
+
     fn json(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
         let columns = batch.columns().iter().zip(self.schema.fields.iter());
         let columns = columns.map(|(c, f)| Ok((f.name.as_str(), self.node(c, &f.data_type)?)));
@@ -349,18 +378,12 @@ impl TextFormat {
             }
             DataType::Array(element, _) => {
                 let list = column.as_list_opt::<i32>().ok_or_else(bad)?;
-                Node::List(column.clone(), std::sync::Arc::new(self.node(list.values(), element)?))
+                Node::List(column.clone(), Arc::new(self.node(list.values(), element)?))
             }
             DataType::Map(key, value, _) => {
                 let map = column.as_map_opt().ok_or_else(bad)?;
-                let keys = format_array(map.keys(), key, &self.zone()?)?;
-                // Keys that are structs are written as rows: `[1]`.
-                let row = |k: &str| format!("[{}]", k.trim_start_matches('{').trim_end_matches('}'));
-                let keys = match key.as_ref() {
-                    DataType::Struct(_) => keys.iter().map(|k| k.map(row)).collect(),
-                    _ => keys,
-                };
-                Node::Map(column.clone(), keys, std::sync::Arc::new(self.node(map.values(), value)?))
+                let keys = self.keys(map.keys(), key)?;
+                Node::Map(column.clone(), keys, Arc::new(self.node(map.values(), value)?))
             }
             DataType::Udt(u) => self.node(column, &u.sql_type)?,
             DataType::Variant => {
@@ -386,8 +409,29 @@ enum Node {
     Bare(StringArray),
     Quoted(StringArray),
     Struct(std::sync::Arc<Vec<(String, Node)>>, ArrayRef),
-    List(ArrayRef, std::sync::Arc<Node>),
-    Map(ArrayRef, StringArray, std::sync::Arc<Node>),
+    List(ArrayRef, Arc<Node>),
+    Map(ArrayRef, StringArray, Arc<Node>),
+}
+
+/// Moments and intervals as Spark stores them: days, months, microseconds.
+fn stored_type(key: &DataType) -> DataType {
+    match key {
+        DataType::Date | DataType::YearMonthInterval(..) => DataType::Int,
+        DataType::Timestamp | DataType::TimestampNtz | DataType::DayTimeInterval(..) | DataType::Time(_) => {
+            DataType::Long
+        }
+        other => other.clone(),
+    }
+}
+
+fn as_stored(keys: &ArrayRef, key: &DataType) -> Result<ArrayRef> {
+    Ok(match stored_type(key) {
+        to if to == *key => Arc::clone(keys),
+        DataType::Int if matches!(key, DataType::YearMonthInterval(..)) => {
+            Arc::new(keys.as_primitive::<IntervalYearMonthType>().reinterpret_cast::<Int32Type>())
+        }
+        to => cast(keys, &to_arrow(&to))?,
+    })
 }
 
 impl Node {
