@@ -116,7 +116,6 @@ impl Analyzer {
         use vonk_plan::types::DataType;
         match &typed.data_type {
             DataType::Boolean => Ok(typed),
-            DataType::Null => vonk_expr::cast::cast(self.facts(), typed, &DataType::Boolean),
             t => Err(SparkError::new("DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN")
                 .param("sqlExpr", typed.quoted_sql())
                 .param("filter", typed.quoted_sql())

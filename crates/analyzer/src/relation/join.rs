@@ -83,7 +83,7 @@ impl Analyzer {
             Some(e) => {
                 let env = Env::new(Arc::new(both), outer);
                 let typed = self.expr(&env, e)?;
-                if typed.data_type != DataType::Boolean && typed.data_type != DataType::Null {
+                if typed.data_type != DataType::Boolean {
                     return Err(SparkError::new("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE")
                         .param("joinCondition", typed.quoted_sql())
                         .param("conditionType", vonk_common::error::quote_sql(typed.data_type.sql()))

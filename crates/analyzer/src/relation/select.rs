@@ -95,7 +95,7 @@ impl Analyzer {
     ) -> SparkResult<Node> {
         let input_hidden = node.scope.hidden.clone();
         let mut having = clauses.having.map(|h| self.having(&with_output(env, inline(&items)), h)).transpose()?;
-        let mut qualify = clauses.qualify.map(|q| self.condition(&with_output(env, inline(&items)), q)).transpose()?;
+        let mut qualify = clauses.qualify.map(|q| self.expr(&with_output(env, inline(&items)), q)).transpose()?;
         if let Some(h) = having.as_ref().filter(|h| contains_window(&h.expr)) {
             return Err(super::filter::no_window("HAVING", h));
         }
@@ -110,6 +110,7 @@ impl Analyzer {
         {
             return Err(SparkError::new("QUALIFY_REQUIRES_WINDOW_FUNCTION").at(q.origin.clone()));
         }
+        qualify = qualify.map(|q| self.boolean(q)).transpose()?;
         let shown: Vec<ScopeColumn> = items.iter().flat_map(Item::columns).collect();
         let mut order = vec![];
         if !clauses.order.is_empty() {
