@@ -49,6 +49,9 @@ fn parts(ctx: &FnContext, mut args: Vec<TypedExpr>, count: usize, seconds: Optio
 }
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
+    if kernel.name == TRY_MAKE.name {
+        ctx.arity(&args, 1..=7)?; // the other one takes none, too
+    }
     let args = parts(ctx, args, 6, Some(18))?;
     let always = kernel.name != MAKE.name || !ctx.ansi();
     let nulls = if always { Nullability::Always } else { Nullability::Args };
