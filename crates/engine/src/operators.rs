@@ -7,7 +7,6 @@ pub mod gather;
 pub mod generate;
 pub mod guarded;
 pub mod hash_order;
-pub mod in_place;
 pub mod join_order;
 pub mod join_sides;
 pub(crate) mod leaf;

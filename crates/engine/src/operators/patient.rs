@@ -1,281 +1,120 @@
 //! Calls that look no further than a NULL, and searches that look no further than what they find.
 //!
 //! Spark evaluates the arguments of most functions one after the other and stops at a NULL, row by row: what
-//! would fail behind it is never noticed. DataFusion evaluates whole columns of all arguments. So an
-//! expression that fails is evaluated once more, patiently: each argument for the rows alone for which all
-//! those before it have values. An expression that does not fail costs nothing.
+//! would fail behind it is never noticed. DataFusion evaluates whole columns of all arguments, and what several
+//! expressions share for all of them. So an expression that fails is evaluated once more, patiently: each argument for
+//! the rows alone for which all those before it have values, and in its own place. An expression that does not
+//! fail costs nothing.
+//!
+//! To the plan above, an operator that tries again is the operator that it was: what is known of constants, orders and
+//! equalities is read off expressions as they are written.
+
+mod in_place;
+mod tried;
 
 use std::any::Any;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::{and, is_not_null};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::logical_expr::sort_properties::ExprProperties;
-use datafusion::logical_expr::{ColumnarValue, Operator};
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::projection::ProjectionExpr;
-use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::projection::ProjectionExec;
-use vonk_expr::kernel::{KernelUdf, Looks};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+};
 
-use super::in_place::InPlaceExec;
+use super::no_expressions::no_expressions;
+use in_place::InPlaceExec;
+use tried::{has_calls, tried};
 
 /// The plan, with projections and filters that try again.
 pub fn patient(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
-        let any: &dyn Any = node.as_ref();
-        let anew: Arc<dyn ExecutionPlan> = if let Some(projection) = any.downcast_ref::<ProjectionExec>() {
-            if !projection.expr().iter().any(|e| has_calls(&e.expr)) {
-                return Ok(Transformed::no(node));
+        Ok(match running(&node)? {
+            Some(running) => {
+                Transformed::yes(Arc::new(PatientExec { written: node, running }) as Arc<dyn ExecutionPlan>)
             }
-            let tried = |e: &ProjectionExpr| ProjectionExpr { expr: tried(&e.expr), alias: e.alias.clone() };
-            let exprs: Vec<ProjectionExpr> = projection.expr().iter().map(tried).collect();
-            let anew = ProjectionExec::try_new(exprs, Arc::clone(projection.input()))?;
-            match InPlaceExec::of(&anew)? {
-                Some(both) => Arc::new(both),
-                None => Arc::new(anew),
-            }
-        } else if let Some(filter) = any.downcast_ref::<FilterExec>()
-            && has_calls(filter.predicate())
-        {
-            Arc::new(FilterExecBuilder::from(filter).with_predicate(tried(filter.predicate())).build()?)
-        } else {
-            return Ok(Transformed::no(node));
-        };
-        Ok(Transformed::yes(anew))
+            None => Transformed::no(node),
+        })
     })
     .data()
 }
 
-/// Is there anything in it that could be evaluated for fewer rows?
-fn has_calls(e: &Arc<dyn PhysicalExpr>) -> bool {
-    e.exists(|e| Ok(looks(e) != Looks::AtAll && e.children().len() > 1)).unwrap_or(false)
+/// An operator, and the one that runs in its place.
+#[derive(Debug)]
+struct PatientExec {
+    written: Arc<dyn ExecutionPlan>,
+    running: Arc<dyn ExecutionPlan>,
 }
 
-pub(super) fn tried(e: &Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
-    if has_calls(e) { Arc::new(Tried { inner: Arc::clone(e) }) } else { Arc::clone(e) }
-}
-
-/// How far Spark's form of the call looks.
-fn looks(e: &Arc<dyn PhysicalExpr>) -> Looks {
-    let any: &dyn Any = e.as_ref();
-    if let Some(call) = any.downcast_ref::<ScalarFunctionExpr>() {
-        return call.fun().inner().downcast_ref::<KernelUdf>().map_or(Looks::AtAll, |udf| udf.call.kernel.looks);
-    }
-    match any.downcast_ref::<BinaryExpr>().map(BinaryExpr::op) {
-        None | Some(Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => {
-            Looks::AtAll
+/// What runs in the place of this operator; none if it can run itself.
+fn running(written: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let any: &dyn Any = written.as_ref();
+    if let Some(projection) = any.downcast_ref::<ProjectionExec>() {
+        if !projection.expr().iter().any(|e| has_calls(&e.expr)) {
+            return Ok(None);
         }
-        Some(_) => Looks::UntilNull,
+        let tried = |e: &ProjectionExpr| ProjectionExpr { expr: tried(&e.expr), alias: e.alias.clone() };
+        let exprs: Vec<ProjectionExpr> = projection.expr().iter().map(tried).collect();
+        let anew = ProjectionExec::try_new(exprs, Arc::clone(projection.input()))?;
+        let any: &dyn Any = projection.input().as_ref();
+        let below = any.downcast_ref::<PatientExec>().map_or(projection.input(), |below| &below.running);
+        return Ok(Some(match InPlaceExec::of(&anew, below)? {
+            Some(all) => Arc::new(all),
+            None => Arc::new(anew),
+        }));
     }
-}
-
-/// An expression that is evaluated patiently after it has failed.
-#[derive(Debug, Clone)]
-struct Tried {
-    inner: Arc<dyn PhysicalExpr>,
-}
-
-/// A call whose arguments are evaluated one after the other.
-#[derive(Debug, Clone)]
-struct Slow {
-    inner: Arc<dyn PhysicalExpr>,
-    looks: Looks,
-}
-
-impl Tried {
-    fn slowly(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let slow = Arc::clone(&self.inner).transform_up(|e| {
-            Ok(match looks(&e) {
-                Looks::AtAll => Transformed::no(e),
-                _ if e.children().len() < 2 => Transformed::no(e),
-                looks => Transformed::yes(Arc::new(Slow { inner: e, looks }) as Arc<dyn PhysicalExpr>),
-            })
-        });
-        slow.data()?.evaluate(batch)
+    match any.downcast_ref::<FilterExec>() {
+        Some(filter) if has_calls(filter.predicate()) => {
+            Ok(Some(Arc::new(FilterExecBuilder::from(filter).with_predicate(tried(filter.predicate())).build()?)))
+        }
+        _ => Ok(None),
     }
 }
 
-/// Columns of arguments that have been evaluated.
-#[derive(Default)]
-struct Given {
-    fields: Vec<Field>,
-    columns: Vec<ArrayRef>,
-}
-
-impl Given {
-    fn add(&mut self, array: ArrayRef) -> Arc<dyn PhysicalExpr> {
-        let column = Column::new(&format!("a{}", self.columns.len()), self.columns.len());
-        self.fields.push(Field::new(column.name(), array.data_type().clone(), true));
-        self.columns.push(array);
-        Arc::new(column)
-    }
-
-    fn batch(&self, rows: usize) -> Result<RecordBatch> {
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let schema = Arc::new(Schema::new(self.fields.clone()));
-        Ok(RecordBatch::try_new_with_options(schema, self.columns.clone(), &options)?)
+impl DisplayAs for PatientExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.written.fmt_as(t, f)
     }
 }
 
-fn evaluated(e: &dyn PhysicalExpr, batch: &RecordBatch, wanted: Option<&BooleanArray>) -> Result<ArrayRef> {
-    let value = match wanted {
-        Some(rows) => e.evaluate_selection(batch, rows)?,
-        None => e.evaluate(batch)?,
-    };
-    value.into_array(batch.num_rows())
-}
+impl ExecutionPlan for PatientExec {
+    fn name(&self) -> &str {
+        self.written.name()
+    }
 
-fn both(before: Option<BooleanArray>, and_these: BooleanArray) -> Result<Option<BooleanArray>> {
-    Ok(Some(match before {
-        Some(before) => and(&before, &and_these)?,
-        None => and_these,
-    }))
-}
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.written.properties()
+    }
 
-impl Slow {
-    fn value(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        match self.looks {
-            Looks::UntilEqual => self.until_equal(batch),
-            _ => self.until_null(batch),
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.written.children()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        self.written.maintains_input_order()
+    }
+
+    no_expressions!();
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let anew = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        let written = Arc::clone(&self.written).replace_children(children, anew)?;
+        match running(&written)? {
+            Some(running) => Ok(Arc::new(PatientExec { written, running })),
+            None => Err(DataFusionError::Internal("an operator has no calls any more".into())),
         }
     }
 
-    fn until_null(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let rows = batch.num_rows();
-        let (mut wanted, mut given) = (None, Given::default());
-        let mut children: Vec<Arc<dyn PhysicalExpr>> = self.inner.children().into_iter().map(Arc::clone).collect();
-        let counted = match self.looks {
-            Looks::UntilNullOf(first) => 0..first,
-            Looks::UntilNullOfLast => children.len().saturating_sub(1)..children.len(),
-            _ => 0..children.len(),
-        };
-        let mut order: Vec<_> = children.iter_mut().enumerate().collect();
-        if matches!(self.looks, Looks::UntilNullFromRight | Looks::UntilNullOfLast) {
-            order.reverse();
-        }
-        for (i, child) in order {
-            let any: &dyn Any = child.as_ref();
-            if let Some(literal) = any.downcast_ref::<Literal>() {
-                if literal.value().is_null() && counted.contains(&i) {
-                    wanted = Some(BooleanArray::from(vec![false; rows]));
-                }
-                continue;
-            }
-            let array = evaluated(child.as_ref(), batch, wanted.as_ref())?;
-            if array.null_count() > 0 && counted.contains(&i) {
-                wanted = both(wanted, is_not_null(&array)?)?;
-            }
-            *child = given.add(array);
-        }
-        let call = Arc::clone(&self.inner).with_new_children(children)?;
-        let given = given.batch(rows)?;
-        match &wanted {
-            Some(rows) => call.evaluate_selection(&given, rows),
-            None => call.evaluate(&given),
-        }
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.running.execute(partition, context)
     }
 
-    /// Each of the others is evaluated for the rows alone that have found no equal among those before it.
-    fn until_equal(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let rows = batch.num_rows();
-        let (mut wanted, mut given) = (None, Given::default());
-        let mut children: Vec<Arc<dyn PhysicalExpr>> = vec![];
-        for child in self.inner.children() {
-            let array = evaluated(child.as_ref(), batch, wanted.as_ref())?;
-            let present = is_not_null(&array)?;
-            children.push(given.add(array));
-            wanted = match children.as_slice() {
-                [first, .., last] => {
-                    let pair = vec![Arc::clone(first), Arc::clone(last)];
-                    let equal = Arc::clone(&self.inner).with_new_children(pair)?;
-                    let equal = equal.evaluate(&given.batch(rows)?)?.into_array(rows)?;
-                    let missed = equal.as_boolean().iter().map(|is| Some(is != Some(true))).collect();
-                    both(wanted, missed)?
-                }
-                _ => Some(present),
-            };
-        }
-        Arc::clone(&self.inner).with_new_children(children)?.evaluate(&given.batch(rows)?)
+    fn metrics(&self) -> Option<MetricsSet> {
+        self.running.metrics()
     }
 }
-
-macro_rules! as_its_inner {
-    ($wrapper:ident, |$this:ident, $batch:ident| $evaluate:expr) => {
-        impl fmt::Display for $wrapper {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.inner.fmt(f)
-            }
-        }
-
-        impl PartialEq for $wrapper {
-            fn eq(&self, other: &Self) -> bool {
-                self.inner.eq(&other.inner)
-            }
-        }
-
-        impl Eq for $wrapper {}
-
-        impl Hash for $wrapper {
-            fn hash<H: Hasher>(&self, state: &mut H) {
-                self.inner.hash(state);
-            }
-        }
-
-        impl PhysicalExpr for $wrapper {
-            fn data_type(&self, schema: &Schema) -> Result<DataType> {
-                self.inner.data_type(schema)
-            }
-
-            fn nullable(&self, schema: &Schema) -> Result<bool> {
-                self.inner.nullable(schema)
-            }
-
-            fn return_field(&self, schema: &Schema) -> Result<FieldRef> {
-                self.inner.return_field(schema)
-            }
-
-            fn evaluate(&self, $batch: &RecordBatch) -> Result<ColumnarValue> {
-                let $this = self;
-                $evaluate
-            }
-
-            fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-                vec![&self.inner]
-            }
-
-            fn with_new_children(
-                self: Arc<Self>,
-                mut children: Vec<Arc<dyn PhysicalExpr>>,
-            ) -> Result<Arc<dyn PhysicalExpr>> {
-                Ok(match children.pop() {
-                    Some(inner) => Arc::new($wrapper { inner, ..(*self).clone() }),
-                    None => self,
-                })
-            }
-
-            fn get_properties(&self, children: &[ExprProperties]) -> Result<ExprProperties> {
-                Ok(children.first().cloned().unwrap_or_else(ExprProperties::new_unknown))
-            }
-
-            fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.inner.fmt_sql(f)
-            }
-        }
-    };
-}
-
-as_its_inner!(Tried, |this, batch| match this.inner.evaluate(batch) {
-    // What fails all the same fails as it did.
-    Err(error) => this.slowly(batch).map_err(|_| error),
-    value => value,
-});
-as_its_inner!(Slow, |this, batch| this.value(batch));

@@ -19,8 +19,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
 
-use super::one_input::one_input;
-use super::patient;
+use super::tried::tried;
+use crate::operators::one_input::one_input;
 
 /// How DataFusion's `CommonSubexprEliminate` begins the names of its columns.
 const COMMON: &str = "__common_expr_";
@@ -36,13 +36,15 @@ pub struct InPlaceExec {
 }
 
 impl InPlaceExec {
-    /// One operator of a projection and those below it that have its common expressions.
-    pub fn of(upper: &ProjectionExec) -> Result<Option<Self>> {
-        let below: &dyn Any = upper.input().as_ref();
-        let has_common = upper.input().schema().fields().iter().any(|f| f.name().starts_with(COMMON));
-        let (input, mut steps) = match (below.downcast_ref::<ProjectionExec>(), below.downcast_ref::<InPlaceExec>()) {
-            (Some(lower), _) if has_common => (lower.input(), vec![projector(lower)?]),
-            (_, Some(lower)) if has_common && lower.steps.len() < MOST_STEPS => (&lower.input, lower.steps.clone()),
+    /// One operator of a projection and those below it that have its common expressions; `below` is its input.
+    pub fn of(upper: &ProjectionExec, below: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
+        if !below.schema().fields().iter().any(|f| f.name().starts_with(COMMON)) {
+            return Ok(None);
+        }
+        let plan: &dyn Any = below.as_ref();
+        let (input, mut steps) = match (plan.downcast_ref::<ProjectionExec>(), plan.downcast_ref::<InPlaceExec>()) {
+            (Some(lower), _) => (lower.input(), vec![projector(lower)?]),
+            (_, Some(lower)) if lower.steps.len() < MOST_STEPS => (&lower.input, lower.steps.clone()),
             _ => return Ok(None),
         };
         steps.push(projector(upper)?);
@@ -97,5 +99,5 @@ fn in_place(steps: &[Projector], batch: &RecordBatch) -> Result<RecordBatch> {
     for step in steps {
         whole = whole.try_merge(step.projection())?;
     }
-    whole.try_map_exprs(|e| Ok(patient::tried(&e)))?.make_projector(&batch.schema())?.project_batch(batch)
+    whole.try_map_exprs(|e| Ok(tried(&e)))?.make_projector(&batch.schema())?.project_batch(batch)
 }
