@@ -265,10 +265,11 @@ def test_sees_no_secrets_and_no_descriptors(new_server):
 
     secrets, held = json.loads(spark.range(1).select(looks("id")).first()[0])
     assert secrets == []
-    # An input without a writer, the log twice, the file for last words, the connection.
-    assert sorted(t.partition(":")[0].rpartition("/")[2] for t in held) == ["faults", "pipe", "pipe", "pipe", "socket"]
+    # An input without a writer, the log twice, the file for last words, the connection and its shared memory.
+    assert sorted(t.partition(":")[0].rpartition("/")[2] for t in held) == ["faults", "memfd", "pipe", "pipe", "pipe", "socket"]
     shared = set(held) & set(descriptors(server.pid).values())
-    assert len(shared) == 1 and shared.pop().startswith("pipe:")  # the log
+    # The log, and the memory that the two share.
+    assert sorted(t.partition(":")[0] for t in shared) == ["/memfd", "pipe"]
     spark.stop()
 
 

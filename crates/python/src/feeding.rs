@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use vonk_common::{SparkError, SparkResult};
 
 use crate::batch::Encoder;
+use crate::segment::Segment;
 use crate::wire::{self, Part};
 use crate::worker::Input;
 use crate::{Frame, Task, describe};
@@ -35,9 +36,9 @@ enum Ended {
 }
 
 impl Feeding {
-    pub fn start(writer: UnixStream, task: Arc<Task>, input: Input) -> Self {
+    pub fn start(writer: UnixStream, segment: Option<Arc<Segment>>, task: Arc<Task>, input: Input) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Feeding { handle: tokio::spawn(feed(writer, task, input, stopped)), stop, ended: None }
+        Feeding { handle: tokio::spawn(feed(writer, segment, task, input, stopped)), stop, ended: None }
     }
 
     pub fn has_ended(&self) -> bool {
@@ -82,6 +83,7 @@ impl Drop for Feeding {
 /// Writes everything; a worker that is gone is for its reader to notice. The input's error.
 async fn feed(
     mut writer: UnixStream,
+    segment: Option<Arc<Segment>>,
     task: Arc<Task>,
     input: Input,
     mut stop: watch::Receiver<bool>,
@@ -91,7 +93,8 @@ async fn feed(
         Ok(sides) => sides,
         Err(e) => return Some(e),
     };
-    if !wire::write(&mut writer, wire::TASK, &describe::task(&task)).await {
+    let kind = wire::TASK | if segment.is_some() { wire::OPENED } else { 0 };
+    if !wire::write(&mut writer, kind, &describe::task(&task)).await {
         return None;
     }
     let mut error = None;
@@ -105,8 +108,19 @@ async fn feed(
             },
         };
         let (parts, failed) = sides.message(frame, &mut input);
-        if !parts.is_empty() && !wire::write(&mut writer, wire::FRAME, &parts).await {
-            return failed;
+        if !parts.is_empty() {
+            let slot = tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                slot = filled(segment.as_deref(), &parts) => slot,
+            };
+            let sent = match slot {
+                Some(slot) => wire::write_head(&mut writer, wire::FRAME, &parts, slot).await,
+                None => wire::write(&mut writer, wire::FRAME, &parts).await,
+            };
+            if !sent {
+                return failed;
+            }
         }
         if failed.is_some() {
             error = failed;
@@ -116,6 +130,19 @@ async fn feed(
     drop(input);
     wire::write(&mut writer, wire::END, &[]).await;
     error
+}
+
+/// The slot that the parts have been put into; none if they have to go through the socket.
+async fn filled(segment: Option<&Segment>, parts: &[Part]) -> Option<usize> {
+    let slot = segment?.empty(wire::total(parts)).await?;
+    let mut pieces: Vec<_> = wire::body(parts).collect();
+    match segment?.write(slot, &mut pieces) {
+        Ok(()) => Some(slot),
+        Err(e) => {
+            log::warn!("a message for a Python worker goes through the socket: {e}");
+            None
+        }
+    }
 }
 
 /// The encoders of a task's inputs.

@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use vonk_common::{SparkError, SparkResult};
 
+use crate::segment::Segment;
 use crate::wire::{self, Reader};
 use crate::{Environment, fault, interpreter, modules};
 
@@ -44,15 +45,16 @@ const MAX_ENDED: usize = 256;
 /// then hear of it themselves.
 pub struct Connection {
     pub pid: u32,
+    pub segment: Option<Arc<Segment>>,
     stream: std::os::unix::net::UnixStream,
 }
 
 impl Connection {
-    /// Both directions, each with a descriptor of its own: dropping one closes nothing. There is no byte
-    /// on its way while nobody has them.
+    /// Both directions, each with a descriptor of its own: dropping one closes nothing. While nobody has them
+    /// there is nothing on its way, but perhaps the news that the last messages were taken.
     pub fn open(&self) -> std::io::Result<(Reader<UnixStream>, UnixStream)> {
         let side = || UnixStream::from_std(self.stream.try_clone()?);
-        Ok((Reader::new(side()?), side()?))
+        Ok((Reader::sharing(side()?, self.segment.clone()), side()?))
     }
 }
 
@@ -239,7 +241,8 @@ async fn greeted(stream: UnixStream) -> Option<(String, Connection)> {
     let token = hello.get("token").and_then(Value::as_str).unwrap_or_default().to_string();
     let pid = hello.get("pid").and_then(Value::as_u64).unwrap_or_default() as u32;
     let stream = reader.into_inner().into_std().ok()?;
-    Some((token, Connection { pid, stream }))
+    let segment = hello.get("segment").and_then(|described| Segment::open(pid, described)).map(Arc::new);
+    Some((token, Connection { pid, segment, stream }))
 }
 
 /// What Python code prints goes to the log, line by line. The receiver hears when there is no more.

@@ -18,6 +18,7 @@ mod interpreter;
 mod launcher;
 mod modules;
 mod pool;
+mod segment;
 mod task;
 mod wire;
 mod worker;

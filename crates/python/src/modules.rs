@@ -37,6 +37,7 @@ const MODULES: &[(&str, &str)] = modules![
     "profile.py",
     "rehearsal.py",
     "results.py",
+    "segment.py",
     "task.py",
     "values.py",
     "wire.py",

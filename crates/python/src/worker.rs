@@ -80,7 +80,7 @@ impl Worker {
             Ok(decoder) => decoder,
             Err(e) => return Outcome::failed(e),
         };
-        let mut feeding = Feeding::start(writer, task, input);
+        let mut feeding = Feeding::start(writer, self.connection.segment.clone(), task, input);
         loop {
             tokio::select! {
                 _ = results.closed() => return self.wind_down(reader, feeding, None).await,

@@ -8,7 +8,7 @@ import time
 
 import pyarrow as pa
 
-from vonk.worker import errors, isolate, profile
+from vonk.worker import errors, isolate, profile, segment
 from vonk.worker.task import Conf, Task
 from vonk.worker.wire import BATCH, CALL, DONE, END, ERROR, FRAME, HELLO, REPLY, TASK, Closed, connect
 
@@ -22,8 +22,10 @@ MESSAGE_TIME = 0.02
 def work(path, token):
     """Serves until the server closes the connection; the process's exit status."""
     pa.set_cpu_count(1)
-    channel = connect(path, pa.allocate_buffer)
-    channel.write_json(HELLO, {"token": token, "pid": os.getpid()})
+    shared = segment.made()
+    channel = connect(path, pa.allocate_buffer, shared)
+    described = {} if shared is None else {"segment": shared.described}
+    channel.write_json(HELLO, {"token": token, "pid": os.getpid(), **described})
     try:
         while True:
             kind, parts = channel.read()

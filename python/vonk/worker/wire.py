@@ -1,8 +1,9 @@
 """Messages between the server and its workers.
 
 A message is a kind, a number of parts, their lengths, and the parts, each on a multiple of 64 bytes
-(little endian: u32, u32, u64 a length). Part 0 of most kinds is JSON. `crates/python/src/wire.rs` is
-the other side.
+(little endian: u32, u32, u64 a length). Part 0 of most kinds is JSON. In place of the parts there may be the slot of
+the shared segment that they lie in; the upper half of a kind counts the messages that the worker has taken out of
+their slots since it last told. `crates/python/src/wire.rs` is the other side.
 """
 
 import json
@@ -13,7 +14,9 @@ import struct
 # Server to worker.
 TASK, FRAME, END, CALL, FORK, KILL = 1, 2, 3, 4, 5, 6
 # Worker to server.
-HELLO, BATCH, ERROR, DONE, REPLY, EXIT = 10, 11, 12, 13, 14, 15
+HELLO, BATCH, ERROR, DONE, REPLY, EXIT, _TAKEN = 10, 11, 12, 13, 14, 15, 16
+# The parts lie in a slot; of a task: the server has opened the segment.
+_SHARED, _OPENED, _KIND = 0x100, 0x200, 0xFF
 
 _HEAD = struct.Struct("<II")
 _ALIGN = 64
@@ -35,10 +38,11 @@ class Closed(Exception):
 class Channel:
     """A connected socket that carries messages. `allocate` gives the memory of what is read."""
 
-    def __init__(self, sock, allocate=bytearray):
+    def __init__(self, sock, allocate=bytearray, segment=None):
         self._sock = sock
         self._allocate = allocate
         self._owner = os.getpid()
+        self._segment, self._opened, self._taken = segment, False, 0
 
     def fileno(self):
         return self._sock.fileno()
@@ -65,19 +69,32 @@ class Channel:
 
     def read(self):
         """The next message: its kind and its parts."""
+        if self._taken:
+            self.write(_TAKEN)
         head = bytearray(_HEAD.size)
         self._fill(memoryview(head))
         kind, count = _HEAD.unpack(head)
         if count > _MAX_PARTS:
             raise Closed()
+        if kind & _OPENED and not self._opened:
+            self._segment.opened()
+            self._opened = True
         if count == 0:
-            return kind, []
-        lengths = bytearray(8 * count)
+            return kind & _KIND, []
+        numbers = count + bool(kind & _SHARED)
+        lengths = bytearray(8 * numbers)
         self._fill(memoryview(lengths))
-        lengths = struct.unpack(f"<{count}Q", lengths)
+        lengths = struct.unpack(f"<{numbers}Q", lengths)
+        if kind & _SHARED:
+            *lengths, slot = lengths
         total = sum(map(_padded, lengths))
         buffer = self._allocate(total)
-        self._fill(memoryview(buffer).cast("B"))
+        if kind & _SHARED:
+            self._segment.read(slot, memoryview(buffer).cast("B"))
+            self._taken += 1
+        else:
+            self._fill(memoryview(buffer).cast("B"))
+        kind &= _KIND
         parts, at = [], 0
         for n in lengths:
             parts.append(buffer[at : at + n])
@@ -86,19 +103,25 @@ class Channel:
 
     def write(self, kind, parts=()):
         """Sends a message; parts are bytes or buffers."""
+        self._check_owner()
         views = [memoryview(p).cast("B") if len(p) else b"" for p in parts]
-        head = _HEAD.pack(kind, len(views)) + struct.pack(f"<{len(views)}Q", *map(len, views))
-        pieces = [head]
+        lengths = list(map(len, views))
+        pieces = []
         for view in views:
             pieces.append(view)
             pad = -len(view) % _ALIGN
             if pad:
                 pieces.append(_PAD[:pad])
-        self._send(pieces)
+        kind |= self._taken << 16
+        self._taken = 0
+        slot = self._segment.write(pieces, sum(map(len, pieces))) if self._opened and views else None
+        if slot is not None:
+            kind, lengths, pieces = kind | _SHARED, [*lengths, slot], []
+        head = _HEAD.pack(kind, len(views)) + struct.pack(f"<{len(lengths)}Q", *lengths)
+        self._send([head, *pieces])
 
     def _send(self, pieces):
         """All pieces, with as few calls of the kernel as it takes."""
-        self._check_owner()
         pieces = [memoryview(p) for p in pieces if len(p)]
         at = 0
         try:
@@ -116,9 +139,9 @@ class Channel:
         self.write(kind, [json.dumps(value).encode(), *blobs])
 
 
-def connect(path, allocate):
+def connect(path, allocate, segment=None):
     """A channel to the server's socket."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
     sock.connect(path)
-    return Channel(sock, allocate)
+    return Channel(sock, allocate, segment)
