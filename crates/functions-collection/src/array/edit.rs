@@ -48,16 +48,12 @@ pub static SLICE: FunctionSpec = FunctionSpec::scalar("slice", "array_funcs", bu
     .usage("slice(array, start, length) - length elements from the 1-based start, counted from the end when negative")
     .kernels(&[&SLICE_KERNEL]);
 
-fn with_nulls(ty: DataType, contains_null: bool) -> DataType {
-    DataType::array(ty, contains_null)
-}
-
 fn build_add(ctx: &FnContext, args: Vec<TypedExpr>, end: &str) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
     element(ctx, &args, 0)?;
     let (args, ty) = array_and_value(ctx, args, tightest_common_type)?;
-    let ty = with_nulls(ty, true);
+    let ty = DataType::array(ty.as_nullable(), true);
     let nullable = args[0].nullable;
     let mut out = ctx.call_with(&ADD_KERNEL, args, ty, Nullability::Always, vec![end.to_string()]);
     out.nullable = nullable;
@@ -103,7 +99,7 @@ fn build_insert(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
     let Some(position) = pair.pop() else { return Err(SparkError::internal("array_insert")) };
     let nullable = both[0].nullable || position.nullable;
     let args = vec![both[0].clone(), position, both[1].clone()];
-    let mut out = ctx.call(&INSERT_KERNEL, args, with_nulls(ty, true), Nullability::Always);
+    let mut out = ctx.call(&INSERT_KERNEL, args, DataType::array(ty.as_nullable(), true), Nullability::Always);
     out.nullable = nullable;
     out.sql = sql;
     Ok(out)
@@ -180,7 +176,7 @@ fn eval_remove(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
 fn build_compact(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::AnyArray])?;
     let (ty, _) = element(ctx, &args, 0)?;
-    Ok(ctx.call(&COMPACT_KERNEL, args, with_nulls(ty, false), Nullability::Args))
+    Ok(ctx.call(&COMPACT_KERNEL, args, DataType::array(ty, false), Nullability::Args))
 }
 
 fn eval_compact(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

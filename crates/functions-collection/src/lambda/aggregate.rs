@@ -20,7 +20,7 @@ use crate::lists::{range, retype};
 
 pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&AGGREGATE_FN];
 
-static AGGREGATE_FN: HigherOrder = HigherOrder { name: "aggregate", eval: eval_aggregate };
+static AGGREGATE_FN: HigherOrder = HigherOrder { name: "aggregate", eval: eval_aggregate, until_null_of: 1 };
 
 pub static AGGREGATE: FunctionSpec = FunctionSpec::new("aggregate", "lambda_funcs", Body::HigherOrder(build_aggregate))
     .aliases(&["reduce"])

@@ -17,10 +17,10 @@ use crate::lists::{ListTaker, item_field, list_of, range};
 
 pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&TRANSFORM_FN, &FILTER_FN, &MATCH_FN, &ZIP_FN];
 
-static TRANSFORM_FN: HigherOrder = HigherOrder { name: "transform", eval: eval_transform };
-static FILTER_FN: HigherOrder = HigherOrder { name: "filter", eval: eval_filter };
-static MATCH_FN: HigherOrder = HigherOrder { name: "array_match", eval: eval_match };
-static ZIP_FN: HigherOrder = HigherOrder { name: "zip_with", eval: eval_zip };
+static TRANSFORM_FN: HigherOrder = HigherOrder { name: "transform", eval: eval_transform, until_null_of: 1 };
+static FILTER_FN: HigherOrder = HigherOrder { name: "filter", eval: eval_filter, until_null_of: 1 };
+static MATCH_FN: HigherOrder = HigherOrder { name: "array_match", eval: eval_match, until_null_of: 1 };
+static ZIP_FN: HigherOrder = HigherOrder { name: "zip_with", eval: eval_zip, until_null_of: 2 };
 
 pub static TRANSFORM: FunctionSpec = FunctionSpec::new("transform", "lambda_funcs", Body::HigherOrder(build_transform))
     .usage("transform(array, f) - the array of f(element) or f(element, index)");

@@ -19,8 +19,8 @@ use crate::rows::{element_keys, rows_of};
 
 pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&MAP_FN, &ZIP_FN];
 
-static MAP_FN: HigherOrder = HigherOrder { name: "map_lambda", eval: eval_map };
-static ZIP_FN: HigherOrder = HigherOrder { name: "map_zip_with", eval: eval_zip };
+static MAP_FN: HigherOrder = HigherOrder { name: "map_lambda", eval: eval_map, until_null_of: 1 };
+static ZIP_FN: HigherOrder = HigherOrder { name: "map_zip_with", eval: eval_zip, until_null_of: 2 };
 
 pub static MAP_FILTER: FunctionSpec =
     FunctionSpec::new("map_filter", "lambda_funcs", Body::HigherOrder(|c, a| build_map(c, a, "filter")))

@@ -20,7 +20,7 @@ use crate::rows::rows_of;
 
 pub(crate) static FUNCTIONS: &[&HigherOrder] = &[&SORT_FN];
 
-static SORT_FN: HigherOrder = HigherOrder { name: "array_sort", eval: eval_sort };
+static SORT_FN: HigherOrder = HigherOrder { name: "array_sort", eval: eval_sort, until_null_of: 1 };
 
 /// Longest array that a comparator sorts: every pair of elements is compared at once.
 const MAX_COMPARED: usize = 4096;

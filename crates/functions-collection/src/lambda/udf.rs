@@ -26,6 +26,8 @@ pub type HigherOrderEval = fn(&Call, &Lambdas, &[ArrayRef], usize) -> DfResult<A
 pub struct HigherOrder {
     pub name: &'static str,
     pub eval: HigherOrderEval,
+    /// The NULL of one of so many first arguments is the whole answer.
+    pub until_null_of: usize,
 }
 
 /// One lambda, as data: the body and the columns that stand for its parameters.

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use vonk_expr::kernel::{KernelUdf, Looks};
+use vonk_functions_collection::lambda::udf::LambdaUdf;
 
 /// Is there anything in it that could be evaluated for fewer rows?
 pub fn has_calls(e: &Arc<dyn PhysicalExpr>) -> bool {
@@ -30,7 +31,11 @@ pub fn tried(e: &Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
 fn looks(e: &Arc<dyn PhysicalExpr>) -> Looks {
     let any: &dyn Any = e.as_ref();
     if let Some(call) = any.downcast_ref::<ScalarFunctionExpr>() {
-        return call.fun().inner().downcast_ref::<KernelUdf>().map_or(Looks::AtAll, |udf| udf.call.kernel.looks);
+        let function = call.fun().inner();
+        if let Some(lambda) = function.downcast_ref::<LambdaUdf>() {
+            return Looks::UntilNullOf(lambda.function.until_null_of);
+        }
+        return function.downcast_ref::<KernelUdf>().map_or(Looks::AtAll, |udf| udf.call.kernel.looks);
     }
     match any.downcast_ref::<BinaryExpr>().map(BinaryExpr::op) {
         None | Some(Operator::And | Operator::Or | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => {
@@ -50,7 +55,6 @@ struct Tried {
 #[derive(Debug, Clone)]
 struct Slow {
     inner: Arc<dyn PhysicalExpr>,
-    looks: Looks,
 }
 
 impl Tried {
@@ -59,7 +63,7 @@ impl Tried {
             Ok(match looks(&e) {
                 Looks::AtAll => Transformed::no(e),
                 _ if e.children().len() < 2 => Transformed::no(e),
-                looks => Transformed::yes(Arc::new(Slow { inner: e, looks }) as Arc<dyn PhysicalExpr>),
+                _ => Transformed::yes(Arc::new(Slow { inner: e }) as Arc<dyn PhysicalExpr>),
             })
         });
         slow.data()?.evaluate(batch)
@@ -105,23 +109,23 @@ fn both(before: Option<BooleanArray>, and_these: BooleanArray) -> Result<Option<
 
 impl Slow {
     fn value(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        match self.looks {
+        match looks(&self.inner) {
             Looks::UntilEqual => self.until_equal(batch),
-            _ => self.until_null(batch),
+            looks => self.until_null(batch, looks),
         }
     }
 
-    fn until_null(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+    fn until_null(&self, batch: &RecordBatch, looks: Looks) -> Result<ColumnarValue> {
         let rows = batch.num_rows();
         let (mut wanted, mut given) = (None, Given::default());
         let mut children: Vec<Arc<dyn PhysicalExpr>> = self.inner.children().into_iter().map(Arc::clone).collect();
-        let counted = match self.looks {
+        let counted = match looks {
             Looks::UntilNullOf(first) => 0..first,
             Looks::UntilNullOfLast => children.len().saturating_sub(1)..children.len(),
             _ => 0..children.len(),
         };
         let mut order: Vec<_> = children.iter_mut().enumerate().collect();
-        if matches!(self.looks, Looks::UntilNullFromRight | Looks::UntilNullOfLast) {
+        if matches!(looks, Looks::UntilNullFromRight | Looks::UntilNullOfLast) {
             order.reverse();
         }
         for (i, child) in order {
@@ -219,7 +223,7 @@ macro_rules! as_its_inner {
                 mut children: Vec<Arc<dyn PhysicalExpr>>,
             ) -> Result<Arc<dyn PhysicalExpr>> {
                 Ok(match children.pop() {
-                    Some(inner) => Arc::new($wrapper { inner, ..(*self).clone() }),
+                    Some(inner) => Arc::new($wrapper { inner }),
                     None => self,
                 })
             }
