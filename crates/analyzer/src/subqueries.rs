@@ -91,7 +91,13 @@ impl Analyzer {
 
     fn take(&self, node: &mut Node, e: DfExpr) -> SparkResult<DfExpr> {
         let mut failure = None;
+        // A condition may hold one sub-query in several places: it is joined once.
+        let mut before: Vec<(DfExpr, DfExpr)> = vec![];
         let out = e.transform_down(|e| {
+            if let Some((_, taken)) = before.iter().find(|(query, _)| same_subquery(query, &e)) {
+                return Ok(Transformed::new(taken.clone(), true, TreeNodeRecursion::Jump));
+            }
+            let written = same_subquery(&e, &e).then(|| e.clone());
             let taken = match e {
                 DfExpr::ScalarSubquery(q) => self.take_scalar(node, q),
                 DfExpr::Exists(x) => self
@@ -110,7 +116,10 @@ impl Analyzer {
                 other => return Ok(Transformed::no(other)),
             };
             match taken {
-                Ok(e) => Ok(Transformed::new(e, true, TreeNodeRecursion::Jump)),
+                Ok(e) => {
+                    before.extend(written.map(|written| (written, e.clone())));
+                    Ok(Transformed::new(e, true, TreeNodeRecursion::Jump))
+                }
                 Err(err) => {
                     failure = Some(err);
                     Ok(Transformed::new(lit(false), true, TreeNodeRecursion::Stop))
@@ -268,6 +277,21 @@ impl Analyzer {
         }
         let plan = Arc::new(self.extract_python(Arc::unwrap_or_clone(plan))?);
         Ok(Arc::new(Alone::over(plan, self.fresh())))
+    }
+}
+
+/// Is it one sub-query, written once?
+fn same_subquery(a: &DfExpr, b: &DfExpr) -> bool {
+    match (a, b) {
+        (DfExpr::ScalarSubquery(a), DfExpr::ScalarSubquery(b)) => Arc::ptr_eq(&a.subquery, &b.subquery),
+        (DfExpr::Exists(x), DfExpr::Exists(y)) => {
+            x.negated == y.negated && Arc::ptr_eq(&x.subquery.subquery, &y.subquery.subquery)
+        }
+        (DfExpr::InSubquery(x), DfExpr::InSubquery(y)) => {
+            x.negated == y.negated && Arc::ptr_eq(&x.subquery.subquery, &y.subquery.subquery) && x.expr == y.expr
+        }
+        (DfExpr::Not(a), DfExpr::Not(b)) => same_subquery(a, b),
+        _ => false,
     }
 }
 

@@ -188,9 +188,15 @@ fn to_scale(ctx: &FnContext, args: Vec<TypedExpr>, way: Way) -> SparkResult<Type
 
 fn to_long_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let a: Float64Array = downcast(&array_arg(args, 0, rows)?)?;
-    let out: PrimitiveArray<Int64Type> = match Way::from_name(call.param(0)) {
-        Way::Up => a.unary(|v| v.ceil() as i64),
-        _ => a.unary(|v| v.floor() as i64),
+    let round: fn(f64) -> f64 = if Way::from_name(call.param(0)) == Way::Up { f64::ceil } else { f64::floor };
+    // Not a number is 0, as Java casts it.
+    let fits = |v: f64| v.is_nan() || (-(2f64.powi(63))..2f64.powi(63)).contains(&v);
+    let out: PrimitiveArray<Int64Type> = match call.ansi {
+        true => a.try_unary(|v| {
+            let whole = round(v);
+            if fits(whole) { Ok(whole as i64) } else { Err(overflow(call, "overflow", "")) }
+        })?,
+        false => a.unary(|v| round(v) as i64),
     };
     Ok(ColumnarValue::Array(Arc::new(out)))
 }

@@ -49,7 +49,7 @@ unary! {
     DEGREES_F DEGREES "degrees" "DEGREES" [] |x| x * (180.0 / std::f64::consts::PI), "degrees(expr) - Radians as degrees.";
     EXP_F EXP "exp" "EXP" [] strict::exp, "exp(expr) - e to the power.";
     EXPM1_F EXPM1 "expm1" "EXPM1" [] strict::expm1, "expm1(expr) - e to the power, less 1.";
-    RADIANS_F RADIANS "radians" "RADIANS" [] |x| x / 180.0 * std::f64::consts::PI, "radians(expr) - Degrees as radians.";
+    RADIANS_F RADIANS "radians" "RADIANS" [] |x| x * 0.017_453_292_519_943_295, "radians(expr) - Degrees as radians.";
     RINT_F RINT "rint" "rint" [] f64::round_ties_even, "rint(expr) - The nearest whole number, half to even.";
     SEC_F SEC "sec" "SEC" [] |x| 1.0 / x.cos(), "sec(expr) - Secant of an angle in radians.";
     SIN_F SIN "sin" "SIN" [] f64::sin, "sin(expr) - Sine of an angle in radians.";
