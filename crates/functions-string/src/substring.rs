@@ -96,6 +96,12 @@ fn build_overlay(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<Typed
         let args = ctx.coerce(args, 4, &[Want::BINARY, Want::BINARY, Want::INT, Want::INT])?;
         return Ok(ctx.call(&OVERLAY_BYTES, args, DataType::Binary, Nullability::Args));
     }
+    let is_binary = |i: usize| args.get(i).is_some_and(|a| a.data_type == DataType::Binary);
+    if is_binary(0) != is_binary(1) {
+        let types = if is_binary(0) { "(\"BINARY\" or \"STRING\")" } else { "(\"STRING\" or \"BINARY\")" };
+        let error = ctx.mismatch("DATA_DIFF_TYPES", &args).param("functionName", "`overlay`");
+        return Err(error.param("dataType", types));
+    }
     let args = ctx.coerce(args, 4, &[Want::Str, Want::Str, Want::INT, Want::INT])?;
     Ok(ctx.call(&OVERLAY, args, DataType::STRING, Nullability::Args))
 }

@@ -76,6 +76,10 @@ impl Node {
 
 struct Writer {
     names: Names,
+    /// The element of an array in an array.
+    item: String,
+    /// The text that stands for NULL; without one it is left out.
+    null: Option<String>,
     indent: &'static str,
 }
 
@@ -87,21 +91,49 @@ impl Writer {
         (0..depth).for_each(|_| out.push_str(self.indent));
     }
 
+    fn leaf(&self, name: &str, text: &str, depth: usize, out: &mut String) {
+        self.line(depth, out);
+        out.push_str(&format!("<{name}>"));
+        escape(text, out);
+        out.push_str(&format!("</{name}>"));
+    }
+
+    /// An array in an array is an element of its own, its items are inside.
+    fn inner_list(&self, name: &str, list: (&ArrayRef, &Node), row: usize, depth: usize, out: &mut String) {
+        let (array, items) = list;
+        let mut inside = String::from("\n");
+        for item in bounds(array.as_list::<i32>().value_offsets(), row) {
+            self.element(&self.item, items, item, depth + 1, &mut inside);
+        }
+        self.line(depth, out);
+        match inside.get(1..).filter(|inside| !inside.is_empty()) {
+            None => out.push_str(&format!("<{name}/>")),
+            Some(inside) => {
+                out.push_str(&format!("<{name}>{inside}"));
+                self.line(depth, out);
+                out.push_str(&format!("</{name}>"));
+            }
+        }
+    }
+
     fn element(&self, name: &str, node: &Node, row: usize, depth: usize, out: &mut String) {
         if node.is_null(row) {
+            if let Some(null) = &self.null {
+                self.leaf(name, null, depth, out);
+            }
             return;
         }
         match node {
-            Node::Leaf(texts) => {
-                self.line(depth, out);
-                out.push_str(&format!("<{name}>"));
-                escape(texts.value(row), out);
-                out.push_str(&format!("</{name}>"));
-            }
+            Node::Leaf(texts) => self.leaf(name, texts.value(row), depth, out),
             Node::List(array, items) => {
                 let list = array.as_list::<i32>();
                 for item in bounds(list.value_offsets(), row) {
-                    self.element(name, items, item, depth, out);
+                    match &**items {
+                        Node::List(inner, below) if !items.is_null(item) => {
+                            self.inner_list(name, (inner, below), item, depth, out);
+                        }
+                        _ => self.element(name, items, item, depth, out),
+                    }
                 }
             }
             Node::Map(array, keys, values) => {
@@ -195,7 +227,12 @@ fn to_xml(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
     }
     let format = TextFormat::new(Kind::Json, StructType::default(), &options, &conf).map_err(|e| call.error(e))?;
     let node = Node::new(&format, &values, &ty)?;
-    let writer = Writer { names: Names::new(&options), indent: "    " };
+    let writer = Writer {
+        names: Names::new(&options),
+        item: text(&options, "arrayelementname").unwrap_or("item").to_string(),
+        null: text(&options, "nullvalue").map(str::to_string),
+        indent: "    ",
+    };
     let tag = text(&options, "rowtag").unwrap_or("ROW");
     let one = |row: usize| {
         (!node.is_null(row)).then(|| {
