@@ -81,12 +81,19 @@ impl FnContext {
     }
 
     /// Like [`coerce`](Self::coerce) for the functions that cast nothing implicitly but an untyped NULL.
-    pub fn expect(&self, args: Vec<TypedExpr>, required: usize, wants: &[Want]) -> SparkResult<Vec<TypedExpr>> {
+    pub fn expect(&self, mut args: Vec<TypedExpr>, required: usize, wants: &[Want]) -> SparkResult<Vec<TypedExpr>> {
         self.arity(&args, required..=wants.len())?;
         let fits = |(a, w): (&TypedExpr, &Want)| a.data_type == DataType::Null || w.accepts(&a.data_type);
         match args.iter().zip(wants).position(|pair| !fits(pair)) {
             Some(i) => Err(self.unexpected_type(&args, i, &wants.get(i).map(Want::describe).unwrap_or_default())),
-            None => signature::coerce(self, args, wants),
+            None => {
+                // What is VOID becomes a literal of the type, and is shown as one; what stands for another
+                // expression shows what was written.
+                let shown = !self.name.starts_with("try_");
+                let void = args.iter_mut().filter(|a| shown && a.data_type == DataType::Null);
+                void.for_each(|a| a.sql = "NULL".into());
+                signature::coerce(self, args, wants)
+            }
         }
     }
 

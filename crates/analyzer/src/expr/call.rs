@@ -102,6 +102,7 @@ impl Analyzer {
                 if &*ctx.name == "struct" {
                     name_extracted(&written, &mut args);
                 }
+                super::void::literal_nulls(&ctx.name, &mut args);
                 self.pad_char_columns(&ctx.name, &mut args)?;
                 let names: Vec<_> = args.iter().filter_map(|a| a.name.clone()).collect();
                 // `(- a)` when written as an operator; `(a, b)` has a long name.

@@ -22,6 +22,7 @@ pub mod star;
 pub mod subquery;
 pub mod udf;
 pub mod update_field;
+mod void;
 pub mod window;
 
 impl Analyzer {
