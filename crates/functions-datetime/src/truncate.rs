@@ -22,7 +22,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&DATE_TRUNC]),
 ];
 
-static TRUNC: Kernel = Kernel::new("trunc", trunc);
+static TRUNC: Kernel = Kernel::new("trunc", trunc).right_first();
 static DATE_TRUNC: Kernel = Kernel::new("date_trunc", date_trunc);
 
 fn build_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -39,7 +39,10 @@ fn build_date_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedE
 
 /// Is it a constant that names no unit? The value is not even looked at then.
 fn is_no_unit(name: &TypedExpr) -> bool {
-    matches!(name.as_literal(), Some(ScalarValue::Utf8(text)) if text.as_deref().and_then(unit).is_none())
+    match name.as_literal() {
+        Some(ScalarValue::Utf8(text)) => text.as_deref().and_then(unit).is_none(),
+        other => other == Some(&ScalarValue::Null),
+    }
 }
 
 fn truncated(

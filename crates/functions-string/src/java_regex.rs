@@ -361,15 +361,32 @@ impl Translator {
                 self.code(code)?;
             }
             'p' | 'P' => self.property(c == 'P', in_class)?,
-            '1'..='9' if !in_class => {
-                self.out.push('\\');
-                self.out.push(c);
-            }
+            '1'..='9' if !in_class => self.back_reference(c.to_digit(10)? as usize),
             'k' if !in_class => self.out.push_str(r"\k"),
             c if c.is_ascii_alphabetic() => return None,
             c => self.literal(c),
         }
         Some(())
+    }
+
+    /// A digit more belongs to the number if there are so many groups; a group that there is not never matches.
+    fn back_reference(&mut self, mut group: usize) {
+        let opens = |(i, c): (usize, &char)| {
+            let escaped = self.chars[..i].iter().rev().take_while(|c| **c == '\\').count() % 2 == 1;
+            let named = self.chars.get(i + 2) == Some(&'<') && !matches!(self.chars.get(i + 3), Some('=' | '!'));
+            *c == '(' && !escaped && (self.chars.get(i + 1) != Some(&'?') || named)
+        };
+        let groups = self.chars.iter().enumerate().filter(|at| opens(*at)).count();
+        while let Some(digit) = self.peek(0).and_then(|c| c.to_digit(10)) {
+            let longer = group * 10 + digit as usize;
+            if longer > groups {
+                break;
+            }
+            group = longer;
+            self.at += 1;
+        }
+        let text = if group > groups { "(?!)".to_string() } else { format!(r"(?:\{group})") };
+        self.out.push_str(&text);
     }
 
     fn property(&mut self, negated: bool, in_class: bool) -> Option<()> {

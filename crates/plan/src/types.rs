@@ -254,6 +254,8 @@ impl DataType {
             DataType::Date => "DateType",
             DataType::Timestamp => "TimestampType",
             DataType::TimestampNtz => "TimestampNTZType",
+            DataType::YearMonthInterval(a, b) => return format!("YearMonthIntervalType({},{})", *a as u8, *b as u8),
+            DataType::DayTimeInterval(a, b) => return format!("DayTimeIntervalType({},{})", *a as u8, *b as u8),
             t if t.is_string() => "StringType",
             other => return other.sql(),
         };

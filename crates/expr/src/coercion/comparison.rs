@@ -20,7 +20,8 @@ pub fn comparison(left: &DataType, right: &DataType, ansi: bool) -> Option<DataT
         (T::String(_), T::String(_)) => None,
         (T::String(_), t) | (t, T::String(_)) => match t {
             T::Null => Some(T::STRING),
-            T::Decimal(..) => Some(T::Double),
+            // Without a fraction it is a whole number like others.
+            T::Decimal(_, 1..) => Some(T::Double),
             T::CalendarInterval => None,
             t if t.is_ansi_interval() => None,
             t if t.is_atomic() || *t == T::Variant => Some(t.clone()),

@@ -424,7 +424,7 @@ fn stored_type(key: &DataType) -> DataType {
     }
 }
 
-fn as_stored(keys: &ArrayRef, key: &DataType) -> Result<ArrayRef> {
+pub fn as_stored(keys: &ArrayRef, key: &DataType) -> Result<ArrayRef> {
     Ok(match stored_type(key) {
         to if to == *key => Arc::clone(keys),
         DataType::Int if matches!(key, DataType::YearMonthInterval(..)) => {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion::arrow::datatypes::DataType as Arrow;
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::ColumnarValue;
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::text::Style;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
@@ -14,7 +16,7 @@ use vonk_plan::types::{DataType, StructType};
 
 use super::from_xml::Names;
 use crate::formats::options::text;
-use crate::formats::write::{Kind, TextFormat};
+use crate::formats::write::{Kind, TextFormat, as_stored};
 use crate::json::schema::{from_params, options_argument, to_params};
 
 pub static SPECS: &[FunctionSpec] =
@@ -60,6 +62,16 @@ impl Node {
                 let map = column.as_map_opt().ok_or_else(bad)?;
                 let keys = format.plain(map.keys(), key)?;
                 Node::Map(column.clone(), keys, Box::new(Node::new(format, map.values(), value)?))
+            }
+            DataType::YearMonthInterval(..) | DataType::DayTimeInterval(..) if column.null_count() < column.len() => {
+                let stored = as_stored(column, ty)?;
+                let class = if *stored.data_type() == Arrow::Int32 { "Integer" } else { "Long" };
+                let row = (0..stored.len()).find(|row| stored.is_valid(*row)).unwrap_or_default();
+                let error = SparkError::new("_LEGACY_ERROR_TEMP_3238")
+                    .param("v", array_value_to_string(&stored, row)?)
+                    .param("class", format!("class java.lang.{class}"))
+                    .param("dt", ty.class_name());
+                return Err(vonk_expr::exec_err(error));
             }
             DataType::Binary => Node::Leaf(format.styled(column, ty, Style::csv())?),
             other => Node::Leaf(format.plain(column, other)?),
