@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, NullEquality, Spans};
-use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::limits::MAX_OPEN_SUBQUERIES;
 use vonk_common::{SparkError, SparkResult};
@@ -61,6 +61,7 @@ impl Analyzer {
         let available = self.slots_of(node)?;
         let mut out = vec![];
         for conjunct in datafusion::logical_expr::utils::split_conjunction_owned(condition) {
+            let conjunct = with_output(without_double_negation(conjunct))?;
             let plain = match &conjunct {
                 DfExpr::Not(inner) => inner,
                 other => other,
@@ -277,6 +278,32 @@ impl Analyzer {
         }
         let plan = Arc::new(self.extract_python(Arc::unwrap_or_clone(plan))?);
         Ok(Arc::new(Alone::over(plan, self.fresh())))
+    }
+}
+
+/// `NOT (x NOT IN q)` is `x IN q`, also where NULLs are asked for.
+fn without_double_negation(e: DfExpr) -> DfExpr {
+    let DfExpr::Not(inner) = e else { return e };
+    match *inner {
+        DfExpr::InSubquery(i) if i.negated => DfExpr::InSubquery(InSubquery { negated: false, ..i }),
+        DfExpr::Exists(x) if x.negated => DfExpr::Exists(Exists { negated: false, ..x }),
+        DfExpr::Not(inner) => without_double_negation(*inner),
+        other => DfExpr::Not(Box::new(other)),
+    }
+}
+
+/// The optimizer asks for the expression that an IN compares with; rows by themselves have none.
+fn with_output(e: DfExpr) -> SparkResult<DfExpr> {
+    match e {
+        DfExpr::InSubquery(mut i) if i.subquery.subquery.head_output_expr().map_err(spark_error)?.is_none() => {
+            let plan = Arc::clone(&i.subquery.subquery);
+            let columns = plan.schema().columns().into_iter().map(DfExpr::Column).collect();
+            i.subquery.subquery =
+                Arc::new(LogicalPlan::Projection(Projection::try_new(columns, plan).map_err(spark_error)?));
+            Ok(DfExpr::InSubquery(i))
+        }
+        DfExpr::Not(inner) => Ok(DfExpr::Not(Box::new(with_output(*inner)?))),
+        other => Ok(other),
     }
 }
 

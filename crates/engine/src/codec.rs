@@ -96,7 +96,9 @@ enum Node {
     PythonScan(Box<PythonScanMessage>),
     WindowByPartition,
     Pieces,
-    Opaque,
+    Opaque {
+        placed: bool,
+    },
     /// Rows that several places read: each place computes them where the plan has been sent to.
     Shared {
         plan: Vec<u8>,
@@ -183,7 +185,7 @@ impl PhysicalExtensionCodec for Codec {
             }
             Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
-            Node::Opaque => Arc::new(Opaque::new(input()?)),
+            Node::Opaque { placed } => Arc::new(Opaque::new(input()?, placed)),
             Node::Shared { plan } => {
                 let input = physical_plan_from_bytes_with_extension_codec(&plan, context, self)?;
                 Arc::new(SharedExec::new(input, 1))
@@ -244,8 +246,8 @@ impl PhysicalExtensionCodec for Codec {
             Node::Shared { plan: plan.to_vec() }
         } else if any.is::<Pieces>() {
             Node::Pieces
-        } else if any.is::<Opaque>() {
-            Node::Opaque
+        } else if let Some(opaque) = any.downcast_ref::<Opaque>() {
+            Node::Opaque { placed: opaque.placed() }
         } else {
             return Err(DataFusionError::NotImplemented(format!("the operator {} cannot be sent", node.name())));
         };

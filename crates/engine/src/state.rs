@@ -26,7 +26,7 @@ use crate::operators::hash_order::OrderOfGroups;
 use crate::operators::join_order::JoinOrder;
 use crate::operators::join_sides::SidesOfSmallJoins;
 use crate::operators::nested_loop::OneRightSide;
-use crate::operators::opaque::OpaqueGroupingSets;
+use crate::operators::opaque::OpaqueInputs;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
 use crate::operators::python::session::PythonSession;
@@ -117,7 +117,7 @@ fn physical_rules(server: &Server, conf: &SessionConf) -> Vec<Arc<dyn PhysicalOp
         rules.push(Arc::new(OrderOfGroups { partitions, parallelism: local::parallelism(conf) }));
     }
     rules.push(Arc::new(JoinOrder));
-    rules.push(Arc::new(OpaqueGroupingSets));
+    rules.push(Arc::new(OpaqueInputs));
     for rule in PhysicalOptimizer::new().rules {
         let sides_are_chosen = rule.name() == "join_selection";
         rules.push(rule);
