@@ -132,3 +132,64 @@ impl Segment {
         (FLAGS + index * self.slot_bytes) as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const SLOT: usize = 4096;
+
+    fn segment(slots: usize) -> (File, Option<Segment>) {
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len((FLAGS + 2 * slots * SLOT) as u64).expect("room");
+        let described = json!({"fd": file.as_raw_fd(), "slots": slots, "slot_bytes": SLOT});
+        let opened = Segment::open(std::process::id(), &described);
+        (file, opened)
+    }
+
+    #[test]
+    fn what_is_written_lies_in_the_slot() {
+        let (file, Some(segment)) = segment(2) else { panic!("not opened") };
+        let many = vec![7u8; MAX_PIECES + 500];
+        let mut pieces: Vec<_> = many.chunks(1).map(IoSlice::new).collect();
+        segment.write(1, &mut pieces).expect("written");
+        let mut found = vec![0; many.len()];
+        file.read_exact_at(&mut found, (FLAGS + SLOT) as u64).expect("read");
+        assert_eq!(found, many);
+    }
+
+    #[test]
+    fn a_slot_that_was_read_is_empty() {
+        let (file, Some(segment)) = segment(2) else { panic!("not opened") };
+        file.write_all_at(b"result", (FLAGS + 3 * SLOT) as u64).expect("written");
+        file.write_all_at(&[1], 1).expect("full");
+        assert_eq!(segment.read(1, 6).expect("read").as_ref(), b"result");
+        let mut flag = [1];
+        file.read_exact_at(&mut flag, 1).expect("flag");
+        assert_eq!(flag, [0]);
+    }
+
+    #[test]
+    fn a_worker_that_tells_nonsense_harms_itself() {
+        let (file, Some(segment)) = segment(2) else { panic!("not opened") };
+        assert!(segment.read(2, 1).is_err() && segment.read(0, SLOT + 1).is_err());
+        segment.taken(1000);
+        assert_eq!([segment.take(), segment.take(), segment.take()], [Some(0), Some(1), None]);
+        segment.taken(1);
+        assert_eq!([segment.take(), segment.take()], [Some(0), None]);
+        file.set_len(0).expect("cut off");
+        assert!(segment.read(0, 1).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_too_short_is_not_opened() {
+        let file = tempfile::tempfile().expect("a file");
+        let described = json!({"fd": file.as_raw_fd(), "slots": 1, "slot_bytes": SLOT});
+        assert!(Segment::open(std::process::id(), &described).is_none());
+        assert!(Segment::open(std::process::id(), &json!({"fd": 0, "slots": 1000, "slot_bytes": 1})).is_none());
+    }
+}
