@@ -1,5 +1,6 @@
 //! Physical operators of our own, and how logical nodes of ours become them.
 
+pub(crate) mod as_its_inner;
 pub mod count_distinct;
 pub mod cuts;
 pub mod existing;

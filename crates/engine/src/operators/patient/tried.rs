@@ -1,22 +1,21 @@
 //! Expressions that are evaluated once more, argument by argument, when they have failed.
 
 use std::any::Any;
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::{and, is_not_null};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::logical_expr::sort_properties::ExprProperties;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use vonk_expr::kernel::{KernelUdf, Looks};
 use vonk_functions_collection::lambda::udf::LambdaUdf;
+
+use crate::operators::as_its_inner::as_its_inner;
 
 /// Is there anything in it that could be evaluated for fewer rows?
 pub fn has_calls(e: &Arc<dyn PhysicalExpr>) -> bool {
@@ -174,74 +173,9 @@ impl Slow {
     }
 }
 
-macro_rules! as_its_inner {
-    ($wrapper:ident, |$this:ident, $batch:ident| $evaluate:expr) => {
-        impl fmt::Display for $wrapper {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.inner.fmt(f)
-            }
-        }
-
-        impl PartialEq for $wrapper {
-            fn eq(&self, other: &Self) -> bool {
-                self.inner.eq(&other.inner)
-            }
-        }
-
-        impl Eq for $wrapper {}
-
-        impl Hash for $wrapper {
-            fn hash<H: Hasher>(&self, state: &mut H) {
-                self.inner.hash(state);
-            }
-        }
-
-        impl PhysicalExpr for $wrapper {
-            fn data_type(&self, schema: &Schema) -> Result<DataType> {
-                self.inner.data_type(schema)
-            }
-
-            fn nullable(&self, schema: &Schema) -> Result<bool> {
-                self.inner.nullable(schema)
-            }
-
-            fn return_field(&self, schema: &Schema) -> Result<FieldRef> {
-                self.inner.return_field(schema)
-            }
-
-            fn evaluate(&self, $batch: &RecordBatch) -> Result<ColumnarValue> {
-                let $this = self;
-                $evaluate
-            }
-
-            fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-                vec![&self.inner]
-            }
-
-            fn with_new_children(
-                self: Arc<Self>,
-                mut children: Vec<Arc<dyn PhysicalExpr>>,
-            ) -> Result<Arc<dyn PhysicalExpr>> {
-                Ok(match children.pop() {
-                    Some(inner) => Arc::new($wrapper { inner }),
-                    None => self,
-                })
-            }
-
-            fn get_properties(&self, children: &[ExprProperties]) -> Result<ExprProperties> {
-                Ok(children.first().cloned().unwrap_or_else(ExprProperties::new_unknown))
-            }
-
-            fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.inner.fmt_sql(f)
-            }
-        }
-    };
-}
-
-as_its_inner!(Tried, |this, batch| match this.inner.evaluate(batch) {
+as_its_inner!(Tried {}, |this, batch| match this.inner.evaluate(batch) {
     // What fails all the same fails as it did.
     Err(error) => this.slowly(batch).map_err(|_| error),
     value => value,
 });
-as_its_inner!(Slow, |this, batch| this.value(batch));
+as_its_inner!(Slow {}, |this, batch| this.value(batch));
