@@ -82,14 +82,13 @@ impl Analyzer {
             None => None,
             Some(e) => {
                 let env = Env::new(Arc::new(both), outer);
-                let typed = self.expr(&env, e)?;
+                let mut typed = self.expr(&env, e)?;
                 if typed.data_type != DataType::Boolean {
                     return Err(SparkError::new("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE")
                         .param("joinCondition", typed.quoted_sql())
                         .param("conditionType", vonk_common::error::quote_sql(typed.data_type.sql()))
                         .at(e.origin.clone()));
                 }
-                let mut typed = self.boolean(typed)?;
                 typed.expr = self
                     .take_subqueries_of_join(typed.expr, &mut left, &mut right)
                     .map_err(|err| err.at(e.origin.clone()))?;
