@@ -130,11 +130,7 @@ fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
         return Err(ctx.unexpected_type(&args, 0, "\"INT\""));
     }
     let Some(count) = args[0].foldable.then(|| args[0].constant_i64("stack", "n")).transpose()?.flatten() else {
-        return Err(ctx
-            .mismatch("NON_FOLDABLE_INPUT", &args)
-            .param("inputName", "`n`")
-            .param("inputType", "\"INT\"")
-            .param("inputExpr", args[0].quoted_sql()));
+        return Err(ctx.non_foldable(&ctx.sql(&args), "n", "\"INT\"", &args[0]));
     };
     if count <= 0 {
         return Err(ctx

@@ -79,11 +79,7 @@ fn build_bucket(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedE
             && !a.foldable
         {
             let wanted = if i == 0 { "INTERVAL" } else { "TIMESTAMP" };
-            return Err(ctx
-                .mismatch("NON_FOLDABLE_INPUT", &args)
-                .param("inputName", quote_id([name]))
-                .param("inputType", quote_sql(wanted))
-                .param("inputExpr", a.quoted_sql()));
+            return Err(ctx.non_foldable(&ctx.sql(&args), name, quote_sql(wanted), a));
         }
     }
     let mut params = vec![String::new(), String::new()];

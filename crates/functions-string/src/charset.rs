@@ -130,11 +130,7 @@ fn build_to_binary(ctx: &FnContext, mut args: Vec<TypedExpr>, tolerant: bool) ->
     let sql = ctx.sql(&args);
     let format = match args.get(1) {
         Some(f) if !f.foldable => {
-            return Err(ctx
-                .mismatch("NON_FOLDABLE_INPUT", &args)
-                .param("inputName", quote_id(["fmt"]))
-                .param("inputType", "\"STRING\"")
-                .param("inputExpr", f.quoted_sql()));
+            return Err(ctx.non_foldable(&sql, "fmt", "\"STRING\"", f));
         }
         Some(f) => f.constant_str(&ctx.name, "fmt")?,
         None => Some("hex".to_string()),

@@ -33,11 +33,7 @@ fn build(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let mut params = vec![];
     for (arg, name) in args.iter().zip(PARAMETERS).skip(1) {
         if !arg.foldable {
-            return Err(ctx
-                .mismatch("NON_FOLDABLE_INPUT", &args)
-                .param("inputName", vonk_common::error::quote_id([name]))
-                .param("inputType", "\"STRING\"")
-                .param("inputExpr", arg.quoted_sql()));
+            return Err(ctx.non_foldable(&ctx.sql(&args), name, "\"STRING\"", arg));
         }
         let text = arg.constant_str(&ctx.name, name)?;
         if text.as_ref().is_some_and(|t| t.chars().count() != 1) {

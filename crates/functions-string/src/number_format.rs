@@ -312,11 +312,7 @@ fn constant_format(ctx: &FnContext, args: &[TypedExpr]) -> SparkResult<Option<St
     let Some(format) = args.get(1) else { return Err(SparkError::internal("no format")) };
     if !format.foldable {
         let name = if format.name.is_some() { "attributereference" } else { "format" };
-        return Err(ctx
-            .mismatch("NON_FOLDABLE_INPUT", args)
-            .param("inputName", quote_id([name]))
-            .param("inputType", "\"STRING\"")
-            .param("inputExpr", format.quoted_sql()));
+        return Err(ctx.non_foldable(&ctx.sql(args), name, "\"STRING\"", format));
     }
     format.constant_str(&ctx.name, "format")
 }
