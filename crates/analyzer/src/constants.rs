@@ -1,23 +1,25 @@
-//! Constants that fail, in conditions: `WHERE day >= 'abc'`.
+//! Constants that fail: `WHERE day >= 'abc'`.
 //!
 //! Spark computes constants when it plans, so that such a query fails though no row should ever ask. In the
-//! branches of CASE and `coalesce` they wait, and conditions over VALUES alone are computed even earlier, row
-//! by row. (Spark's `ConstantFolding`; of other clauses than conditions we leave it to the rows.)
+//! branches of CASE and `coalesce` they wait, and what is over VALUES alone is computed even earlier, row by
+//! row. Conditions are looked at here, what other clauses hold once the plan is optimised. (Spark's
+//! `ConstantFolding`.)
 
 use datafusion::common::Result as DfResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::in_set::InSet;
 use vonk_expr::kernel::KernelUdf;
 use vonk_expr::sealed::Sealed;
 use vonk_expr::typed::evaluate;
 
-/// Error: that of the first constant in the condition that fails.
-pub fn no_failing_constants(condition: &Expr) -> SparkResult<()> {
+/// Error: that of the first constant in the expression that fails.
+pub fn no_failing_constants(e: &Expr) -> SparkResult<()> {
     let mut failed = None;
-    if visit(condition, &mut failed) {
-        compute(condition, &mut failed);
+    if visit(e, &mut failed) {
+        compute(e, &mut failed);
     }
     failed.map_or(Ok(()), Err)
 }
@@ -40,7 +42,6 @@ fn visit(e: &Expr, failed: &mut Option<SparkError>) -> bool {
         Expr::Literal(..) => return true,
         Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_) => return false,
         Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => return false,
-        Expr::AggregateFunction(_) | Expr::WindowFunction(_) => return false,
         // Only what is computed for every row.
         Expr::Case(case) => {
             let when = case.when_then_expr.first().map(|(when, _)| when);
@@ -52,11 +53,23 @@ fn visit(e: &Expr, failed: &mut Option<SparkError>) -> bool {
         _ => children(e),
     };
     let constant: Vec<bool> = in_order.iter().map(|child| visit(child, failed)).collect();
-    let whole = constant.iter().all(|c| *c) && !matches!(e, Expr::Case(_)) && !in_order.is_empty();
+    let whole = constant.iter().all(|c| *c) && folds(e) && !in_order.is_empty();
     if !whole {
         in_order.iter().zip(constant).filter(|(_, c)| *c).for_each(|(child, _)| compute(child, failed));
     }
     whole
+}
+
+/// Does Spark compute the expression when it plans, if all parts of it are constant?
+fn folds(e: &Expr) -> bool {
+    match e {
+        Expr::Case(_) | Expr::AggregateFunction(_) | Expr::WindowFunction(_) => false,
+        Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<KernelUdf>() {
+            Some(kernel) => kernel.call.kernel.folds,
+            None => call.func.inner().is::<InSet>() || call.name() == "coalesce",
+        },
+        _ => true,
+    }
 }
 
 fn children(e: &Expr) -> Vec<&Expr> {
@@ -73,7 +86,7 @@ fn children(e: &Expr) -> Vec<&Expr> {
 
 fn compute(e: &Expr, failed: &mut Option<SparkError>) {
     let raises = |e: &Expr| match e {
-        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<KernelUdf>().is_some_and(|k| k.call.can_raise()),
+        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<KernelUdf>().is_some_and(|k| !k.call.kernel.total),
         _ => false,
     };
     if failed.is_none() && e.exists(|e| Ok(raises(e))).unwrap_or(false) {

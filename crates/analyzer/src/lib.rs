@@ -9,7 +9,7 @@
 
 pub mod aggregate;
 pub mod analyzer;
-mod constants;
+pub mod constants;
 pub mod env;
 pub mod expr;
 pub mod keyed;

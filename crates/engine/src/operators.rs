@@ -4,6 +4,7 @@ pub(crate) mod as_its_inner;
 pub mod count_distinct;
 pub mod cuts;
 pub mod existing;
+pub mod failing_constants;
 pub mod gather;
 pub mod generate;
 pub mod guarded;

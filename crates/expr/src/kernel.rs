@@ -32,6 +32,8 @@ pub struct Kernel {
     pub eval: Eval,
     /// No values of its arguments make it raise, so it may be computed for rows that are not wanted.
     pub total: bool,
+    /// Spark computes a call with constant arguments when it plans.
+    pub folds: bool,
     pub looks: Looks,
 }
 
@@ -55,7 +57,7 @@ pub enum Looks {
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval, total: false, looks: Looks::UntilNull }
+        Kernel { name, volatility: Volatility::Immutable, eval, total: false, folds: true, looks: Looks::UntilNull }
     }
 
     /// The same of one that raises on no values: conditions of it need no order, and can become join keys.
@@ -64,7 +66,11 @@ impl Kernel {
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval, total: false, looks: Looks::AtAll }
+        Kernel { name, volatility: Volatility::Volatile, eval, total: false, folds: false, looks: Looks::AtAll }
+    }
+
+    pub const fn not_folded(self) -> Self {
+        Kernel { folds: false, ..self }
     }
 
     pub const fn right_first(self) -> Self {

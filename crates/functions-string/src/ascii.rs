@@ -31,8 +31,8 @@ pub static SPECS: &[FunctionSpec] = &[
 
 static ASCII: Kernel = Kernel::total("ascii", ascii);
 static CHR: Kernel = Kernel::new("chr", chr);
-static ELT: Kernel = Kernel::new("elt", elt).eager();
-static ELT_BYTES: Kernel = Kernel::new("elt_bytes", elt_bytes).eager();
+static ELT: Kernel = Kernel::new("elt", elt).eager().not_folded();
+static ELT_BYTES: Kernel = Kernel::new("elt_bytes", elt_bytes).eager().not_folded();
 static QUOTE: Kernel = Kernel::new("quote", quote);
 
 fn build_ascii(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -110,6 +110,7 @@ impl Analyzer {
                     if rows { "ROWS" } else { "RANGE" },
                     if to_end { "UNBOUNDED FOLLOWING" } else { "CURRENT ROW" }
                 ),
+                key: None,
             }
         };
         if ROWS_TO_CURRENT.contains(&name) {
@@ -151,7 +152,29 @@ impl Analyzer {
         Ok(Frame {
             frame: DfFrame::new_bounds(units, start, end),
             text: format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" }),
+            key: self.checked_key(env, w, order)?,
         })
+    }
+
+    /// The integer that a RANGE frame goes by, which fails where a bound of the frame is beyond its type.
+    fn checked_key(&self, env: &Env, w: &WindowFrame, order: &[SortKey]) -> SparkResult<Option<DfExpr>> {
+        let Some(SortKey { value: key, ascending, .. }) = order.first() else { return Ok(None) };
+        if w.rows || !key.data_type.is_integral() || !self.facts().conf.ansi() {
+            return Ok(None);
+        }
+        let mut args = vec![key.clone()];
+        for bound in [&w.lower, &w.upper] {
+            let FrameBound::Value(offset) = bound else { continue };
+            let mut offset = vonk_expr::cast::cast(self.facts(), self.expr(env, offset)?, &key.data_type)?;
+            if !ascending {
+                offset = self.call_builtin(env, "negative", vec![offset], None)?;
+            }
+            args.push(self.call_builtin(env, "+", vec![key.clone(), offset], None)?);
+        }
+        match args.len() {
+            1 => Ok(None),
+            _ => Ok(Some(self.call_builtin(env, "$checked", args, None)?.expr)),
+        }
     }
 
     fn bound(&self, env: &Env, b: &FrameBound, rows: bool, order: &[SortKey]) -> SparkResult<(DfBound, String)> {
@@ -247,12 +270,17 @@ impl Analyzer {
 struct Frame {
     frame: DfFrame,
     text: String,
+    /// What takes the place of the key of the order.
+    key: Option<DfExpr>,
 }
 
 /// The calls of the function's expression over the window.
 fn over(function: TypedExpr, partition: &[TypedExpr], order: &[SortKey], frame: Frame) -> SparkResult<TypedExpr> {
     let partition_by: Vec<DfExpr> = partition.iter().map(|p| collation::key(p.expr.clone(), &p.data_type)).collect();
-    let order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
+    let mut order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
+    if let (Some(key), Some(first)) = (frame.key, order_by.first_mut()) {
+        first.expr = key;
+    }
     let over = |mut f: WindowFunction| {
         f.params.partition_by = partition_by.clone();
         f.params.order_by = order_by.clone();

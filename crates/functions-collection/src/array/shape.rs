@@ -18,7 +18,7 @@ use crate::lists::{ListTaker, item_field, list_arg, list_of, range, retype};
 
 static SIZE_KERNEL: Kernel = Kernel::new("size", eval_size);
 static FLATTEN_KERNEL: Kernel = Kernel::new("flatten", eval_flatten);
-static ZIP_KERNEL: Kernel = Kernel::new("arrays_zip", eval_zip).eager();
+static ZIP_KERNEL: Kernel = Kernel::new("arrays_zip", eval_zip).eager().not_folded();
 
 pub static SIZE: FunctionSpec = FunctionSpec::scalar("size", "collection_funcs", build_size)
     .aliases(&["cardinality"])

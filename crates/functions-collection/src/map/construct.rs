@@ -23,7 +23,7 @@ use crate::rows::rows_of;
 static MAP_KERNEL: Kernel = Kernel::new("map", eval_map).eager();
 static FROM_ARRAYS_KERNEL: Kernel = Kernel::new("map_from_arrays", eval_from_arrays);
 static FROM_ENTRIES_KERNEL: Kernel = Kernel::new("map_from_entries", eval_from_entries);
-static CONCAT_KERNEL: Kernel = Kernel::new("map_concat", eval_concat).eager();
+static CONCAT_KERNEL: Kernel = Kernel::new("map_concat", eval_concat).eager().not_folded();
 
 pub static MAP: FunctionSpec = FunctionSpec::scalar("map", "map_funcs", build_map)
     .usage("map(key, value, ...) - a map of the given pairs")

@@ -20,7 +20,7 @@ use super::tree::{Change, Fault, Tree};
 use super::{exact, variant_rows};
 
 static CHANGE_KERNEL: Kernel = Kernel::new("variant_change", eval_change).eager();
-static DELETE_KERNEL: Kernel = Kernel::new("variant_delete", eval_delete).eager();
+static DELETE_KERNEL: Kernel = Kernel::new("variant_delete", eval_delete).eager().not_folded();
 static STRIP_KERNEL: Kernel = Kernel::new("variant_strip_nulls", eval_strip);
 
 const GROUP: &str = "variant_funcs";
