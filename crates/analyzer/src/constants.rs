@@ -86,7 +86,9 @@ fn children(e: &Expr) -> Vec<&Expr> {
 
 fn compute(e: &Expr, failed: &mut Option<SparkError>) {
     let raises = |e: &Expr| match e {
-        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<KernelUdf>().is_some_and(|k| !k.call.kernel.total),
+        Expr::ScalarFunction(call) => {
+            call.func.inner().downcast_ref::<KernelUdf>().is_some_and(|k| !k.call.kernel.total)
+        }
         _ => false,
     };
     if failed.is_none() && e.exists(|e| Ok(raises(e))).unwrap_or(false) {

@@ -46,7 +46,9 @@ pub enum Looks {
     UntilNull,
     /// The same from the last argument on, as of the divisor.
     UntilNullFromRight,
-    /// The same of the first so many arguments: a NULL of the others is a value.
+    /// The same, and a zero on the right is the whole answer, too: the divisor's, where that is no error.
+    UntilZeroFromRight,
+    /// A NULL of the first so many arguments is the whole answer: a NULL of the others is a value.
     UntilNullOf(usize),
     /// The last argument comes first, and its NULL alone is the whole answer.
     UntilNullOfLast,
@@ -77,6 +79,10 @@ impl Kernel {
         Kernel { looks: Looks::UntilNullFromRight, ..self }
     }
 
+    pub const fn divisor_first(self) -> Self {
+        Kernel { looks: Looks::UntilZeroFromRight, ..self }
+    }
+
     pub const fn eager(self) -> Self {
         Kernel { looks: Looks::AtAll, ..self }
     }
@@ -94,7 +100,7 @@ impl Kernel {
     }
 
     pub const fn stops_at_null(&self) -> bool {
-        matches!(self.looks, Looks::UntilNull | Looks::UntilNullFromRight)
+        matches!(self.looks, Looks::UntilNull | Looks::UntilNullFromRight | Looks::UntilZeroFromRight)
     }
 }
 

@@ -17,21 +17,9 @@ pub const SPECS: &[&FunctionSpec] = &[
         .usage("max(expr) - The greatest value of a group."),
 ];
 
-/// Values of the type can be put in order.
-pub fn orderable(t: &DataType) -> bool {
-    match t {
-        DataType::Map(..) | DataType::Variant | DataType::CalendarInterval => false,
-        DataType::Geometry(_) | DataType::Geography(_) => false,
-        DataType::Array(e, _) => orderable(e),
-        DataType::Struct(s) => s.fields.iter().all(|f| orderable(&f.data_type)),
-        DataType::Udt(u) => orderable(&u.sql_type),
-        _ => true,
-    }
-}
-
 /// The error of a value that has no order.
 pub fn check_orderable(ctx: &FnContext, sql: &vonk_expr::SqlText, t: &DataType) -> SparkResult<()> {
-    if orderable(t) {
+    if t.is_orderable() {
         return Ok(());
     }
     Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")

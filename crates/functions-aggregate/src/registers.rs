@@ -109,6 +109,7 @@ fn approx_count_distinct(ctx: &FnContext, call: AggregateCall) -> SparkResult<Ty
 }
 
 fn bitmap(ctx: &FnContext, call: AggregateCall, which: &'static Aggregate, want: Want) -> SparkResult<TypedExpr> {
+    ctx.arity(&call.args, 1..=1)?;
     let sql = text(ctx, &call, &call.args);
     // Bitmaps are made by no cast, not even of NULL.
     if let Some(a) = call.args.first().filter(|a| want == Want::BINARY && a.data_type != DataType::Binary) {

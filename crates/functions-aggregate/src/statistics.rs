@@ -91,6 +91,14 @@ pub trait State: Copy + Default + Send + Sync + 'static {
     const LEN: usize;
     fn update(&mut self, x: f64, y: f64);
     fn merge(&mut self, other: &Self);
+    /// Takes another part in. What has seen no row yet becomes that part, to the last digit: Spark merges no part
+    /// that is the only one.
+    fn join(&mut self, other: &Self) {
+        match self.get(0) == 0.0 {
+            true => *self = *other,
+            false => self.merge(other),
+        }
+    }
     /// The statistic of that name; `None` is NULL.
     fn finish(&self, what: &str) -> Option<f64>;
     fn get(&self, i: usize) -> f64;
@@ -166,7 +174,7 @@ impl<S: State> Accumulator for One<S> {
 
     fn merge_batch(&mut self, parts: &[ArrayRef]) -> DfResult<()> {
         for part in states::<S>(parts)? {
-            self.state.merge(&part);
+            self.state.join(&part);
         }
         Ok(())
     }
@@ -218,7 +226,7 @@ impl<S: State> GroupsAccumulator for Many<S> {
         self.states.resize(total, S::default());
         for (g, part) in groups.iter().zip(states::<S>(parts)?) {
             if let Some(state) = self.states.get_mut(*g) {
-                state.merge(&part);
+                state.join(&part);
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use datafusion::functions_window::rank::{dense_rank_udwf, percent_rank_udwf, ran
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
 use datafusion::logical_expr::{Expr, WindowUDF, cast as df_cast};
-use vonk_common::error::quote_sql;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, SqlText, TypedExpr};
@@ -113,8 +113,23 @@ fn ntile(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     Ok(TypedExpr::new(expr, DataType::Int, false, sql).at(ctx.origin.clone()))
 }
 
+/// The flag behind the other arguments: TRUE or FALSE as it is written.
+fn ignores_nulls(ctx: &FnContext, flag: Option<&TypedExpr>) -> SparkResult<bool> {
+    let Some(flag) = flag else { return Ok(false) };
+    match flag.as_literal() {
+        Some(ScalarValue::Boolean(Some(ignores))) => Ok(*ignores),
+        _ => Err(SparkError::new("INVALID_PARAMETER_VALUE.BOOLEAN")
+            .param("parameter", quote_id(["ignoreNulls"]))
+            .param("functionName", quote_id([&*ctx.name]))
+            .param("invalidValue", flag.quoted_sql())
+            .at(ctx.origin.clone())),
+    }
+}
+
 fn shift(ctx: &FnContext, call: AggregateCall, udwf: Arc<WindowUDF>) -> SparkResult<TypedExpr> {
-    ctx.arity(&call.args, 0..=3)?;
+    ctx.arity(&call.args, 0..=4)?;
+    let mut call = call;
+    call.ignore_nulls |= ignores_nulls(ctx, call.args.get(3))?;
     let mut args = call.args.clone().into_iter();
     let input = match args.next() {
         Some(i) => i,
@@ -139,7 +154,7 @@ fn shift(ctx: &FnContext, call: AggregateCall, udwf: Arc<WindowUDF>) -> SparkRes
         if common.is_none_or(|c| !c.same_type(&ty)) && !(default.data_type.is_numeric() && ty.is_numeric()) {
             return Err(SparkError::new("DATATYPE_MISMATCH.DATA_DIFF_TYPES")
                 .param("sqlExpr", quote_sql(&sql))
-                .param("functionName", vonk_common::error::quote_id([&*ctx.name]))
+                .param("functionName", quote_id([&*ctx.name]))
                 .param("dataType", format!("({} or {})", quote_sql(ty.sql()), quote_sql(default.data_type.sql())))
                 .at(ctx.origin.clone()));
         }
@@ -174,9 +189,7 @@ fn nth_value(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 2..=3)?;
     let [input, offset, flag @ ..] = call.args.as_slice() else { return Err(SparkError::internal("nth_value of two")) };
     let mut call = call.clone();
-    if let [flag] = flag {
-        call.ignore_nulls |= flag.constant()? == Some(ScalarValue::Boolean(Some(true)));
-    }
+    call.ignore_nulls |= ignores_nulls(ctx, flag.first())?;
     let mut sql = SqlText::call("nth_value", [input.sql.clone(), offset.sql.clone()]);
     if offset.data_type.is_string() && !offset.foldable {
         return Err(ctx.non_foldable(&sql, "offset", "\"INT\"", offset));

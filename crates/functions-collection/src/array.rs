@@ -117,7 +117,7 @@ pub(crate) fn no_null_type(ctx: &FnContext, args: &[TypedExpr], n: usize) -> Spa
 
 /// The elements (or what else `ty` is the type of) have to have an order.
 pub(crate) fn check_order(ctx: &FnContext, args: &[TypedExpr], ty: &DataType) -> SparkResult<()> {
-    if vonk_functions_math::operator::comparison::orderable(ty) {
+    if ty.is_orderable() {
         return Ok(());
     }
     Err(ctx

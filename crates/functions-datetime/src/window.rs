@@ -201,6 +201,7 @@ fn tumbling(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let params = vec![size.to_string(), slide.to_string(), start.to_string()];
     let mut out = ctx.call_with(&WINDOW, vec![time], ty, Nullability::Never, params);
     out.name = Some("window".into());
+    out.sql = "window".into();
     out.metadata = Some("{\"spark.timeWindow\":true}".into());
     Ok(out)
 }
@@ -237,6 +238,7 @@ fn session(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let kernel = if constant { &WINDOW } else { &GAP_WINDOW };
     let mut out = ctx.call_with(kernel, args, ty, Nullability::Never, params);
     out.name = Some("session_window".into());
+    out.sql = "session_window".into();
     out.metadata = Some("{\"spark.sessionWindow\":true}".into());
     Ok(out)
 }

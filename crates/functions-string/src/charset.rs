@@ -6,8 +6,8 @@ use datafusion::logical_expr::{ColumnarValue, Expr, Operator, binary_expr, when}
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
-use vonk_expr::coercion::common_type;
-use vonk_expr::collation::Collating;
+use vonk_expr::coercion::{common_type, comparison_operands};
+use vonk_expr::collation::{self, Collating};
 use vonk_expr::columns::{binary_rows, string_rows};
 use vonk_expr::context::Nullability;
 use vonk_expr::sealed::forgiving;
@@ -67,6 +67,31 @@ fn case_text(value: &TypedExpr, pairs: &[&[TypedExpr]]) -> String {
     format!("{out} ELSE {default} END")
 }
 
+/// Both sides of `value <=> search` in their common type.
+fn equal_types(ctx: &FnContext, value: &TypedExpr, search: &TypedExpr) -> SparkResult<(TypedExpr, TypedExpr)> {
+    let mismatch = |class: &'static str| {
+        SparkError::new(class)
+            .at(ctx.origin.clone())
+            .param("sqlExpr", quote_sql(format!("({} <=> {})", value.sql, search.sql)))
+    };
+    let text = |side: &TypedExpr, t: &DataType| TypedExpr { data_type: t.clone(), ..side.clone() };
+    if value.data_type.is_string() && search.data_type.is_string() {
+        let t = if search.data_type.is_collated() { &search.data_type } else { &value.data_type };
+        return Ok((text(value, t), text(search, t)));
+    }
+    let Some((left, right)) = comparison_operands(&ctx.facts, value.clone(), search.clone(), true)? else {
+        return Err(mismatch("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES")
+            .param("left", quote_sql(value.data_type.sql()))
+            .param("right", quote_sql(search.data_type.sql())));
+    };
+    if !left.data_type.is_orderable() {
+        return Err(mismatch("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
+            .param("functionName", quote_id(["<=>"]))
+            .param("dataType", quote_sql(left.data_type.sql())));
+    }
+    Ok((left, right))
+}
+
 /// `decode(value, search, result, …, default)`: NULL equals NULL.
 fn choose(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let sql = ctx.sql(&args);
@@ -93,14 +118,9 @@ fn choose(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     for pair in pairs {
         match pair {
             [search, then] => {
-                let common = common_type(&value.data_type, &search.data_type, ctx.ansi()).ok_or_else(|| {
-                    ctx.mismatch("BINARY_OP_DIFF_TYPES", &args)
-                        .param("left", format!("\"{}\"", value.data_type.sql()))
-                        .param("right", format!("\"{}\"", search.data_type.sql()))
-                })?;
-                let left = cast(&ctx.facts, value.clone(), &common)?.expr;
-                let right = cast(&ctx.facts, search.clone(), &common)?.expr;
-                let is = binary_expr(left, Operator::IsNotDistinctFrom, right);
+                let (left, right) = equal_types(ctx, value, search)?;
+                let key = |side: TypedExpr| collation::key(side.expr, &side.data_type);
+                let is = binary_expr(key(left), Operator::IsNotDistinctFrom, key(right));
                 let then = result(then)?;
                 nullable |= then.nullable;
                 builder = Some(match builder {

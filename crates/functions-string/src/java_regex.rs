@@ -27,6 +27,7 @@ const SIZE: usize = 64 * 1024 * 1024;
 pub struct JavaRegex {
     plain: Regex,
     at_line_end: Option<Regex>,
+    names: Vec<(String, usize)>,
 }
 
 static COMPILED: LazyLock<Mutex<HashMap<String, Arc<JavaRegex>>>> = LazyLock::new(Default::default);
@@ -96,15 +97,15 @@ impl JavaRegex {
     fn new(pattern: &str) -> Option<Self> {
         let build =
             |text: &str| RegexBuilder::new(text).backtrack_limit(BACKTRACKS).delegate_size_limit(SIZE).build().ok();
-        let (text, dollars) = translate(pattern, r"\z")?;
+        let Translated { text, dollars, names } = translate(pattern, r"\z")?;
         let plain = build(&text)?;
         let at_line_end = if dollars {
-            let (text, _) = translate(pattern, r"(?=(?:\r\n|[\n\r\x{85}\x{2028}\x{2029}])?\z)")?;
+            let Translated { text, .. } = translate(pattern, r"(?=(?:\r\n|[\n\r\x{85}\x{2028}\x{2029}])?\z)")?;
             Some(build(&text)?)
         } else {
             None
         };
-        Some(JavaRegex { plain, at_line_end })
+        Some(JavaRegex { plain, at_line_end, names })
     }
 
     fn for_text(&self, text: &str) -> &Regex {
@@ -120,7 +121,7 @@ impl JavaRegex {
     }
 
     pub fn group_of_name(&self, name: &str) -> Option<usize> {
-        self.plain.capture_names().position(|n| n == Some(name))
+        self.names.iter().find(|(n, _)| n == name).map(|(_, group)| *group)
     }
 
     pub fn is_match(&self, text: &str) -> SparkResult<bool> {
@@ -160,14 +161,24 @@ pub fn next_start(text: &str, start: usize, end: usize) -> Option<usize> {
     Some(end + step)
 }
 
-/// The pattern for Rust, and whether it has a `$` outside multi-line mode.
-fn translate(pattern: &str, dollar: &str) -> Option<(String, bool)> {
+/// A pattern for Rust.
+struct Translated {
+    text: String,
+    /// It has a `$` outside multi-line mode.
+    dollars: bool,
+    /// Its groups with names, which are groups without names in the text: there is one way to refer back to a group.
+    names: Vec<(String, usize)>,
+}
+
+fn translate(pattern: &str, dollar: &str) -> Option<Translated> {
     let mut t = Translator {
         chars: pattern.chars().collect(),
         at: 0,
         out: String::with_capacity(pattern.len() + 8),
         dollars: false,
         begin: 0,
+        groups: 0,
+        names: vec![],
     };
     let (mut dot_all, mut multi_line) = (false, false);
     while let Some(c) = t.next() {
@@ -180,6 +191,7 @@ fn translate(pattern: &str, dollar: &str) -> Option<(String, bool)> {
                 t.dollars = true;
                 t.out.push_str(dollar);
             }
+            '(' if t.opens_name() => t.named_group()?,
             '(' if t.peek(0) == Some('?') => {
                 t.out.push('(');
                 let flags: String =
@@ -201,15 +213,15 @@ fn translate(pattern: &str, dollar: &str) -> Option<(String, bool)> {
                     }
                 }
             }
-            _ => {
-                t.out.push(c);
-                if matches!(c, '(' | '|') {
-                    t.begin = t.out.len();
-                }
+            '(' => t.group(),
+            '|' => {
+                t.out.push('|');
+                t.begin = t.out.len();
             }
+            c => t.out.push(c),
         }
     }
-    Some((t.out, t.dollars))
+    Some(Translated { text: t.out, dollars: t.dollars, names: t.names })
 }
 
 struct Translator {
@@ -219,6 +231,9 @@ struct Translator {
     dollars: bool,
     /// Where what was written of the innermost group or alternative begins.
     begin: usize,
+    /// Groups that opened so far.
+    groups: usize,
+    names: Vec<(String, usize)>,
 }
 
 impl Translator {
@@ -230,6 +245,39 @@ impl Translator {
 
     fn peek(&self, ahead: usize) -> Option<char> {
         self.chars.get(self.at + ahead).copied()
+    }
+
+    /// After an opening parenthesis: is it that of a group with a name, not of a look-behind?
+    fn opens_name(&self) -> bool {
+        self.peek(0) == Some('?') && self.peek(1) == Some('<') && !matches!(self.peek(2), Some('=' | '!'))
+    }
+
+    fn group(&mut self) {
+        self.groups += 1;
+        self.out.push('(');
+        self.begin = self.out.len();
+    }
+
+    fn named_group(&mut self) -> Option<()> {
+        self.at += 1;
+        let name = self.name()?;
+        if self.names.iter().any(|(n, _)| *n == name) {
+            return None;
+        }
+        self.group();
+        self.names.push((name, self.groups));
+        Some(())
+    }
+
+    /// `<name>`.
+    fn name(&mut self) -> Option<String> {
+        let rest = self.chars.get(self.at..)?.strip_prefix(&['<'])?;
+        let length = rest.iter().position(|c| *c == '>')?;
+        let name: String = rest.get(..length)?.iter().collect();
+        self.at += length + 2;
+        let fits =
+            name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric());
+        fits.then_some(name)
     }
 
     /// After an opening brace, which in Java is always the begin of `{n}`, `{n,}` or `{n,m}`.
@@ -362,7 +410,11 @@ impl Translator {
             }
             'p' | 'P' => self.property(c == 'P', in_class)?,
             '1'..='9' if !in_class => self.back_reference(c.to_digit(10)? as usize),
-            'k' if !in_class => self.out.push_str(r"\k"),
+            'k' if !in_class => {
+                let name = self.name()?;
+                let (_, group) = self.names.iter().find(|(n, _)| *n == name)?;
+                self.out.push_str(&format!(r"(?:\{group})"));
+            }
             c if c.is_ascii_alphabetic() => return None,
             c => self.literal(c),
         }
@@ -501,6 +553,7 @@ mod tests {
             (r"\p{IsAlphabetic}", "é", true),
             (r"(a)\1", "aa", true),
             (r"(?<x>a)\k<x>", "aa", true),
+            (r"^(?<x>a)(b)\2\1\k<x>$", "abbaa", true),
             (r"a++b", "aaab", true),
             (r"[]a]", "]", true),
             (r"\x41\u0042\0103", "ABC", true),
@@ -520,7 +573,9 @@ mod tests {
 
     #[test]
     fn what_java_refuses_is_refused() {
-        for pattern in [r"%SystemDrive%\Users", "(", "[a", "*a", r"\", r"a\y"] {
+        for pattern in
+            [r"%SystemDrive%\Users", "(", "[a", "*a", r"\", r"a\y", "(?<x>a)(?<x>b)", r"\k<x>(?<x>a)", "(?<1>a)"]
+        {
             assert!(compile(pattern).is_none(), "{pattern}");
         }
     }

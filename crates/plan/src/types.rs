@@ -163,6 +163,18 @@ impl DataType {
         matches!(self, DataType::Date | DataType::Timestamp | DataType::TimestampNtz)
     }
 
+    /// Values of the type can be put in order, and compared at all.
+    pub fn is_orderable(&self) -> bool {
+        match self {
+            DataType::Map(..) | DataType::Variant | DataType::CalendarInterval => false,
+            DataType::Geometry(_) | DataType::Geography(_) => false,
+            DataType::Array(e, _) => e.is_orderable(),
+            DataType::Struct(s) => s.fields.iter().all(|f| f.data_type.is_orderable()),
+            DataType::Udt(u) => u.sql_type.is_orderable(),
+            _ => true,
+        }
+    }
+
     /// No parts: not an array, map, struct, variant or user-defined type.
     pub fn is_atomic(&self) -> bool {
         !matches!(

@@ -30,11 +30,17 @@ pub(crate) fn substitute<'t>(text: &'t str, conf: &SessionConf) -> Cow<'t, str> 
     Cow::Owned(out)
 }
 
+/// What stands for the variable: nothing for a key that is not set. `None` leaves the text as it is.
 fn value(name: &str, conf: &SessionConf) -> Option<String> {
-    match name.split_once(':') {
-        None => conf.get(name).map(str::to_string),
-        Some(("spark" | "sparkconf" | "hivevar" | "hiveconf", key)) => conf.get(key).map(str::to_string),
-        // The server's own environment is not for its clients.
-        Some(_) => None,
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return None;
     }
+    let is_word = |s: &str| !s.is_empty() && s.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+    let key = match name.split_once(':').filter(|(prefix, key)| is_word(prefix) && !key.is_empty()) {
+        None => name,
+        Some(("spark" | "sparkconf" | "hivevar" | "hiveconf", key)) => key,
+        // The server's own environment is not for its clients.
+        Some(_) => return None,
+    };
+    Some(conf.get(key).unwrap_or_default().to_string())
 }

@@ -132,8 +132,11 @@ impl Analyzer {
                 Ok(TypedExpr { foldable: false, ..build(&ctx, args?)? })
             }
             Body::Aggregate(build) => self.aggregate_call(env, spec, call, &ctx, build),
-            Body::Window(_) => Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")
-                .param("funcName", vonk_common::error::quote_sql(format!("{name}()")))),
+            Body::Window(build) => {
+                build(&ctx, self.aggregate_data(env, spec, call)?)?;
+                Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")
+                    .param("funcName", vonk_common::error::quote_sql(format!("{name}()"))))
+            }
             Body::Generator(_) if env.aliases.is_none() => {
                 Err(SparkError::new("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT").param("plan", name))
             }
@@ -256,7 +259,8 @@ impl Analyzer {
         // Inside an aggregate, names are those of its input.
         let env = &Env { first: None, ..env.clone() };
         let args = self.arguments(env, spec, call)?;
-        let args = self.exprs(env, &args)?;
+        let mut args = self.exprs(env, &args)?;
+        super::void::literal_nulls(&call.name.last().map(|n| n.to_lowercase()).unwrap_or_default(), &mut args);
         let filter = call.filter.as_ref().map(|f| self.aggregate_filter(env, f)).transpose()?;
         if let Some(f) = &filter {
             if !f.deterministic {

@@ -5,7 +5,6 @@ use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, collation};
 use vonk_plan::expr::SortOrder;
-use vonk_plan::types::DataType;
 
 /// A sort key after analysis.
 #[derive(Debug, Clone)]
@@ -33,19 +32,8 @@ impl SortKey {
     }
 }
 
-/// Can values of the type be compared for order?
-pub fn orderable(t: &DataType) -> bool {
-    match t {
-        DataType::Map(..) | DataType::Variant | DataType::CalendarInterval => false,
-        DataType::Array(e, _) => orderable(e),
-        DataType::Struct(s) => s.fields.iter().all(|f| orderable(&f.data_type)),
-        DataType::Udt(u) => orderable(&u.sql_type),
-        _ => true,
-    }
-}
-
 fn check_orderable(value: &TypedExpr) -> SparkResult<()> {
-    if orderable(&value.data_type) {
+    if value.data_type.is_orderable() {
         return Ok(());
     }
     Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")

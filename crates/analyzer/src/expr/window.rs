@@ -163,7 +163,8 @@ impl Analyzer {
             return Ok(None);
         }
         let mut args = vec![key.clone()];
-        for bound in [&w.lower, &w.upper] {
+        // Spark comes to the upper one first.
+        for bound in [&w.upper, &w.lower] {
             let FrameBound::Value(offset) = bound else { continue };
             let mut offset = vonk_expr::cast::cast(self.facts(), self.expr(env, offset)?, &key.data_type)?;
             if !ascending {

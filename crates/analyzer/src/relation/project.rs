@@ -12,7 +12,7 @@ use vonk_expr::TypedExpr;
 use vonk_plan::Expr;
 use vonk_plan::expr::ExprKind;
 
-use super::Outer;
+use super::{Outer, time_window};
 use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
 use crate::expr::call::contains_aggregate;
@@ -60,7 +60,7 @@ impl Item {
 }
 
 impl Analyzer {
-    pub fn project(&self, node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
+    pub fn project(&self, mut node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
         let env = Env::of(&node, outer);
         let items = self.items(env, exprs)?;
         let aggregates = items.iter().any(|i| i.typed().is_some_and(|t| contains_aggregate(&t.expr)))
@@ -68,6 +68,7 @@ impl Analyzer {
         if aggregates {
             return self.grouped(node, vec![], None, items, vec![]).map(|(node, _)| node);
         }
+        time_window::only_with_times(&mut node, &items)?;
         self.place(node, items)
     }
 

@@ -22,7 +22,7 @@ impl Analyzer {
                 .scope
                 .columns
                 .iter()
-                .filter(|c| crate::expr::order::orderable(&c.data_type))
+                .filter(|c| c.data_type.is_orderable())
                 .map(|c| crate::expr::order::SortKey { value: c.typed(), ascending: true, nulls_first: true })
                 .collect();
             self.put_sort(&mut node, &keys)?;

@@ -48,6 +48,7 @@ impl Analyzer {
         }
         let env = self.with_nullable_keys(Env::of(&node, outer), s.group_by.as_ref());
         let items = self.items(env.clone(), &s.projection)?;
+        super::time_window::only_with_times(&mut node, &items)?;
         let clauses = Clauses {
             having: s.having.as_ref(),
             qualify: s.qualify.as_ref(),

@@ -6,9 +6,17 @@
 
 use std::borrow::Cow;
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr as DfExpr, Filter, LogicalPlan};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::spark_error;
 use vonk_plan::expr::{ExprKind, FrameBound, SortOrder, WindowExpr, WindowFrame};
 use vonk_plan::relation::{Aggregate, Grouping, Relation, Select};
 use vonk_plan::{Expr, Literal};
+
+use super::project::Item;
+use crate::node::Node;
 
 /// Columns of the rewritten input that carry sessions before they are merged.
 const SESSION: &str = "__session";
@@ -63,6 +71,31 @@ pub fn project(input: &Relation, exprs: &[Expr]) -> Option<(Relation, Vec<Expr>)
     let call = unaliased(overlapping(exprs)?);
     let input = windowed(input.clone(), call, &[])?;
     Some((input, exprs.iter().map(|e| replaced(e, call)).collect()))
+}
+
+/// Leaves out the rows without the time that a window in the list is of. Error: windows that differ.
+pub fn only_with_times(node: &mut Node, items: &[Item]) -> SparkResult<()> {
+    let mut windows: Vec<ScalarFunction> = vec![];
+    for item in items.iter().filter_map(Item::typed) {
+        let seen = item.expr.apply(|e| {
+            if let DfExpr::ScalarFunction(call) = e
+                && matches!(call.name(), "window" | "gap_window")
+                && !windows.contains(call)
+            {
+                windows.push(call.clone());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        seen.map_err(spark_error)?;
+    }
+    if windows.len() > 1 {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1039"));
+    }
+    for time in windows.into_iter().flat_map(|w| w.args.into_iter().next()) {
+        let predicate = DfExpr::IsNotNull(Box::new(time));
+        node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, plan)?)))?;
+    }
+    Ok(())
 }
 
 fn overlapping(exprs: &[Expr]) -> Option<&Expr> {

@@ -368,6 +368,11 @@ fn plain(
         }
         (T::Decimal(..), b) if b.is_integral() && numeric_op => decimals(op, left, right, precision_loss),
         (a, T::Decimal(..)) if a.is_integral() && numeric_op => decimals(op, left, right, precision_loss),
+        (decimal @ T::Decimal(..), whole) | (whole, decimal @ T::Decimal(..))
+            if whole.is_integral() && decimal_for(whole) == decimal_for(decimal) =>
+        {
+            wrong(decimal)
+        }
         (T::Decimal(..), T::Null) if op == ArithmeticOp::Divide => decimals(op, left, left, precision_loss),
         (T::Null, T::Decimal(..)) if op == ArithmeticOp::Divide => Ok(same(T::Double)),
         (T::Decimal(..), T::Null) if numeric_op => decimals(op, left, left, precision_loss),

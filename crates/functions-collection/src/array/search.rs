@@ -78,7 +78,9 @@ fn eval_contains(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
 fn build_position(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     let sql = ctx.sql(&args);
-    no_null_type(ctx, &args, 1)?;
+    // An array gives a NULL beside it the type of its elements.
+    let is_array = matches!(args.first().map(|a| &a.data_type), Some(DataType::Array(..)));
+    no_null_type(ctx, &args, if is_array { 1 } else { 2 })?;
     element(ctx, &args, 0)?;
     let (args, _) = array_and_value(ctx, args, tightest_common_type)?;
     let mut out = ctx.call(&POSITION_KERNEL, args, DataType::Long, Nullability::Args);

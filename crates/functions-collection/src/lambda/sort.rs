@@ -51,7 +51,7 @@ fn build_sort(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedEx
         }
         lambdas.push(comparator);
     }
-    if !with_comparator && !vonk_functions_math::operator::comparison::orderable(&element) {
+    if !with_comparator && !element.is_orderable() {
         return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
             .param("sqlExpr", "\"(namedlambdavariable() < namedlambdavariable())\"")
             .param("functionName", "`<`")
@@ -67,7 +67,7 @@ fn build_sort(ctx: &FnContext, args: Vec<HigherOrderArg>) -> SparkResult<TypedEx
 
 fn eval_sort(call: &Call, lambdas: &Lambdas, values: &[ArrayRef], rows: usize) -> DfResult<ArrayRef> {
     let list = as_list(&values[0])?;
-    let natural = match lambdas.parameters(0) {
+    let natural = match lambdas.count() {
         0 => {
             let keys = match &call.return_type {
                 DataType::Array(element, _) => key_array(list.values(), element)?,

@@ -84,10 +84,10 @@ fn build_contains(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<Type
             .param("leftType", vonk_common::error::quote_sql(args[0].data_type.sql()))
             .param("rightType", vonk_common::error::quote_sql(args[1].data_type.sql()))
     };
-    let DataType::Map(key, value, _) = args[0].data_type.clone() else { return Err(mismatch(&args)) };
     if matches!(args[1].data_type, DataType::Null) {
         return Err(ctx.mismatch("NULL_TYPE", &args).param("functionName", vonk_common::error::quote_id([&*ctx.name])));
     }
+    let DataType::Map(key, value, _) = args[0].data_type.clone() else { return Err(mismatch(&args)) };
     let common = wider_type_without_strings(&key, &args[1].data_type, ctx.ansi()).ok_or_else(|| mismatch(&args))?;
     if !args[1].data_type.same_type(&common) {
         args[1] = vonk_expr::cast::cast(&ctx.facts, args[1].clone(), &common)?;

@@ -179,7 +179,9 @@ fn uniform(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         }
     }
     let ty = match (&min.data_type, &max.data_type) {
-        (DataType::Null, _) | (_, DataType::Null) => return Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Null)? }),
+        (DataType::Null, _) | (_, DataType::Null) => {
+            return Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Double)? });
+        }
         (a, b) => vonk_expr::coercion::common_type(a, b, ctx.ansi())
             .or_else(|| tightest_common_type(a, b, ctx.ansi()))
             .unwrap_or(DataType::Double),

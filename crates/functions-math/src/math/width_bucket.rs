@@ -74,8 +74,9 @@ fn bucket(v: f64, lo: f64, hi: f64, n: i64) -> Option<i64> {
     } else if above {
         n + 1
     } else {
-        // In this order, for the last digits.
+        // In this order, for the last digits; as a BIGINT it wraps.
         let n = n as f64;
-        (if lo < hi { n * (v - lo) / (hi - lo) } else { n * (lo - v) / (lo - hi) }) as i64 + 1
+        let whole = (if lo < hi { n * (v - lo) / (hi - lo) } else { n * (lo - v) / (lo - hi) }) as i64;
+        whole.wrapping_add(1)
     })
 }

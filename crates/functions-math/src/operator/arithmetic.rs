@@ -55,6 +55,10 @@ const KERNELS: &[&Kernel] = &[
     &REMAINDER,
     &INTEGRAL_DIVIDE,
     &PMOD,
+    &DIVIDE_OR_NULL,
+    &REMAINDER_OR_NULL,
+    &INTEGRAL_DIVIDE_OR_NULL,
+    &PMOD_OR_NULL,
     &NEGATE,
     &datetime_arith::DATE_ADD,
     &datetime_arith::ADD_MONTHS,
@@ -84,6 +88,10 @@ kernels! {
     REMAINDER "remainder" quotient QuotientOp::Remainder right_first;
     INTEGRAL_DIVIDE "integral_divide" quotient QuotientOp::IntegralDivide right_first;
     PMOD "pmod" quotient QuotientOp::Pmod right_first;
+    DIVIDE_OR_NULL "divide_or_null" quotient QuotientOp::Divide divisor_first;
+    REMAINDER_OR_NULL "remainder_or_null" quotient QuotientOp::Remainder divisor_first;
+    INTEGRAL_DIVIDE_OR_NULL "integral_divide_or_null" quotient QuotientOp::IntegralDivide divisor_first;
+    PMOD_OR_NULL "pmod_or_null" quotient QuotientOp::Pmod divisor_first;
 }
 
 pub static NEGATE: Kernel = Kernel::new("negate", super::datetime_arith::negate);
@@ -155,14 +163,15 @@ impl Site<'_> {
     }
 
     fn numeric(&self, a: TypedExpr, b: TypedExpr, ty: DataType) -> TypedExpr {
-        let (kernel, native_op): (_, Option<Operator>) = match self.op {
+        let quotient = |raises, forgives| if self.mode == Mode::Ansi { raises } else { forgives };
+        let (kernel, native_op): (&'static Kernel, Option<Operator>) = match self.op {
             ArithmeticOp::Add => (&ADD, Some(Operator::Plus)),
             ArithmeticOp::Subtract => (&SUBTRACT, Some(Operator::Minus)),
             ArithmeticOp::Multiply => (&MULTIPLY, Some(Operator::Multiply)),
-            ArithmeticOp::Divide => (&DIVIDE, None),
-            ArithmeticOp::IntegralDivide => (&INTEGRAL_DIVIDE, None),
-            ArithmeticOp::Pmod => (&PMOD, None),
-            _ => (&REMAINDER, None),
+            ArithmeticOp::Divide => (quotient(&DIVIDE, &DIVIDE_OR_NULL), None),
+            ArithmeticOp::IntegralDivide => (quotient(&INTEGRAL_DIVIDE, &INTEGRAL_DIVIDE_OR_NULL), None),
+            ArithmeticOp::Pmod => (quotient(&PMOD, &PMOD_OR_NULL), None),
+            _ => (quotient(&REMAINDER, &REMAINDER_OR_NULL), None),
         };
         let decimal = matches!(ty, DataType::Decimal(..));
         let mut out = match native_op {

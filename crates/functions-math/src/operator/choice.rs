@@ -127,7 +127,7 @@ fn extreme(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> Sp
     let Some(ty) = common else {
         return Err(data_diff_types(ctx, &sql, &ctx.name, &types));
     };
-    if !comparison::orderable(&ty) {
+    if !ty.is_orderable() {
         return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
             .param("sqlExpr", quote_sql(&sql))
             .param("functionName", quote_id([&*ctx.name]))

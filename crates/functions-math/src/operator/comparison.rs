@@ -53,18 +53,6 @@ fn symbol(op: Operator) -> &'static str {
     }
 }
 
-/// Values of the type can be put in order (`for_equality`: can be compared at all).
-pub fn orderable(t: &DataType) -> bool {
-    match t {
-        DataType::Map(..) | DataType::Variant | DataType::CalendarInterval => false,
-        DataType::Geometry(_) | DataType::Geography(_) => false,
-        DataType::Array(e, _) => orderable(e),
-        DataType::Struct(s) => s.fields.iter().all(|f| orderable(&f.data_type)),
-        DataType::Udt(u) => orderable(&u.sql_type),
-        _ => true,
-    }
-}
-
 /// Both sides in their common type.
 pub fn aligned(
     ctx: &FnContext,
@@ -79,7 +67,7 @@ pub fn aligned(
         return Err(diff_types(ctx, sql, &a, &b));
     };
     let ty = a.data_type.clone();
-    if !orderable(&ty) {
+    if !ty.is_orderable() {
         return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
             .param("sqlExpr", quote_sql(sql))
             .param("functionName", quote_id([symbol]))

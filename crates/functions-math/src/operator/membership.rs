@@ -45,7 +45,7 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let Some(ty) = common.or_else(|| promote::one_shape(&types)) else {
         return Err(data_diff_types(ctx, &sql, "in", &types));
     };
-    if !comparison::orderable(&ty) {
+    if !ty.is_orderable() {
         return Err(SparkError::new("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
             .param("sqlExpr", vonk_common::error::quote_sql(&sql))
             .param("functionName", "`in`")

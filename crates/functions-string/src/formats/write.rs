@@ -8,7 +8,7 @@ use arrow::datatypes::{Date32Type, Int32Type, IntervalYearMonthType, TimestampMi
 use datafusion::common::{DataFusionError, Result};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
-use vonk_expr::cast::text::datetime::{MICROS_PER_DAY, civil};
+use vonk_expr::cast::text::datetime::{MICROS_PER_DAY, write_date};
 use vonk_expr::cast::text::{Style, format_array, format_with};
 use vonk_expr::cast::variant::Variants;
 use vonk_expr::cast::variant::json::to_json;
@@ -453,10 +453,11 @@ fn iso(micros: i64, zone: Option<&Zone>) -> String {
     let offset = zone.map_or(0, |z| z.offset_at(micros.div_euclid(1_000_000)));
     let local = micros.saturating_add(i64::from(offset) * 1_000_000);
     let (day, time) = (local.div_euclid(86_400_000_000), local.rem_euclid(86_400_000_000));
-    let (year, month, dom) = civil(day);
     let seconds = time / 1_000_000;
     let (h, m, s, ms) = (seconds / 3600, seconds / 60 % 60, seconds % 60, time / 1000 % 1000);
-    let mut out = format!("{year:04}-{month:02}-{dom:02}T{h:02}:{m:02}:{s:02}.{ms:03}");
+    let mut out = String::with_capacity(32);
+    write_date(&mut out, day);
+    out.push_str(&format!("T{h:02}:{m:02}:{s:02}.{ms:03}"));
     match zone {
         Some(_) if offset == 0 => out.push('Z'),
         Some(_) => {

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::kernels::cmp::eq;
 use arrow::compute::{and, is_not_null};
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -124,13 +125,17 @@ impl Slow {
             _ => 0..children.len(),
         };
         let mut order: Vec<_> = children.iter_mut().enumerate().collect();
-        if matches!(looks, Looks::UntilNullFromRight | Looks::UntilNullOfLast) {
+        let last = order.len().saturating_sub(1);
+        if matches!(looks, Looks::UntilNullFromRight | Looks::UntilZeroFromRight | Looks::UntilNullOfLast) {
             order.reverse();
         }
         for (i, child) in order {
             let any: &dyn Any = child.as_ref();
+            let divides = i == last && looks == Looks::UntilZeroFromRight;
             if let Some(literal) = any.downcast_ref::<Literal>() {
-                if literal.value().is_null() && counted.contains(&i) {
+                let value = literal.value();
+                let decides = value.is_null() || divides && *value == ScalarValue::new_zero(&value.data_type())?;
+                if decides && counted.contains(&i) {
                     wanted = Some(BooleanArray::from(vec![false; rows]));
                 }
                 continue;
@@ -138,6 +143,10 @@ impl Slow {
             let array = evaluated(child.as_ref(), batch, wanted.as_ref())?;
             if array.null_count() > 0 && counted.contains(&i) {
                 wanted = both(wanted, is_not_null(&array)?)?;
+            }
+            if divides {
+                let zero = ScalarValue::new_zero(array.data_type())?.to_scalar()?;
+                wanted = both(wanted, eq(&array, &zero)?.iter().map(|is| Some(is != Some(true))).collect())?;
             }
             *child = given.add(array);
         }
