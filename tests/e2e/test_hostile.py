@@ -59,6 +59,21 @@ def test_a_deep_expression_runs(spark):
     assert spark.range(1).select(column).first()[0] == 40
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "stack(2147483647, 1, 2)",
+        "explode(array_repeat(1, 2147483000))",
+        "explode(array_insert(array(1), 2147483000, 2))",
+        "explode(sequence(1, 2147483000))",
+    ],
+)
+def test_rows_made_of_nothing(spark, own_server, call):
+    got = answers(lambda: spark.sql(f"SELECT count(*) FROM (SELECT {call})").first()[0])
+    assert got == "UNABLE_TO_ACQUIRE_MEMORY"
+    assert own_server.rss_mib("VmHWM") < 6_000
+
+
 @pytest.mark.parametrize("levels", [200, 2_000, 100_000])
 def test_parentheses(spark, levels):
     got = answers(lambda: spark.sql("SELECT " + "(" * levels + "1" + ")" * levels).first()[0])

@@ -5,14 +5,15 @@
 //! row. Conditions are looked at here, what other clauses hold once the plan is optimised. (Spark's
 //! `ConstantFolding`.)
 
-use datafusion::common::Result as DfResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::in_set::InSet;
 use vonk_expr::kernel::KernelUdf;
 use vonk_expr::sealed::Sealed;
+use vonk_expr::spark_error;
 use vonk_expr::typed::evaluate;
 
 /// Error: that of the first constant in the expression that fails.
@@ -21,6 +22,28 @@ pub fn no_failing_constants(e: &Expr) -> SparkResult<()> {
     if visit(e, &mut failed) {
         compute(e, &mut failed);
     }
+    match failed {
+        Some(failed) => Err(failed),
+        None => prepare(e),
+    }
+}
+
+/// Patterns of dates and names of zones are read before there are rows, those in branches as well.
+fn prepare(e: &Expr) -> SparkResult<()> {
+    let mut failed = None;
+    let seen = e.apply(|e| {
+        if let Expr::ScalarFunction(call) = e
+            && let Some(kernel) = call.func.inner().downcast_ref::<KernelUdf>()
+            && let Some(prepare) = kernel.call.kernel.prepare
+            && let Some(Expr::Literal(ScalarValue::Utf8(Some(text)), _)) = call.args.get(1)
+            && let Err(error) = prepare(&kernel.call, text)
+        {
+            failed = Some(error.at(kernel.call.origin.clone()));
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    seen.map_err(spark_error)?;
     failed.map_or(Ok(()), Err)
 }
 

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, JoinType, NullEquality, Spans};
-use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::common::{Column, JoinType, NullEquality, ScalarValue, Spans};
+use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::limits::MAX_OPEN_SUBQUERIES;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::typed::evaluate;
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
@@ -237,6 +238,11 @@ impl Analyzer {
     /// `maybe`: TRUE if a row is equal or may be, because of a NULL; what NOT IN asks.
     fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery, maybe: bool) -> SparkResult<DfExpr> {
         let value = self.take(node, value)?;
+        if is_null(&value)
+            && let Some(taken) = self.take_null_in(node, q)?
+        {
+            return Ok(taken);
+        }
         let schema = node.plan()?.schema().clone();
         let data_type = datafusion::logical_expr::ExprSchemable::get_type(&value, &schema).map_err(spark_error)?;
         let data_type = vonk_expr::arrow_types::from_arrow(&data_type)?;
@@ -250,6 +256,23 @@ impl Analyzer {
         let equal = if maybe { equal.is_not_false() } else { equal };
         let filter = Filter::try_new(equal, q.subquery.clone()).map_err(spark_error)?;
         self.take_exists(node, &Arc::new(LogicalPlan::Filter(filter)))
+    }
+
+    /// `NULL IN (…)` of a NULL that is written: NULL, but FALSE where the sub-query is without rows; in legacy mode
+    /// NULL in any case. Of a sub-query that asks for the outer row nothing is known so early.
+    fn take_null_in(&self, node: &mut Node, q: &Subquery) -> SparkResult<Option<DfExpr>> {
+        let null = DfExpr::Literal(ScalarValue::Boolean(None), None);
+        let conf = &self.facts().conf;
+        let legacy = conf.get("spark.sql.legacy.nullInEmptyListBehavior").map(|v| v.eq_ignore_ascii_case("true"));
+        if legacy.unwrap_or(!conf.ansi()) {
+            return Ok(Some(null));
+        }
+        if !outer_slots(&q.subquery).is_empty() {
+            return Ok(None);
+        }
+        let any = self.take_exists(node, &q.subquery)?;
+        let branch = vec![(Box::new(any), Box::new(null))];
+        Ok(Some(DfExpr::Case(Case::new(None, branch, Some(Box::new(lit(false)))))))
     }
 
     /// Joins rows that belong to values of the node's columns.
@@ -279,6 +302,12 @@ impl Analyzer {
         let plan = Arc::new(self.extract_python(Arc::unwrap_or_clone(plan))?);
         Ok(Arc::new(Alone::over(plan, self.fresh())))
     }
+}
+
+/// Is the value NULL for every row?
+fn is_null(value: &DfExpr) -> bool {
+    let constant = !value.any_column_refs() && !value.is_volatile() && !contains_subquery(value);
+    constant && evaluate(value).is_ok_and(|v| v.is_null())
 }
 
 /// `NOT (x NOT IN q)` is `x IN q`, also where NULLs are asked for.

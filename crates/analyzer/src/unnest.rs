@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinConstraint, JoinType, NullEquality, ScalarValue};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
@@ -44,6 +44,23 @@ pub fn outer_slots(plan: &LogicalPlan) -> Vec<ColumnId> {
         }
     }
     out
+}
+
+/// References of the plan to columns of outer ones, in order.
+pub fn outer_references(plan: &LogicalPlan) -> SparkResult<Vec<ColumnId>> {
+    let mut out = vec![];
+    let found = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|e| {
+            e.apply(|e| {
+                if let DfExpr::OuterReferenceColumn(_, c) = e {
+                    out.extend(column_id(&c.name));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    found.map_err(spark_error)?;
+    Ok(out)
 }
 
 impl Analyzer {

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
 };
-use vonk_common::{Origin, SparkError};
+use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_plan::types::DataType;
 
 use crate::arrow_types::to_arrow;
@@ -34,8 +34,13 @@ pub struct Kernel {
     pub total: bool,
     /// Spark computes a call with constant arguments when it plans.
     pub folds: bool,
+    /// What Spark prepares before it has rows, of a second argument that is constant: a pattern, a zone.
+    pub prepare: Option<Prepare>,
     pub looks: Looks,
 }
+
+/// Error: that of a text which no row can be computed with.
+pub type Prepare = fn(&Call, &str) -> SparkResult<()>;
 
 /// How far Spark's form of a call looks at its arguments, which it evaluates one after the other, row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +64,15 @@ pub enum Looks {
 impl Kernel {
     /// A kernel whose result depends on its arguments (and the call's data) only.
     pub const fn new(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Immutable, eval, total: false, folds: true, looks: Looks::UntilNull }
+        Kernel {
+            name,
+            volatility: Volatility::Immutable,
+            eval,
+            total: false,
+            folds: true,
+            prepare: None,
+            looks: Looks::UntilNull,
+        }
     }
 
     /// The same of one that raises on no values: conditions of it need no order, and can become join keys.
@@ -68,11 +81,23 @@ impl Kernel {
     }
 
     pub const fn volatile(name: &'static str, eval: Eval) -> Self {
-        Kernel { name, volatility: Volatility::Volatile, eval, total: false, folds: false, looks: Looks::AtAll }
+        Kernel {
+            name,
+            volatility: Volatility::Volatile,
+            eval,
+            total: false,
+            folds: false,
+            prepare: None,
+            looks: Looks::AtAll,
+        }
     }
 
     pub const fn not_folded(self) -> Self {
         Kernel { folds: false, ..self }
+    }
+
+    pub const fn prepared(self, prepare: Prepare) -> Self {
+        Kernel { prepare: Some(prepare), ..self }
     }
 
     pub const fn right_first(self) -> Self {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Int32Array, ListArray, StructArray};
+use datafusion::arrow::array::{Array, ArrayRef, Int32Array, ListArray, StructArray, new_null_array};
 use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
@@ -143,7 +143,9 @@ fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
     let count = count as usize;
     let width = values.len().div_ceil(count);
     let mut columns = Vec::with_capacity(width);
-    let mut cells = Vec::with_capacity(count * width);
+    // Rows that no value falls into are filled up with NULLs later: there may be very many.
+    let given = values.len().div_ceil(width);
+    let mut cells = Vec::with_capacity(given * width);
     for c in 0..width {
         let mut ty = DataType::Null;
         for v in values.iter().skip(c).step_by(width) {
@@ -160,7 +162,7 @@ fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
         }
         columns.push(StructField::new(format!("col{c}"), ty, true));
     }
-    for i in 0..count * width {
+    for i in 0..given * width {
         let ty = &columns[i % width].data_type;
         cells.push(match values.get(i) {
             Some(v) if v.data_type.same_type(ty) => v.clone(),
@@ -169,7 +171,7 @@ fn stack(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
         });
     }
     let ty = DataType::array(DataType::structure(columns.iter().cloned()), false);
-    let rows = ctx.call_with(&STACK_KERNEL, cells, ty, Nullability::Never, vec![width.to_string()]);
+    let rows = ctx.call_with(&STACK_KERNEL, cells, ty, Nullability::Never, vec![width.to_string(), count.to_string()]);
     Ok(GeneratorCall { rows, columns, outer: false })
 }
 
@@ -179,17 +181,24 @@ fn eval_stack(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
         return Err(exec_err(SparkError::internal("stack")));
     };
     let width: usize = call.param(0).parse().unwrap_or(1).max(1);
-    let height = args.len() / width;
+    let (given, height) = (args.len() / width, call.param(1).parse().unwrap_or(0));
     // One struct array per laid-out row; the taker interleaves them.
     let mut layers: Vec<ArrayRef> = Vec::with_capacity(height);
-    for r in 0..height {
+    for r in 0..given {
         let columns: DfResult<Vec<_>> =
             (0..width).map(|c| Ok(retype(array_arg(args, r * width + c, rows)?, fields[c].data_type()))).collect();
         layers.push(Arc::new(StructArray::try_new(fields.clone(), columns?, None)?));
     }
+    layers.push(Arc::new(StructArray::try_new(
+        fields.clone(),
+        fields.iter().map(|f| new_null_array(f.data_type(), 1)).collect(),
+        None,
+    )?));
     let mut taker = ListTaker::new(layers, rows);
     for row in 0..rows {
-        (0..height).for_each(|r| taker.push(r, row));
+        taker.make_room(call, height)?;
+        (0..given).for_each(|r| taker.push(r, row));
+        (given..height).for_each(|_| taker.push(given, 0));
         taker.end_row();
     }
     Ok(ColumnarValue::Array(taker.finish(field)?))

@@ -9,8 +9,8 @@ use datafusion::arrow::datatypes::{DataType as Arrow, FieldRef};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkError;
-use vonk_expr::exec_err;
 use vonk_expr::kernel::{array_arg, typed_arg};
+use vonk_expr::{Call, exec_err};
 
 /// Argument `i` as a list array; a NULL of type void is not one and never arrives here.
 pub fn list_arg(args: &[ColumnarValue], i: usize, rows: usize) -> DfResult<ListArray> {
@@ -57,6 +57,11 @@ impl ListTaker {
             valid: Vec::with_capacity(rows),
             row_start: 0,
         }
+    }
+
+    /// Error: a batch that would have too many elements with so many more.
+    pub fn make_room(&self, call: &Call, elements: usize) -> DfResult<()> {
+        within_bounds(call, self.indices.len().saturating_add(elements))
     }
 
     /// Adds element `j` of source `s` to the current row.
@@ -138,6 +143,20 @@ fn retyped(data: ArrayData, to: &Arrow) -> Option<ArrayData> {
     let children: Option<Vec<_>> =
         data.child_data().iter().zip(&parts).map(|(child, part)| retyped(child.clone(), part)).collect();
     data.into_builder().data_type(to.clone()).child_data(children?).build().ok()
+}
+
+/// Most elements that one batch of rows makes: two gigabytes.
+const MOST_ELEMENTS: usize = 1 << 28;
+
+/// Error: more elements than a batch may have.
+pub fn within_bounds(call: &Call, elements: usize) -> DfResult<()> {
+    if elements <= MOST_ELEMENTS {
+        return Ok(());
+    }
+    let error = SparkError::new("UNABLE_TO_ACQUIRE_MEMORY")
+        .param("requestedBytes", elements.saturating_mul(8))
+        .param("receivedBytes", MOST_ELEMENTS * 8);
+    Err(call.error(error))
 }
 
 pub fn too_long() -> datafusion::common::DataFusionError {

@@ -25,9 +25,20 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&FORMAT_SECONDS]),
 ];
 
-static FORMAT: Kernel = Kernel::new("date_format", format);
+static FORMAT: Kernel = Kernel::new("date_format", format).prepared(check);
 static FORMAT_TIME: Kernel = Kernel::new("date_format_time", format_time);
-static FORMAT_SECONDS: Kernel = Kernel::new("from_unixtime", format_seconds);
+static FORMAT_SECONDS: Kernel = Kernel::new("from_unixtime", format_seconds).prepared(check);
+
+fn check(call: &Call, pattern: &str) -> SparkResult<()> {
+    compiled(call.param(0) == "LEGACY", pattern).map(|_| ())
+}
+
+fn compiled(lenient: bool, pattern: &str) -> SparkResult<Pattern> {
+    match if lenient { Pattern::lenient(pattern) } else { None } {
+        Some(p) => Ok(p),
+        None => Pattern::new(pattern, Purpose::Print),
+    }
+}
 
 fn params(ctx: &FnContext) -> Vec<String> {
     vec![ctx.facts.conf.get("spark.sql.legacy.timeParserPolicy").unwrap_or("CORRECTED").to_uppercase()]
@@ -68,12 +79,7 @@ impl Patterns {
     fn get(&mut self, row: usize) -> SparkResult<Option<&Pattern>> {
         let Some(text) = self.column.get(row) else { return Ok(None) };
         if self.last.as_ref().is_none_or(|(t, _)| t != text) {
-            let lenient = if self.lenient { Pattern::lenient(text) } else { None };
-            let compiled = match lenient {
-                Some(p) => p,
-                None => Pattern::new(text, Purpose::Print)?,
-            };
-            self.last = Some((text.to_string(), compiled));
+            self.last = Some((text.to_string(), compiled(self.lenient, text)?));
         }
         Ok(self.last.as_ref().map(|(_, p)| p))
     }

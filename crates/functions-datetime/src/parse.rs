@@ -56,7 +56,8 @@ pub static SPECS: &[FunctionSpec] = &[
 static PARSE: Kernel = Kernel::new("parse_timestamp", |c, a, n| {
     let mut reader = Reader::new(c, a)?;
     primitive_rows::<TimestampMicrosecondType>(c, n, |i| reader.moment(i))
-});
+})
+.prepared(check);
 static PARSE_DATE: Kernel = Kernel::new("parse_date", |c, a, n| {
     let mut reader = Reader::new(c, a)?;
     primitive_rows::<Date32Type>(c, n, |i| {
@@ -64,11 +65,13 @@ static PARSE_DATE: Kernel = Kernel::new("parse_date", |c, a, n| {
         let local = reader.session.micros_to_local(moment).unwrap_or(moment);
         Ok(Some(local.div_euclid(MICROS_PER_DAY) as i32))
     })
-});
+})
+.prepared(check);
 static PARSE_SECONDS: Kernel = Kernel::new("parse_unix_timestamp", |c, a, n| {
     let mut reader = Reader::new(c, a)?;
     primitive_rows::<Int64Type>(c, n, |i| Ok(Some(not_null!(reader.moment(i)?).div_euclid(1_000_000))))
-});
+})
+.prepared(check);
 static CLOCK_SECONDS: Kernel = Kernel::new("timestamp_unix_timestamp", |c, a, n| {
     let clock = Clock::new(c, a, 0)?;
     // A wall clock counts as if it were in UTC; part of a second is cut off, before 1970 too.
@@ -176,6 +179,14 @@ fn build_unix(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
     }
 }
 
+fn is_local(call: &Call) -> bool {
+    call.return_type == DataType::TimestampNtz
+}
+
+fn check(call: &Call, pattern: &str) -> SparkResult<()> {
+    Compiled::new(pattern, call).map(|_| ())
+}
+
 /// Text and pattern columns, with the pattern compiled as long as it stays the same.
 struct Reader<'a> {
     call: &'a Call,
@@ -196,16 +207,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn local(&self) -> bool {
-        self.call.return_type == DataType::TimestampNtz
-    }
-
     /// The moment in a row's text, in the result's own terms.
     fn moment(&mut self, row: usize) -> DfResult<Option<i64>> {
-        let local = self.local();
+        let local = is_local(self.call);
         let (pattern, text) = not_null!(self.pattern.get(row), self.text.get(row));
         if self.compiled.as_ref().is_none_or(|c| c.text != pattern) {
-            let compiled = Compiled::new(pattern, self.call.param(0), local).map_err(|e| self.call.error(e))?;
+            let compiled = Compiled::new(pattern, self.call).map_err(|e| self.call.error(e))?;
             self.compiled = Some(compiled);
         }
         let Some(Compiled { strict, lenient, .. }) = &self.compiled else { return Ok(None) };
@@ -236,7 +243,8 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn new(text: &str, policy: &str, local: bool) -> SparkResult<Self> {
+    fn new(text: &str, call: &Call) -> SparkResult<Self> {
+        let (policy, local) = (call.param(0), is_local(call));
         let lenient = if policy == "CORRECTED" || local { None } else { Pattern::lenient(text) };
         let strict = match (policy, &lenient) {
             ("LEGACY", Some(lenient)) => lenient.clone(),

@@ -25,9 +25,14 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&CONVERT]),
 ];
 
-static FROM_UTC: Kernel = Kernel::new("from_utc_timestamp", |c, a, n| shift(c, a, n, Zone::micros_to_local));
-static TO_UTC: Kernel = Kernel::new("to_utc_timestamp", |c, a, n| shift(c, a, n, Zone::micros_to_utc));
+static FROM_UTC: Kernel =
+    Kernel::new("from_utc_timestamp", |c, a, n| shift(c, a, n, Zone::micros_to_local)).prepared(check);
+static TO_UTC: Kernel = Kernel::new("to_utc_timestamp", |c, a, n| shift(c, a, n, Zone::micros_to_utc)).prepared(check);
 static CONVERT: Kernel = Kernel::new("convert_timezone", convert);
+
+fn check(_: &Call, zone: &str) -> SparkResult<()> {
+    LastZone::default().get(zone).map(|_| ())
+}
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 2, &[Want::TIMESTAMP, Want::Str])?;

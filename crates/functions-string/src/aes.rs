@@ -133,8 +133,8 @@ fn encrypt(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         let (value, key, mode, padding) = not_null!(value.get(i), key.get(i), mode.get(i), padding.get(i));
         let (vector, extra) = not_null!(vector.get(i), extra.get(i));
         let mut run = || {
-            let mode = Mode::named(mode, padding)?;
             let cipher = cipher(key)?;
+            let mode = Mode::named(mode, padding)?;
             if mode == Mode::Ecb && !vector.is_empty() {
                 return Err(unsupported("AES_MODE_IV", mode, "aes_encrypt"));
             }
@@ -172,8 +172,8 @@ fn decrypt(call: &Call, args: &[ColumnarValue], rows: usize, tolerant: bool) -> 
         let (value, key, mode, padding) = not_null!(value.get(i), key.get(i), mode.get(i), padding.get(i));
         let extra = not_null!(extra.get(i));
         let mut run = || {
-            let mode = Mode::named(mode, padding)?;
             let cipher = cipher(key)?;
+            let mode = Mode::named(mode, padding)?;
             if mode != Mode::Gcm && !extra.is_empty() {
                 return Err(unsupported("AES_MODE_AAD", mode, "aes_decrypt"));
             }

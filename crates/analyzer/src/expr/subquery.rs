@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::common::Spans;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::{Expr as DfExpr, Subquery};
+use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, Subquery};
 use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::cast::cast;
@@ -61,7 +61,7 @@ impl Analyzer {
     pub fn scalar_subquery(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
         let mut node = self.inner(env, relation)?;
         let query = self.as_subquery(&mut node)?;
-        let query_slots = crate::unnest::outer_slots(&query.subquery);
+        let outer = self.outer_names(env, &query.subquery)?;
         let [column] = node.scope.columns.as_slice() else {
             return Err(SparkError::new(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
@@ -72,25 +72,27 @@ impl Analyzer {
             DfExpr::ScalarSubquery(query),
             column.data_type.clone(),
             true,
-            self.outer_names(env, &query_slots),
+            format!("scalarsubquery({outer})"),
         );
         out.metadata = column.metadata.clone();
         out.strength = Strength::Implicit;
         Ok(out)
     }
 
-    /// `scalarsubquery(a, b)`: the outer columns that the sub-query refers to.
-    fn outer_names(&self, env: &Env, slots: &[crate::scope::ColumnId]) -> String {
+    /// The outer columns that the sub-query refers to, as often as it does: what Spark shows of it.
+    fn outer_names(&self, env: &Env, query: &LogicalPlan) -> SparkResult<String> {
         let all = || env.scope.columns.iter().chain(&env.scope.hidden);
+        let slots = crate::unnest::outer_references(query)?;
         let names = slots.iter().filter_map(|s| all().find(|c| c.slot == *s)).map(|c| c.name.to_string());
-        format!("scalarsubquery({})", names.collect::<Vec<_>>().join(", "))
+        Ok(names.collect::<Vec<_>>().join(", "))
     }
 
     fn exists(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
         let mut node = self.inner(env, relation)?;
         let subquery = self.as_subquery(&mut node)?;
+        let text = format!("exists({})", self.outer_names(env, &subquery.subquery)?);
         let e = DfExpr::Exists(Exists { subquery, negated: false });
-        Ok(TypedExpr::new(e, DataType::Boolean, false, "exists()"))
+        Ok(TypedExpr::new(e, DataType::Boolean, false, text))
     }
 
     fn in_subquery(&self, env: &Env, values: &[Expr], relation: &Relation) -> SparkResult<TypedExpr> {
@@ -107,11 +109,16 @@ impl Analyzer {
                 .param("rightColumns", list(columns.iter().map(|c| c.name.to_string()).collect())));
         }
         let nullable = values.iter().any(|v| v.nullable) || columns.iter().any(|c| c.nullable);
-        let text = SqlText::concat([
-            "(".into(),
-            values.first().map(|v| v.sql.clone()).unwrap_or_else(|| "".into()),
-            " IN (listquery()))".into(),
-        ]);
+        let plan = node.plan()?;
+        let outer = self.outer_names(env, &plan)?;
+        let value = match values.as_slice() {
+            [one] => one.sql.clone(),
+            several => {
+                let fields = several.iter().map(|v| format!("'{}', {}", v.output_name(), v.sql));
+                format!("named_struct({})", fields.collect::<Vec<_>>().join(", ")).into()
+            }
+        };
+        let text = SqlText::concat(["(".into(), value, format!(" IN (listquery({outer})))").into()]);
         // Both sides in their common types.
         let mut targets = vec![];
         for (v, c) in values.iter_mut().zip(&columns) {

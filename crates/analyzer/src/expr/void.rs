@@ -18,9 +18,14 @@ const LITERAL: &[&str] = &[
     "bit_or",
     "bit_xor",
     "cardinality",
+    "count_min_sketch",
     "date_add",
     "date_sub",
     "dateadd",
+    "from_csv",
+    "from_xml",
+    "hll_sketch_agg",
+    "hll_union_agg",
     "is_valid_variant",
     "is_variant_null",
     "kll_merge_agg_bigint",
@@ -75,6 +80,7 @@ const LITERAL: &[&str] = &[
     "xpath_number",
     "xpath_short",
     "xpath_string",
+    "~",
 ];
 
 /// The arguments of a call as the function named so sees them.

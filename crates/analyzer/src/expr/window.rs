@@ -141,19 +141,28 @@ impl Analyzer {
         let (start, start_text) = self.bound(env, &w.lower, w.rows, order)?;
         let (end, end_text) = self.bound(env, &w.upper, w.rows, order)?;
         let units = if w.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
-        if place(&start) > place(&end) {
-            return Err(SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON")
-                .param(
-                    "sqlExpr",
-                    quote_sql(format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" })),
-                )
-                .param("comparison", "less than or equal"));
+        let text = format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" });
+        if w.lower == FrameBound::UnboundedFollowing || w.upper == FrameBound::UnboundedPreceding {
+            return Err(SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_INVALID_BOUND")
+                .param("sqlExpr", quote_sql(text))
+                .param("lower", self.bound_sql(env, &w.lower)?)
+                .param("upper", self.bound_sql(env, &w.upper)?));
         }
-        Ok(Frame {
-            frame: DfFrame::new_bounds(units, start, end),
-            text: format!("{} BETWEEN {start_text} AND {end_text}", if w.rows { "ROWS" } else { "RANGE" }),
-            key: self.checked_key(env, w, order)?,
-        })
+        let ends_early = place(&start) > place(&end);
+        let frame = match (&start, &end) {
+            // Beyond all rows: an empty one.
+            (DfBound::CurrentRow, _) | (_, DfBound::CurrentRow) if ends_early => {
+                let beyond = || following(ScalarValue::UInt64(Some(1 << 40)));
+                DfFrame::new_bounds(WindowFrameUnits::Rows, beyond(), beyond())
+            }
+            _ if ends_early => {
+                return Err(SparkError::new("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON")
+                    .param("sqlExpr", quote_sql(text))
+                    .param("comparison", "less than or equal"));
+            }
+            _ => DfFrame::new_bounds(units, start, end),
+        };
+        Ok(Frame { frame, text, key: self.checked_key(env, w, order)? })
     }
 
     /// The integer that a RANGE frame goes by, which fails where a bound of the frame is beyond its type.
@@ -176,6 +185,15 @@ impl Analyzer {
             1 => Ok(None),
             _ => Ok(Some(self.call_builtin(env, "$checked", args, None)?.expr)),
         }
+    }
+
+    fn bound_sql(&self, env: &Env, b: &FrameBound) -> SparkResult<String> {
+        Ok(match b {
+            FrameBound::UnboundedPreceding => quote_sql("UNBOUNDED PRECEDING"),
+            FrameBound::UnboundedFollowing => quote_sql("UNBOUNDED FOLLOWING"),
+            FrameBound::CurrentRow => quote_sql("CURRENT ROW"),
+            FrameBound::Value(e) => self.expr(env, e)?.quoted_sql(),
+        })
     }
 
     fn bound(&self, env: &Env, b: &FrameBound, rows: bool, order: &[SortKey]) -> SparkResult<(DfBound, String)> {

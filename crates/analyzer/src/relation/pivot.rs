@@ -2,11 +2,13 @@
 //! value, then each value's row of a group becomes columns.
 
 use datafusion::logical_expr::{Expr as DfExpr, Operator, binary_expr};
+use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::cast::cast;
+use vonk_expr::cast::{Mode, can_cast, can_null, cast, explicit_cast};
 use vonk_expr::{AggregateCall, Body, TypedExpr};
-use vonk_plan::expr::ExprKind;
+use vonk_plan::expr::{CastMode, ExprKind};
 use vonk_plan::relation::Pivot;
+use vonk_plan::types::{DataType, StructField};
 use vonk_plan::{Expr, Literal};
 
 use super::Outer;
@@ -17,11 +19,32 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
 use crate::relation::select::Clauses;
+use crate::scope::column_expr;
 
 /// A value of the pivot column(s) with the name it gives.
 struct PivotValue {
     values: Vec<TypedExpr>,
     name: String,
+}
+
+/// Do the parts of a value have casts to the columns?
+fn fits(parts: &[TypedExpr], columns: &[TypedExpr]) -> bool {
+    let alone = columns.len() == 1;
+    let fit = |(part, column): (&TypedExpr, &TypedExpr)| {
+        let (from, to) = (&part.data_type, &column.data_type);
+        can_cast(from, to, Mode::Legacy) && (alone || column.nullable || !can_null(from, to))
+    };
+    parts.len() == columns.len() && parts.iter().zip(columns).all(fit)
+}
+
+/// The type of the column, or of several as a struct.
+fn pivot_type(columns: &[TypedExpr]) -> DataType {
+    match columns {
+        [one] => one.data_type.clone(),
+        several => DataType::structure(
+            several.iter().map(|c| StructField::new(c.output_name(), c.data_type.clone(), c.nullable)),
+        ),
+    }
 }
 
 impl Analyzer {
@@ -49,6 +72,11 @@ impl Analyzer {
         let node = self.relation(&p.input, outer)?;
         let env = Env::of(&node, outer);
         let columns = self.exprs(&env, &p.columns)?;
+        if let Some(bad) = columns.iter().find(|c| !c.data_type.is_orderable()) {
+            let column = node.scope.columns.iter().find(|c| column_expr(c.slot) == bad.expr);
+            let name = column.map_or_else(|| bad.sql.to_string(), |c| quote_id(c.full_name()));
+            return Err(SparkError::new("INCOMPARABLE_PIVOT_COLUMN").param("columnName", name));
+        }
         let mut values = vec![];
         for v in &p.values {
             let (inner, alias) = match &v.kind {
@@ -66,6 +94,13 @@ impl Analyzer {
             };
             if let Some(bad) = parts.iter().find(|p| !p.foldable) {
                 return Err(SparkError::new("NON_LITERAL_PIVOT_VALUES").param("expression", bad.quoted_sql()));
+            }
+            if !fits(&parts, &columns) {
+                let whole = self.expr(&env, inner)?;
+                return Err(SparkError::new("PIVOT_VALUE_DATA_TYPE_MISMATCH")
+                    .param("value", whole.sql.to_string())
+                    .param("valueType", whole.data_type.to_string())
+                    .param("pivotType", pivot_type(&columns).to_string()));
             }
             let name = match alias {
                 Some(name) => name,
@@ -128,11 +163,7 @@ impl Analyzer {
         for value in &values {
             let mut condition: Option<DfExpr> = None;
             for (p, v) in pivots.iter().zip(&value.values) {
-                let v = if v.data_type.same_type(&p.data_type) {
-                    v.clone()
-                } else {
-                    cast(self.facts(), v.clone(), &p.data_type)?
-                };
+                let v = self.pivot_value(v, &p.data_type)?;
                 let value = vonk_expr::collation::key(v.expr, &p.data_type);
                 let same = binary_expr(p.key(), Operator::IsNotDistinctFrom, value);
                 condition = Some(match condition {
@@ -141,7 +172,7 @@ impl Analyzer {
                 });
             }
             let Some(condition) = condition else { continue };
-            let condition = TypedExpr::new(condition, vonk_plan::types::DataType::Boolean, false, "");
+            let condition = TypedExpr::new(condition, DataType::Boolean, false, "");
             for r in results {
                 let call = AggregateCall {
                     args: vec![r.typed()],
@@ -168,9 +199,19 @@ impl Analyzer {
         self.finish(first, &env, Some(keys), items, Clauses::default())
     }
 
+    /// The value in the type of the column; where no cast of ANSI's leads to it, by the older ones.
+    fn pivot_value(&self, value: &TypedExpr, to: &DataType) -> SparkResult<TypedExpr> {
+        if value.data_type.same_type(to) {
+            return Ok(value.clone());
+        }
+        let reaches = can_cast(&value.data_type, to, Mode::Ansi);
+        let mode = if reaches { CastMode::Session } else { CastMode::Legacy };
+        explicit_cast(self.facts(), value.clone(), to, mode)
+    }
+
     /// The value as a column name: what `CAST(value AS STRING)` gives, `null` for NULL.
     fn pivot_name(&self, value: &TypedExpr) -> SparkResult<String> {
-        let text = cast(self.facts(), value.clone(), &vonk_plan::types::DataType::STRING)?;
+        let text = cast(self.facts(), value.clone(), &DataType::STRING)?;
         Ok(match text.constant()? {
             Some(v) if v.is_null() => "null".into(),
             Some(v) => v.to_string(),

@@ -59,6 +59,13 @@ impl Analyzer {
             }
             columns.push(ScopeColumn::new(self.fresh(), format!("col{}", i + 1), data_type, nullable));
         }
+        for (value, e) in typed.iter().flatten().zip(rows.iter().flat_map(|row| flat(row))) {
+            if value.as_literal().is_none() && value.foldable && value.constant().is_err() {
+                return Err(SparkError::new("INVALID_INLINE_TABLE.FAILED_SQL_EXPRESSION_EVALUATION")
+                    .param("sqlExpr", value.quoted_sql())
+                    .at(e.origin.clone()));
+            }
+        }
         let mut values = Vec::with_capacity(typed.len());
         for row in typed {
             let row: SparkResult<Vec<_>> = row
@@ -99,11 +106,6 @@ impl Analyzer {
             || contains_python(&value.expr)
         {
             return Err(cannot(value.quoted_sql()));
-        }
-        if value.as_literal().is_none() && value.foldable && value.constant().is_err() {
-            return Err(SparkError::new("INVALID_INLINE_TABLE.FAILED_SQL_EXPRESSION_EVALUATION")
-                .param("sqlExpr", value.quoted_sql())
-                .at(e.origin.clone()));
         }
         Ok(value)
     }

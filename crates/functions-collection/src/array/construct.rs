@@ -103,6 +103,7 @@ fn eval_repeat(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
                     .param("parameter", "`count`"),
             ));
         }
+        taker.make_room(call, usize::try_from(counts.value(row)).unwrap_or_default())?;
         for _ in 0..counts.value(row) {
             taker.push(0, row);
         }

@@ -124,6 +124,7 @@ fn eval_insert(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
         if size > vonk_common::limits::MAX_ARRAY_LENGTH as i64 {
             return Err(crate::lists::too_long());
         }
+        taker.make_room(call, usize::try_from(size).unwrap_or_default())?;
         if p > 0 {
             let at = (p - 1) as usize;
             let split = elements.start + at.min(elements.len());

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast as arrow_cast;
 use datafusion::arrow::datatypes::DataType as Arrow;
-use datafusion::common::{DataFusionError, Result as DfResult};
+use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::limits::MAX_ARRAY_LENGTH;
 use vonk_common::{SparkError, SparkResult};
@@ -21,7 +21,7 @@ use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, exec_err};
 use vonk_functions_math::operator::datetime_arith::moved;
 use vonk_plan::types::DataType;
 
-use crate::lists::{item_field, list_of};
+use crate::lists::{item_field, list_of, within_bounds};
 
 static SEQUENCE_KERNEL: Kernel = Kernel::new("sequence", eval);
 
@@ -32,8 +32,6 @@ pub static SEQUENCE: FunctionSpec = FunctionSpec::scalar("sequence", "array_func
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// The shortest month: how long a sequence by months is at most.
 const DAYS_PER_MONTH: i64 = 28;
-/// Most elements that one batch of rows makes: two gigabytes.
-const MOST_ELEMENTS: usize = 1 << 28;
 
 fn is_interval(t: &DataType) -> bool {
     matches!(t, DataType::CalendarInterval | DataType::YearMonthInterval(..) | DataType::DayTimeInterval(..))
@@ -209,15 +207,8 @@ fn length(call: &Call, have: usize, from: i64, to: i64, by: i64) -> DfResult<usi
         ));
     }
     let length = length as usize;
-    if have + length > MOST_ELEMENTS { Err(too_large(call, have + length)) } else { Ok(length) }
-}
-
-fn too_large(call: &Call, elements: usize) -> DataFusionError {
-    call.error(
-        SparkError::new("UNABLE_TO_ACQUIRE_MEMORY")
-            .param("requestedBytes", elements.saturating_mul(8))
-            .param("receivedBytes", MOST_ELEMENTS * 8),
-    )
+    within_bounds(call, have.saturating_add(length))?;
+    Ok(length)
 }
 
 fn count(call: &Call, values: &mut Vec<i64>, from: i64, to: i64, by: i64) -> DfResult<()> {
