@@ -16,7 +16,8 @@ impl Analyzer {
         if !matches!(name.as_str(), "COALESCE" | "REPARTITION" | "REPARTITION_BY_RANGE" | "REBALANCE") {
             return Ok(());
         }
-        let number = |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Int(_)));
+        let number =
+            |e: &Expr| matches!(e.kind, ExprKind::Literal(Literal::Byte(_) | Literal::Short(_) | Literal::Int(_)));
         if name == "COALESCE" && !matches!(parameters, [n] if number(n)) {
             return Err(SparkError::new("_LEGACY_ERROR_TEMP_1048").param("hintName", &name));
         }

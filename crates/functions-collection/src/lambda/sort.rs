@@ -94,7 +94,7 @@ fn eval_sort(call: &Call, lambdas: &Lambdas, values: &[ArrayRef], rows: usize) -
                 let matrix = compare_all(call, lambdas, list.values(), r.clone(), row)?;
                 let n = r.len();
                 let start = r.start;
-                order = merge_sort(order, &|x, y| matrix[(x - start) * n + (y - start)]);
+                order = sorted(order, &|x, y| matrix[(x - start) * n + (y - start)]);
             }
         }
         order.into_iter().for_each(|j| taker.push(0, j));
@@ -135,7 +135,38 @@ fn compare_all(
         .collect()
 }
 
-/// A stable sort that ends and does not panic whatever the comparator answers.
+/// Shorter arrays Java sorts by insertion.
+const SHORT: usize = 32;
+
+/// A stable sort that ends and does not panic whatever the comparator answers; of short arrays in the order that
+/// Java gives also where the answers contradict each other.
+fn sorted(items: Vec<usize>, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    if items.len() < SHORT { insertion_sort(items, compare) } else { merge_sort(items, compare) }
+}
+
+/// Each item after the first run goes behind the last one that is not greater, found by halving.
+fn insertion_sort(mut items: Vec<usize>, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    let falls = |pair: &[usize]| matches!(pair, [a, b] if compare(*b, *a) == Ordering::Less);
+    let descends = items.get(..2).is_some_and(falls);
+    let run = 1 + items.windows(2).take_while(|pair| falls(pair) == descends).count();
+    if descends && let Some(falling) = items.get_mut(..run) {
+        falling.reverse();
+    }
+    for at in run..items.len() {
+        let item = items.remove(at);
+        let (mut low, mut high) = (0, at);
+        while low < high {
+            let middle = (low + high) / 2;
+            match items.get(middle).map(|other| compare(item, *other)) {
+                Some(Ordering::Less) => high = middle,
+                _ => low = middle + 1,
+            }
+        }
+        items.insert(low, item);
+    }
+    items
+}
+
 fn merge_sort(items: Vec<usize>, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     if items.len() < 2 {
         return items;
