@@ -11,7 +11,9 @@ pub mod aggregate;
 pub mod analyzer;
 pub mod constants;
 pub mod env;
+
 pub mod expr;
+mod hopeless;
 pub mod keyed;
 pub mod names;
 pub mod node;

@@ -18,6 +18,7 @@ use crate::arrow_types::{element_field, struct_fields, to_arrow};
 use crate::cast::cast;
 use crate::collation::key_array;
 use crate::context::QueryFacts;
+use crate::floats::normal;
 use crate::kernel::{Call, Kernel, KernelUdf, array_arg, typed_arg};
 use crate::sql_text::SqlText;
 use crate::typed::TypedExpr;
@@ -350,6 +351,7 @@ fn eval_map_value(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<
         Some(DataType::Map(key, ..)) => (key_array(map.keys(), key)?, key_array(&wanted, key)?),
         _ => (Arc::clone(map.keys()), Arc::clone(&wanted)),
     };
+    let (keys, sought) = (normal(&keys)?, normal(&sought)?);
     let compare = datafusion::arrow::array::make_comparator(&keys, &sought, SortOptions::default())?;
     let offsets = map.value_offsets();
     let found = (0..rows).map(|row| {

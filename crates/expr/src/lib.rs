@@ -17,6 +17,7 @@ pub mod collation;
 pub mod columns;
 pub mod context;
 pub mod extract;
+pub mod floats;
 pub mod in_set;
 pub mod inner;
 pub mod kernel;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_empty_array};
 use datafusion::arrow::compute::{filter, is_not_null, take};
-use datafusion::arrow::datatypes::{DataType as Arrow, Float32Type, Float64Type};
+use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use hashbrown::HashSet;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::floats::normal;
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -98,7 +99,10 @@ pub fn distinct_rows(values: &ArrayRef) -> DfResult<UInt32Array> {
 
 fn different(call: &AggregateCallData, values: &[ArrayRef]) -> DfResult<ScalarValue> {
     match values.first() {
-        Some(v) => list(call, take(v, &distinct_rows(v)?, None)?),
+        Some(v) => {
+            let v = normal(v)?;
+            list(call, take(&v, &distinct_rows(&v)?, None)?)
+        }
         None => empty(call),
     }
 }
@@ -116,22 +120,5 @@ fn elements(call: &AggregateCallData, values: &[ArrayRef]) -> DfResult<ScalarVal
         return empty_union(call);
     };
     let all = lists.values().slice(*first as usize, (last - first) as usize);
-    different(call, &[one_zero(&filter(&all, &is_not_null(&all)?)?)])
-}
-
-/// Numbers without a negative zero, and with one NaN.
-fn one_zero(values: &ArrayRef) -> ArrayRef {
-    match values.data_type() {
-        Arrow::Float32 => Arc::new(values.as_primitive::<Float32Type>().unary::<_, Float32Type>(|v| match v {
-            0.0 => 0.0,
-            v if v.is_nan() => f32::NAN,
-            v => v,
-        })),
-        Arrow::Float64 => Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(|v| match v {
-            0.0 => 0.0,
-            v if v.is_nan() => f64::NAN,
-            v => v,
-        })),
-        _ => Arc::clone(values),
-    }
+    different(call, &[filter(&all, &is_not_null(&all)?)?])
 }

@@ -106,7 +106,8 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
         .zip(call.sort.iter())
         .map(|((c, t), (descending, nulls_first))| {
             let options = Some(SortOptions { descending: *descending, nulls_first: *nulls_first });
-            Ok(SortColumn { values: vonk_expr::collation::key_array(c, t)?, options })
+            let keys = vonk_expr::floats::normal(&vonk_expr::collation::key_array(c, t)?)?;
+            Ok(SortColumn { values: keys, options })
         })
         .collect::<DfResult<_>>()?;
     let sorted = match keys.is_empty() {

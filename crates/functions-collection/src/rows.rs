@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Float32Array, Float64Array};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result as DfResult;
 use vonk_expr::Call;
 use vonk_expr::collation::key_array;
+use vonk_expr::floats::normal;
 use vonk_plan::types::DataType;
 
 /// Rows of several arrays of one type, comparable with each other. Nulls sort first.
@@ -17,7 +17,7 @@ pub fn rows_of(arrays: &[&ArrayRef]) -> DfResult<Vec<Rows>> {
     let Some(first) = arrays.first() else { return Ok(vec![]) };
     let options = SortOptions { descending: false, nulls_first: true };
     let converter = RowConverter::new(vec![SortField::new_with_options(first.data_type().clone(), options)])?;
-    arrays.iter().map(|a| Ok(converter.convert_columns(&[normalise(a)])?)).collect()
+    arrays.iter().map(|a| Ok(converter.convert_columns(&[normal(a)?])?)).collect()
 }
 
 /// What stands for the elements of argument `i` (an array, or a map's keys) where they are compared.
@@ -34,24 +34,5 @@ pub fn value_keys(call: &Call, i: usize, values: &ArrayRef) -> DfResult<ArrayRef
     match call.arg_types.get(i) {
         Some(t) => key_array(values, t),
         None => Ok(Arc::clone(values)),
-    }
-}
-
-/// Floats with one NaN and no negative zero; other types as they are.
-pub fn normalise(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        Arrow::Float64 => match array.as_any().downcast_ref::<Float64Array>() {
-            Some(a) => Arc::new(a.unary::<_, datafusion::arrow::datatypes::Float64Type>(|v| {
-                if v.is_nan() { f64::NAN } else { v + 0.0 }
-            })),
-            None => array.clone(),
-        },
-        Arrow::Float32 => match array.as_any().downcast_ref::<Float32Array>() {
-            Some(a) => Arc::new(a.unary::<_, datafusion::arrow::datatypes::Float32Type>(|v| {
-                if v.is_nan() { f32::NAN } else { v + 0.0 }
-            })),
-            None => array.clone(),
-        },
-        _ => array.clone(),
     }
 }

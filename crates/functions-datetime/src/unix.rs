@@ -5,6 +5,7 @@ use datafusion::arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMi
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::text::number::write_decimal;
 use vonk_expr::columns::primitive_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
@@ -132,8 +133,15 @@ fn decimal_seconds(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult
         let micros = if scale <= 6 { v.checked_mul(power) } else { (v % power == 0).then(|| v / power) };
         match micros.and_then(|m| i64::try_from(m).ok()) {
             Some(us) => Ok(Some(us)),
-            None if scale > 6 && v % power != 0 => Err(call.error(SparkError::internal("Rounding necessary"))),
-            None => Err(call.error(overflow("create a TIMESTAMP from seconds since the epoch"))),
+            // Java finds numbers of more than 19 digits too large before it looks behind the point.
+            None if scale > 6 && v % power != 0 && (v / power).unsigned_abs() < 10u128.pow(19) => {
+                Err(call.error(SparkError::internal("Rounding necessary")))
+            }
+            None => {
+                let mut text = String::new();
+                write_decimal(&mut text, v, i8::try_from(scale).unwrap_or_default());
+                Err(call.error(overflow(format!("create a TIMESTAMP from {text}BD seconds since the epoch"))))
+            }
         }
     })
 }

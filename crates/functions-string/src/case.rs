@@ -94,16 +94,12 @@ fn lower(s: &str, out: &mut String) {
 }
 
 fn initcap(s: &str, out: &mut String) {
-    let mut lowered = String::with_capacity(s.len());
-    lower(s, &mut lowered);
-    let mut start = true;
-    for c in lowered.chars() {
-        if start {
-            title(c, out);
-        } else {
-            out.push(c);
-        }
-        start = c == ' ';
+    for word in s.split_inclusive(' ') {
+        let Some(first) = word.chars().next() else { continue };
+        title(first, out);
+        // A letter is written by what stands before it: a last sigma by the whole word.
+        let (whole, begin) = (word.to_lowercase(), first.to_lowercase().map(char::len_utf8).sum());
+        out.push_str(whole.get(begin..).unwrap_or_default());
     }
 }
 

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use datafusion::logical_expr::ScalarUDF;
+use vonk_expr::kernel::KernelUdf;
 use vonk_expr::{FunctionSpec, INTERNAL, Kernel};
 
 mod listed;
@@ -41,6 +43,7 @@ static KERNELS: LazyLock<HashMap<&'static str, &'static Kernel>> = LazyLock::new
             .iter()
             .chain(vonk_expr::extract::KERNELS)
             .chain(vonk_expr::collation::KERNELS)
+            .chain(vonk_expr::floats::KERNELS)
             .copied(),
     )
     .map(|k| (k.name, k))
@@ -50,6 +53,12 @@ static KERNELS: LazyLock<HashMap<&'static str, &'static Kernel>> = LazyLock::new
 /// The function of that name (in lower case), or of that alias.
 pub fn lookup(name: &str) -> Option<&'static FunctionSpec> {
     FUNCTIONS.get(name).copied()
+}
+
+/// Whether the function is `x IN (a, b)` of any expressions.
+pub fn is_in_list(function: &ScalarUDF) -> bool {
+    let kernel = function.inner().downcast_ref::<KernelUdf>().map(|udf| udf.call.kernel);
+    kernel.is_some_and(|k| std::ptr::eq(k, &vonk_functions_math::operator::membership::IN_LIST))
 }
 
 /// Whether the kernel gives `monotonically_increasing_id`, which has a node of its own in a plan.

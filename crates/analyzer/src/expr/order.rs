@@ -3,7 +3,8 @@
 use datafusion::logical_expr::SortExpr;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::{TypedExpr, collation};
+use vonk_expr::TypedExpr;
+use vonk_expr::floats::ordering_key;
 use vonk_plan::expr::SortOrder;
 
 /// A sort key after analysis.
@@ -21,7 +22,7 @@ impl SortKey {
     }
 
     pub fn sort(&self) -> SortExpr {
-        SortExpr::new(collation::key(self.value.expr.clone(), &self.value.data_type), self.ascending, self.nulls_first)
+        SortExpr::new(ordering_key(self.value.expr.clone(), &self.value.data_type), self.ascending, self.nulls_first)
     }
 
     /// `a ASC NULLS FIRST`.

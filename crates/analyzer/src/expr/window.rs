@@ -13,7 +13,8 @@ use datafusion::logical_expr::{
 };
 use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
-use vonk_expr::{Body, SqlText, TypedExpr, collation, spark_error};
+use vonk_expr::floats::ordering_key;
+use vonk_expr::{Body, SqlText, TypedExpr, spark_error};
 use vonk_plan::Expr;
 use vonk_plan::expr::{CallSyntax, ExprKind, FrameBound, WindowExpr, WindowFrame};
 use vonk_plan::types::DataType;
@@ -295,7 +296,7 @@ struct Frame {
 
 /// The calls of the function's expression over the window.
 fn over(function: TypedExpr, partition: &[TypedExpr], order: &[SortKey], frame: Frame) -> SparkResult<TypedExpr> {
-    let partition_by: Vec<DfExpr> = partition.iter().map(|p| collation::key(p.expr.clone(), &p.data_type)).collect();
+    let partition_by: Vec<DfExpr> = partition.iter().map(|p| ordering_key(p.expr.clone(), &p.data_type)).collect();
     let mut order_by: Vec<_> = order.iter().map(SortKey::sort).collect();
     if let (Some(key), Some(first)) = (frame.key, order_by.first_mut()) {
         first.expr = key;

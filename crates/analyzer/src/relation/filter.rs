@@ -12,6 +12,7 @@ use crate::analyzer::Analyzer;
 use crate::constants::no_failing_constants;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
+use crate::hopeless::without_hopeless;
 use crate::node::Node;
 
 impl Analyzer {
@@ -38,6 +39,7 @@ impl Analyzer {
         {
             return Err(failed);
         }
+        condition.expr = without_hopeless(condition.expr);
         self.take_row_ids(&mut node, &mut [&mut condition])?;
         let predicate = self.take_subqueries_of_filter(&mut node, condition.expr)?;
         node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;

@@ -33,7 +33,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 ];
 
 const KERNELS: &[&Kernel] = &[&IN_LIST];
-static IN_LIST: Kernel = Kernel::total("in_list", in_list).until_equal();
+pub static IN_LIST: Kernel = Kernel::total("in_list", in_list).until_equal();
 
 fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=usize::MAX)?;
