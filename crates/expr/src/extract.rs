@@ -18,8 +18,8 @@ use crate::arrow_types::{element_field, struct_fields, to_arrow};
 use crate::cast::cast;
 use crate::collation::key_array;
 use crate::context::QueryFacts;
-use crate::floats::normal;
 use crate::kernel::{Call, Kernel, KernelUdf, array_arg, typed_arg};
+use crate::order::normal;
 use crate::sql_text::SqlText;
 use crate::typed::TypedExpr;
 

@@ -17,13 +17,14 @@ pub mod collation;
 pub mod columns;
 pub mod context;
 pub mod extract;
-pub mod floats;
+
 pub mod in_set;
 pub mod inner;
 pub mod kernel;
 pub mod lambda;
 pub mod literal;
 pub mod literal_source;
+pub mod order;
 pub mod poisson;
 pub mod random;
 pub mod sealed;

@@ -53,7 +53,7 @@ pub fn coerced(ctx: &FnContext, call: &AggregateCall, required: usize, wants: &[
 
 /// What stands for the value where it is compared.
 pub fn keyed(mut value: TypedExpr) -> TypedExpr {
-    value.expr = vonk_expr::floats::ordering_key(std::mem::take(&mut value.expr), &value.data_type);
+    value.expr = vonk_expr::order::ordering_key(std::mem::take(&mut value.expr), &value.data_type);
     value
 }
 

@@ -10,7 +10,7 @@ use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use hashbrown::HashSet;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::floats::normal;
+use vonk_expr::order::normal;
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, TypedExpr};
 use vonk_plan::types::DataType;
 

@@ -106,7 +106,7 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
         .zip(call.sort.iter())
         .map(|((c, t), (descending, nulls_first))| {
             let options = Some(SortOptions { descending: *descending, nulls_first: *nulls_first });
-            let keys = vonk_expr::floats::normal(&vonk_expr::collation::key_array(c, t)?)?;
+            let keys = vonk_expr::order::normal(&vonk_expr::collation::key_array(c, t)?)?;
             Ok(SortColumn { values: keys, options })
         })
         .collect::<DfResult<_>>()?;

@@ -9,7 +9,7 @@ use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result as DfResult;
 use vonk_expr::Call;
 use vonk_expr::collation::key_array;
-use vonk_expr::floats::normal;
+use vonk_expr::order::normal;
 use vonk_plan::types::DataType;
 
 /// Rows of several arrays of one type, comparable with each other. Nulls sort first.

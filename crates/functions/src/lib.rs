@@ -43,7 +43,7 @@ static KERNELS: LazyLock<HashMap<&'static str, &'static Kernel>> = LazyLock::new
             .iter()
             .chain(vonk_expr::extract::KERNELS)
             .chain(vonk_expr::collation::KERNELS)
-            .chain(vonk_expr::floats::KERNELS)
+            .chain(vonk_expr::order::KERNELS)
             .copied(),
     )
     .map(|k| (k.name, k))

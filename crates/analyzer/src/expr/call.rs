@@ -277,7 +277,7 @@ impl Analyzer {
         let mut within_group = vec![];
         for order in &call.within_group {
             let key = self.expr(env, &order.child)?;
-            let by = vonk_expr::floats::ordering_key(key.expr.clone(), &key.data_type);
+            let by = vonk_expr::order::ordering_key(key.expr.clone(), &key.data_type);
             let sort = datafusion::logical_expr::SortExpr::new(by, order.ascending, order.nulls_first);
             within_group.push((key, sort));
         }

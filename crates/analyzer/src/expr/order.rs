@@ -4,7 +4,7 @@ use datafusion::logical_expr::SortExpr;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
-use vonk_expr::floats::ordering_key;
+use vonk_expr::order::sort_key;
 use vonk_plan::expr::SortOrder;
 
 /// A sort key after analysis.
@@ -22,7 +22,7 @@ impl SortKey {
     }
 
     pub fn sort(&self) -> SortExpr {
-        SortExpr::new(ordering_key(self.value.expr.clone(), &self.value.data_type), self.ascending, self.nulls_first)
+        SortExpr::new(sort_key(self.value.expr.clone(), &self.value.data_type), self.ascending, self.nulls_first)
     }
 
     /// `a ASC NULLS FIRST`.

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
 };
 use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
-use vonk_expr::floats::ordering_key;
+use vonk_expr::order::ordering_key;
 use vonk_expr::{Body, SqlText, TypedExpr, spark_error};
 use vonk_plan::Expr;
 use vonk_plan::expr::{CallSyntax, ExprKind, FrameBound, WindowExpr, WindowFrame};

@@ -1,13 +1,17 @@
 //! Operand and result types of binary operators: numbers, decimals, dates, times and intervals.
 
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::Expr;
 use vonk_common::SparkResult;
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::{DataType, DayTimeField};
 
 use super::common::{common_type, tightest_common_type};
 use super::decimal::{decimal_arithmetic, decimal_for, literal_decimal};
-use crate::cast::implicit_cast;
+use crate::cast::{CAST, implicit_cast};
 use crate::context::QueryFacts;
+use crate::kernel::KernelUdf;
 use crate::typed::TypedExpr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,6 +120,14 @@ pub fn binary_operands(
             right = implicit_cast(facts, right, &DataType::Long, mode)?;
         }
     }
+    let becomes_interval = |null: &TypedExpr, other: &TypedExpr| {
+        null.data_type == DataType::Null && other.data_type == DataType::CalendarInterval && is_cast_within(other)
+    };
+    if becomes_interval(&left, &right) {
+        left = TypedExpr { sql: left.sql, ..TypedExpr::null(DataType::CalendarInterval)? };
+    } else if becomes_interval(&right, &left) {
+        right = TypedExpr { sql: right.sql, ..TypedExpr::null(DataType::CalendarInterval)? };
+    }
     let loss = facts.conf.bool("spark.sql.decimalOperations.allowPrecisionLoss");
     let beside_decimal = |value: &TypedExpr, other: &TypedExpr| match (&other.data_type, literal_decimal(value)) {
         (DataType::Decimal(..), Some((p, s))) => DataType::Decimal(p, s),
@@ -130,6 +142,28 @@ pub fn binary_operands(
     let left = implicit_cast(facts, left, &found.left, mode)?;
     let right = implicit_cast(facts, right, &found.right, mode)?;
     Ok(Ok((left, right, found)))
+}
+
+/// Does the value have casts in it that nobody wrote? Spark has them made before it comes to the operator around
+/// it, and with the same rules makes a NULL beside such an interval an interval; without, it is added to as a time.
+fn is_cast_within(value: &TypedExpr) -> bool {
+    let mut casts = 0;
+    let seen = value.expr.apply(|e| {
+        casts += match e {
+            Expr::ScalarFunction(call) => {
+                let kernel = call.func.inner().downcast_ref::<KernelUdf>().map(|udf| udf.call.kernel.name);
+                usize::from(kernel == Some(CAST.name))
+            }
+            Expr::Cast(_) | Expr::TryCast(_) => 1,
+            Expr::Literal(v, _) => usize::from(v.is_null() && !matches!(v, ScalarValue::Null)),
+            _ => 0,
+        };
+        Ok(TreeNodeRecursion::Continue)
+    });
+    let text = value.sql.to_string();
+    // A NULL among the arguments of `coalesce` is gone by now.
+    let nulls = [", NULL,", ", NULL)", "(NULL,"].iter().any(|null| text.contains(null));
+    seen.is_ok() && (nulls || casts > text.matches("CAST(").count())
 }
 
 /// Addition and subtraction with a date, a timestamp, a time or an interval in it.

@@ -316,7 +316,7 @@ fn interval_scaled(call: &Call, args: &[ColumnarValue], rows: usize, divide: boo
                         _ => Ok(None),
                     };
                 }
-                match (calendar_scaled(v, n, divide), mode(call)) {
+                match (calendar_scaled(v, n, divide, mode(call)), mode(call)) {
                     (None, Mode::Ansi) => Err(overflow(call, "overflow", "")),
                     (v, _) => Ok(v),
                 }
@@ -325,7 +325,8 @@ fn interval_scaled(call: &Call, args: &[ColumnarValue], rows: usize, divide: boo
     }
 }
 
-fn calendar_scaled(v: IntervalMonthDayNano, n: f64, divide: bool) -> Option<IntervalMonthDayNano> {
+/// Months and days beyond INT: none, but in legacy mode as many as it holds.
+fn calendar_scaled(v: IntervalMonthDayNano, n: f64, divide: bool, mode: Mode) -> Option<IntervalMonthDayNano> {
     let by = |x: f64| if divide { x / n } else { x * n };
     let months = by(f64::from(v.months));
     let days = by(f64::from(v.days));
@@ -333,9 +334,10 @@ fn calendar_scaled(v: IntervalMonthDayNano, n: f64, divide: bool) -> Option<Inte
     // Java's whole number of NaN is 0.
     let whole = |x: f64| {
         let t = if x.is_nan() { 0.0 } else { x.trunc() };
-        (t >= f64::from(i32::MIN) && t <= f64::from(i32::MAX)).then_some(t as i32)
+        let fits = t >= f64::from(i32::MIN) && t <= f64::from(i32::MAX);
+        (fits || mode == Mode::Legacy).then_some(t as i32)
     };
-    let extra = (days - days.trunc()) * MICROS_PER_DAY as f64;
+    let extra = (days - f64::from(whole(days)?)) * MICROS_PER_DAY as f64;
     // Java rounds halves up.
     let micros = (micros + extra + 0.5).floor();
     let micros = if micros.is_nan() { 0.0 } else { micros };

@@ -1,12 +1,16 @@
-//! Floating-point numbers where they are put in order or told apart: -0.0 is 0.0, and all NaN are one.
+//! What values are sorted by and told apart by, where Arrow has another order than Spark.
 //!
-//! Arrow orders them by their bits. Comparisons know better by themselves (`functions-math`), and so do plain groups
-//! and joins. (Spark's `SQLOrderingUtil` and `NormalizeFloatingNumbers`.)
+//! - Of floating-point numbers -0.0 is 0.0, and all NaN are one; Arrow goes by their bits. Comparisons know better by
+//!   themselves (`functions-math`), and so do plain groups and joins. (`SQLOrderingUtil`, `NormalizeFloatingNumbers`.)
+//! - Within arrays and structs NULL is the least, wherever a NULL of the whole goes; Arrow puts both in one place.
+//!   They are sorted by bytes. (`PhysicalArrayType`, `InterpretedOrdering`.)
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, StructArray};
+use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType as Arrow, Float32Type, Float64Type};
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use vonk_plan::types::DataType;
@@ -17,24 +21,49 @@ use crate::kernel::{Call, Kernel, KernelUdf, array_arg};
 /// The numbers in the value as they are ordered.
 pub static NORMAL: Kernel = Kernel::total("normal_floats", eval);
 
-pub const KERNELS: &[&Kernel] = &[&NORMAL];
+/// The bytes whose order is that of an array or a struct.
+pub static BYTES: Kernel = Kernel::total("order_bytes", bytes);
 
-/// What stands for a value of the type where it is sorted by, or told apart from others: of the same Arrow type.
+pub const KERNELS: &[&Kernel] = &[&NORMAL, &BYTES];
+
+/// What rows are sorted by, for a value of the type.
+pub fn sort_key(value: Expr, t: &DataType) -> Expr {
+    let key = ordering_key(value, t);
+    match t.storage() {
+        DataType::Array(..) | DataType::Struct(_) => call(&BYTES, key, t, DataType::Binary),
+        _ => key,
+    }
+}
+
+/// What stands for a value of the type where it is told apart from others: of the same Arrow type.
 pub fn ordering_key(value: Expr, t: &DataType) -> Expr {
     let value = collation::key(value, t);
     if !has_floats(t) || matches!(value, Expr::Literal(..)) {
         return value;
     }
+    call(&NORMAL, value, t, t.map_strings(&mut |_| DataType::STRING))
+}
+
+fn call(kernel: &'static Kernel, value: Expr, from: &DataType, to: DataType) -> Expr {
     let call = Call {
-        kernel: &NORMAL,
-        arg_types: Arc::from([t.clone()]),
-        return_type: t.map_strings(&mut |_| DataType::STRING),
+        kernel,
+        arg_types: Arc::from([from.clone()]),
+        return_type: to,
         ansi: true,
         time_zone: "UTC".into(),
         params: Arc::from([]),
         origin: None,
     };
     KernelUdf::call(call, vec![value])
+}
+
+fn bytes(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let array = array_arg(args, 0, rows)?;
+    let options = SortOptions { descending: false, nulls_first: true };
+    let converter = RowConverter::new(vec![SortField::new_with_options(array.data_type().clone(), options)])?;
+    let rows = converter.convert_columns(std::slice::from_ref(&array))?;
+    let present = (0..rows.num_rows()).map(|i| array.is_valid(i).then(|| rows.row(i)));
+    Ok(ColumnarValue::Array(Arc::new(BinaryArray::from_iter(present))))
 }
 
 fn has_floats(t: &DataType) -> bool {
