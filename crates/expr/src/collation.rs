@@ -34,16 +34,7 @@ pub fn key(value: Expr, t: &DataType) -> Expr {
     if !t.is_collated() {
         return value;
     }
-    let call = Call {
-        kernel: &KEY,
-        arg_types: Arc::from([t.clone()]),
-        return_type: t.map_strings(&mut |_| DataType::STRING),
-        ansi: true,
-        time_zone: "UTC".into(),
-        params: Arc::from([]),
-        origin: None,
-    };
-    KernelUdf::call(call, vec![value])
+    KernelUdf::of(&KEY, value, t, t.map_strings(&mut |_| DataType::STRING))
 }
 
 fn eval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

@@ -216,6 +216,20 @@ impl KernelUdf {
         KernelUdf { call, signature }
     }
 
+    /// The call of a kernel that asks for its argument alone, of the type `from`.
+    pub fn of(kernel: &'static Kernel, value: Expr, from: &DataType, to: DataType) -> Expr {
+        let call = Call {
+            kernel,
+            arg_types: Arc::from([from.clone()]),
+            return_type: to,
+            ansi: true,
+            time_zone: "UTC".into(),
+            params: Arc::from([]),
+            origin: None,
+        };
+        KernelUdf::call(call, vec![value])
+    }
+
     /// The expression that calls the kernel.
     pub fn call(call: Call, args: Vec<Expr>) -> Expr {
         ScalarUDF::from(KernelUdf::new(call)).call(args)

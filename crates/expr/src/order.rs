@@ -30,31 +30,26 @@ pub const KERNELS: &[&Kernel] = &[&NORMAL, &BYTES];
 pub fn sort_key(value: Expr, t: &DataType) -> Expr {
     let key = ordering_key(value, t);
     match t.storage() {
-        DataType::Array(..) | DataType::Struct(_) => call(&BYTES, key, t, DataType::Binary),
+        DataType::Array(..) | DataType::Struct(_) => KernelUdf::of(&BYTES, key, t, DataType::Binary),
         _ => key,
+    }
+}
+
+/// What stands for a value of the type where it is compared: numbers by themselves are.
+pub fn compared_key(value: Expr, t: &DataType) -> Expr {
+    match t.storage() {
+        DataType::Array(..) | DataType::Struct(_) => ordering_key(value, t),
+        _ => collation::key(value, t),
     }
 }
 
 /// What stands for a value of the type where it is told apart from others: of the same Arrow type.
 pub fn ordering_key(value: Expr, t: &DataType) -> Expr {
     let value = collation::key(value, t);
-    if !has_floats(t) || matches!(value, Expr::Literal(..)) {
+    if !has_floats(t) {
         return value;
     }
-    call(&NORMAL, value, t, t.map_strings(&mut |_| DataType::STRING))
-}
-
-fn call(kernel: &'static Kernel, value: Expr, from: &DataType, to: DataType) -> Expr {
-    let call = Call {
-        kernel,
-        arg_types: Arc::from([from.clone()]),
-        return_type: to,
-        ansi: true,
-        time_zone: "UTC".into(),
-        params: Arc::from([]),
-        origin: None,
-    };
-    KernelUdf::call(call, vec![value])
+    KernelUdf::of(&NORMAL, value, t, t.map_strings(&mut |_| DataType::STRING))
 }
 
 fn bytes(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

@@ -12,6 +12,7 @@ use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
+use vonk_expr::order::compared_key;
 use vonk_expr::spark_error;
 use vonk_plan::relation::{Join, JoinCondition, JoinKind};
 use vonk_plan::types::DataType;
@@ -150,7 +151,7 @@ impl Analyzer {
                 }
             };
             let (le, re) = (as_common(&l)?, as_common(&r)?);
-            conditions.push(vonk_expr::collation::key(le.clone(), &to).eq(vonk_expr::collation::key(re.clone(), &to)));
+            conditions.push(compared_key(le.clone(), &to).eq(compared_key(re.clone(), &to)));
             pairs.push((l, r, le, re, to));
         }
         let (left_scope, right_scope) = (left.scope.clone(), right.scope.clone());

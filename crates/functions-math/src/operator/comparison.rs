@@ -6,7 +6,8 @@ use datafusion::logical_expr::{Expr, Operator};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::comparison_operands;
-use vonk_expr::collation::{self, Collating};
+use vonk_expr::collation::Collating;
+use vonk_expr::order::compared_key;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -149,7 +150,7 @@ pub fn comparison(ctx: &FnContext, a: TypedExpr, b: TypedExpr, op: Operator, sql
         (true, false) => Expr::Literal(ScalarValue::Boolean(None), None),
         (true, true) => Expr::Literal(ScalarValue::Boolean(Some(true)), None),
         _ => {
-            let key = |side: &TypedExpr| collation::key(side.expr.clone(), &side.data_type);
+            let key = |side: &TypedExpr| compared_key(side.expr.clone(), &side.data_type);
             native(key(&a), op, key(&b))
         }
     };

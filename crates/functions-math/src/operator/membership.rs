@@ -16,6 +16,7 @@ use vonk_expr::context::Nullability;
 use vonk_expr::in_set::InSet;
 use vonk_expr::inner::InnerExpr;
 use vonk_expr::kernel::array_arg;
+use vonk_expr::order::compared_key;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
@@ -67,7 +68,7 @@ fn is_in(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     for (i, arg) in args.into_iter().enumerate() {
         let constant = arg.as_literal().is_some() || (i > 0 && arg.foldable);
         let mut arg = cast_to(ctx, arg, &ty)?;
-        arg.expr = collation::key(std::mem::take(&mut arg.expr), &ty);
+        arg.expr = compared_key(std::mem::take(&mut arg.expr), &ty);
         let arg = comparison::computed(arg, constant);
         cast.push(arg);
     }
