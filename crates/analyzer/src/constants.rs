@@ -16,6 +16,8 @@ use vonk_expr::sealed::Sealed;
 use vonk_expr::spark_error;
 use vonk_expr::typed::evaluate;
 
+use crate::subqueries::contains_subquery;
+
 /// Error: that of the first constant in the expression that fails.
 pub fn no_failing_constants(e: &Expr) -> SparkResult<()> {
     let mut failed = None;
@@ -45,6 +47,12 @@ fn prepare(e: &Expr) -> SparkResult<()> {
     });
     seen.map_err(spark_error)?;
     failed.map_or(Ok(()), Err)
+}
+
+/// Is the expression NULL for every row, by what is written?
+pub fn is_written_null(e: &Expr) -> bool {
+    let constant = !e.any_column_refs() && !e.is_volatile() && !contains_subquery(e);
+    constant && evaluate(e).is_ok_and(|v| v.is_null())
 }
 
 /// VALUES, and what is computed of them row by row.

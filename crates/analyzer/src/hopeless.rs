@@ -4,8 +4,9 @@
 //! (`ReplaceNullWithFalseInPredicate`; what DataFusion finds by itself is not here.)
 
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit};
-use vonk_expr::typed::evaluate;
 use vonk_functions::is_in_list;
+
+use crate::constants::is_written_null;
 
 /// The condition with FALSE for such parts.
 pub fn without_hopeless(condition: Expr) -> Expr {
@@ -21,6 +22,6 @@ pub fn without_hopeless(condition: Expr) -> Expr {
 
 /// `x IN (…)` with a NULL that is written.
 fn lists_null(e: &Expr) -> bool {
-    let null = |e: &Expr| !e.any_column_refs() && !e.is_volatile() && evaluate(e).is_ok_and(|v| v.is_null());
-    matches!(e, Expr::ScalarFunction(call) if is_in_list(&call.func) && call.args.iter().skip(1).any(null))
+    matches!(e, Expr::ScalarFunction(call)
+        if is_in_list(&call.func) && call.args.iter().skip(1).any(is_written_null))
 }

@@ -11,7 +11,6 @@ pub mod aggregate;
 pub mod analyzer;
 pub mod constants;
 pub mod env;
-
 pub mod expr;
 mod hopeless;
 pub mod keyed;

@@ -9,10 +9,10 @@ use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::limits::MAX_OPEN_SUBQUERIES;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::typed::evaluate;
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
+use crate::constants::is_written_null;
 use crate::keyed::marked;
 use crate::node::Node;
 use crate::nodes::alone::Alone;
@@ -238,7 +238,7 @@ impl Analyzer {
     /// `maybe`: TRUE if a row is equal or may be, because of a NULL; what NOT IN asks.
     fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery, maybe: bool) -> SparkResult<DfExpr> {
         let value = self.take(node, value)?;
-        if is_null(&value)
+        if is_written_null(&value)
             && let Some(taken) = self.take_null_in(node, q)?
         {
             return Ok(taken);
@@ -302,12 +302,6 @@ impl Analyzer {
         let plan = Arc::new(self.extract_python(Arc::unwrap_or_clone(plan))?);
         Ok(Arc::new(Alone::over(plan, self.fresh())))
     }
-}
-
-/// Is the value NULL for every row?
-fn is_null(value: &DfExpr) -> bool {
-    let constant = !value.any_column_refs() && !value.is_volatile() && !contains_subquery(value);
-    constant && evaluate(value).is_ok_and(|v| v.is_null())
 }
 
 /// `NOT (x NOT IN q)` is `x IN q`, also where NULLs are asked for.

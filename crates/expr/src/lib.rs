@@ -17,7 +17,6 @@ pub mod collation;
 pub mod columns;
 pub mod context;
 pub mod extract;
-
 pub mod in_set;
 pub mod inner;
 pub mod kernel;

@@ -94,12 +94,15 @@ fn lower(s: &str, out: &mut String) {
 }
 
 fn initcap(s: &str, out: &mut String) {
+    let mut lowered = String::new();
     for word in s.split_inclusive(' ') {
         let Some(first) = word.chars().next() else { continue };
         title(first, out);
         // A letter is written by what stands before it: a last sigma by the whole word.
-        let (whole, begin) = (word.to_lowercase(), first.to_lowercase().map(char::len_utf8).sum());
-        out.push_str(whole.get(begin..).unwrap_or_default());
+        lowered.clear();
+        lower(word, &mut lowered);
+        let begin = first.to_lowercase().map(char::len_utf8).sum();
+        out.push_str(lowered.get(begin..).unwrap_or_default());
     }
 }
 
