@@ -20,7 +20,6 @@ use vonk_python::Environment;
 
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::cuts::CutSums;
-use crate::operators::failing_constants::FailingConstants;
 use crate::operators::gather::GatherInOrder;
 use crate::operators::guarded::guarded;
 use crate::operators::hash_order::OrderOfGroups;
@@ -105,7 +104,6 @@ fn rules() -> Vec<Rule> {
     let rules = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name()));
     let mut rules: Vec<Rule> = rules.map(guarded).collect();
     rules.push(Arc::new(CountDistinctByGroups));
-    rules.push(Arc::new(FailingConstants));
     rules
 }
 

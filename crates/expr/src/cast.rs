@@ -97,7 +97,7 @@ pub fn explicit_cast(
         CastMode::Try => Mode::Try,
     };
     let from = value.data_type.clone();
-    let name = value.name.clone().filter(|_| !is_cast(&value.expr) && !is_field(&value.expr));
+    let name = value.name.clone().filter(|_| !value.below_cast && !is_cast(&value.expr) && !is_field(&value.expr));
     let from_string = from.has_string();
     let word = if run == Mode::Try { "TRY_CAST(" } else { "CAST(" };
     let sql = match to {

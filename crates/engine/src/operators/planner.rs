@@ -20,6 +20,7 @@ use vonk_analyzer::nodes::python::Python;
 use vonk_analyzer::nodes::row_id::RowId;
 
 use super::cuts::{cut, cut_sorted};
+use super::failing_constants::no_failing_constants_in;
 use super::generate::GenerateExec;
 use super::hash_order::{Order, OrderExec};
 use super::place::{Key, PlaceExec, Placing, SMALL_ROWS, is_small};
@@ -35,6 +36,7 @@ pub struct Planner;
 #[async_trait]
 impl QueryPlanner for Planner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        no_failing_constants_in(plan)?;
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Nodes)]);
         if is_large(plan) {
             return planner.create_physical_plan(plan, session).await;

@@ -165,6 +165,11 @@ fn pair_error(ctx: &FnContext, a: &TypedExpr, b: &TypedExpr, sql: &SqlText) -> S
     }
 }
 
+/// Both conditions; the second one waits for the first if it can raise.
+pub fn both(first: Expr, second: Expr) -> Option<Expr> {
+    balanced(Operator::And, guarded(vec![first, second], Operator::And))
+}
+
 /// Puts each operand that can raise under the condition that those before it do not decide.
 fn guarded(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
     if exprs.len() > 64 || !exprs.iter().skip(1).any(can_raise) {

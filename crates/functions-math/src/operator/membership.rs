@@ -20,8 +20,8 @@ use vonk_expr::order::compared_key;
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr};
 use vonk_plan::types::DataType;
 
-use super::{comparison, promote};
-use crate::support::{cast_to, data_diff_types, infix, native};
+use super::{comparison, logic, promote};
+use crate::support::{cast_to, data_diff_types, infix};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("in", "predicate_funcs", is_in)
@@ -183,6 +183,6 @@ fn between(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let above = bound(lower, Operator::GtEq, ">=")?;
     let below = bound(upper, Operator::LtEq, "<=")?;
     let nullable = above.nullable || below.nullable;
-    let expr = native(above.expr, Operator::And, below.expr);
+    let Some(expr) = logic::both(above.expr, below.expr) else { return TypedExpr::null(DataType::Boolean) };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&args).at(ctx.origin.clone()))
 }
