@@ -137,10 +137,13 @@ fn diff(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarVa
     let unit = unit(call.param(0)).unwrap_or(Unit::Micros(1));
     primitive_rows::<Int64Type>(call, rows, |i| {
         let (s, e) = not_null!(start.get(i), end.get(i));
-        Ok(Some(match unit {
-            Unit::Months(size) => months_between(s, e) / size,
-            Unit::Days(size) => e.wrapping_sub(s) / (size * MICROS_PER_DAY),
-            Unit::Micros(size) => e.wrapping_sub(s) / size,
-        }))
+        let micros = match unit {
+            Unit::Months(size) => return Ok(Some(months_between(s, e) / size)),
+            Unit::Days(size) => size * MICROS_PER_DAY,
+            Unit::Micros(size) => size,
+        };
+        let between = (i128::from(e) - i128::from(s)) / i128::from(micros);
+        let fits = i64::try_from(between).map_err(|_| call.error(overflow("tell timestamps apart".to_string())));
+        fits.map(Some)
     })
 }

@@ -1,7 +1,11 @@
 //! `== != < <= > >= <=>`: native DataFusion operators over a common type, so that they are pushed
 //! down to files. NaN equals NaN and is greater than all numbers; 0.0 equals -0.0.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use datafusion::common::ScalarValue;
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::logical_expr::{Expr, Operator};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
@@ -78,14 +82,17 @@ pub fn aligned(
     Ok((computed(a, literals.0), computed(b, literals.1)))
 }
 
-/// A cast of a literal is computed at once, so that file statistics can be compared with it. A cast
-/// that fails is left to fail where it is used.
+static COMPUTED: LazyLock<FieldMetadata> =
+    LazyLock::new(|| FieldMetadata::new(BTreeMap::from([("vonk.computed".to_string(), "cast".to_string())])));
+
+/// A cast of a literal is computed at once, so that file statistics can be compared with it. It is marked, for it is
+/// not the literal that GROUP BY may hold. A cast that fails is left to fail where it is used.
 pub fn computed(mut value: TypedExpr, literal: bool) -> TypedExpr {
     if literal
         && value.as_literal().is_none()
         && let Ok(Some(v)) = value.constant()
     {
-        value.expr = Expr::Literal(v, None);
+        value.expr = Expr::Literal(v, Some(COMPUTED.clone()));
     }
     value
 }

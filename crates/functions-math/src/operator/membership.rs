@@ -8,9 +8,10 @@ use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::{SortOptions, or_kleene};
 use datafusion::common::{Column, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{ColumnarValue, Expr, Operator, ScalarUDF, binary_expr, lit};
+use datafusion::logical_expr::{ColumnarValue, Expr, Operator, ScalarUDF, binary_expr, cast, lit};
 use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::collation::{self, Collating};
 use vonk_expr::context::Nullability;
 use vonk_expr::in_set::InSet;
@@ -175,6 +176,7 @@ fn between(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=3)?;
     let sql = SqlText::call("between", args.iter().map(|a| a.sql.clone()));
     let [value, lower, upper] = args.as_slice() else { return Err(SparkError::internal("between of three")) };
+    let value = &no_literal(value.clone());
     let bound = |limit: &TypedExpr, op: Operator, symbol: &str| {
         let (v, limit) = comparison::whole_bound(value.clone(), limit.clone(), op)?;
         let sql = infix(&v, symbol, &limit);
@@ -185,4 +187,12 @@ fn between(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let nullable = above.nullable || below.nullable;
     let Some(expr) = logic::both(above.expr, below.expr) else { return TypedExpr::null(DataType::Boolean) };
     Ok(TypedExpr::new(expr, DataType::Boolean, nullable, sql).derived_from(&args).at(ctx.origin.clone()))
+}
+
+/// The value is computed once for both bounds, and so has its type, not that which a literal takes on beside another.
+fn no_literal(mut value: TypedExpr) -> TypedExpr {
+    if value.as_literal().is_some() {
+        value.expr = cast(std::mem::take(&mut value.expr), to_arrow(&value.data_type));
+    }
+    value
 }
