@@ -69,32 +69,54 @@ pub fn is_local(plan: &LogicalPlan) -> bool {
 
 /// Is the expression constant? The constants of one that is not are computed on the way.
 fn visit(e: &Expr, failed: &mut Option<SparkError>) -> bool {
-    let in_order: Vec<&Expr> = match e {
+    let parts = match e {
         Expr::Literal(..) => return true,
         Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_) => return false,
         Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => return false,
-        // Only what is computed for every row.
-        Expr::Case(case) => {
-            let when = case.when_then_expr.first().map(|(when, _)| when);
-            case.expr.iter().chain(when).map(AsRef::as_ref).collect()
-        }
         Expr::ScalarFunction(call) if call.func.inner().downcast_ref::<Sealed>().is_some() => return false,
-        Expr::ScalarFunction(call) if call.name() == "coalesce" => call.args.iter().take(1).collect(),
         _ if e.is_volatile_node() => return false,
         _ => children(e),
     };
-    let constant: Vec<bool> = in_order.iter().map(|child| visit(child, failed)).collect();
-    let whole = constant.iter().all(|c| *c) && folds(e) && !in_order.is_empty();
+    let waits = is_conditional(e);
+    let mut unseen = None;
+    let seen = if waits { &mut unseen } else { &mut *failed };
+    let constant: Vec<bool> = parts.iter().map(|child| visit(child, seen)).collect();
+    let whole = constant.iter().all(|c| *c) && folds(e) && !parts.is_empty();
     if !whole {
-        in_order.iter().zip(constant).filter(|(_, c)| *c).for_each(|(child, _)| compute(child, failed));
+        let computed = parts.iter().zip(constant).take(if waits { first_of_coalesce(e) } else { usize::MAX });
+        computed.filter(|(_, c)| *c).for_each(|(child, _)| compute(child, failed));
     }
     whole
+}
+
+/// Do the parts wait until a row asks, if they are not all constant? (Spark's `ConditionalExpression`.)
+fn is_conditional(e: &Expr) -> bool {
+    match e {
+        // An operand of AND or OR behind one that decides: Spark looks at both.
+        Expr::Case(case) => {
+            !matches!(case.when_then_expr.as_slice(), [(when, _)] if matches!(**when, Expr::IsNotFalse(_) | Expr::IsNotTrue(_)))
+        }
+        Expr::ScalarFunction(call) => matches!(call.name(), "coalesce" | "nanvl"),
+        _ => false,
+    }
+}
+
+/// What `coalesce` begins with, also where the optimizer has made a CASE of it, is all there is of it if it is never NULL.
+fn first_of_coalesce(e: &Expr) -> usize {
+    usize::from(match e {
+        Expr::ScalarFunction(call) => call.name() == "coalesce",
+        Expr::Case(case) => matches!(
+            case.when_then_expr.as_slice(),
+            [(when, then)] if matches!(&**when, Expr::IsNotNull(first) if first == then)
+        ),
+        _ => false,
+    })
 }
 
 /// Does Spark compute the expression when it plans, if all parts of it are constant?
 fn folds(e: &Expr) -> bool {
     match e {
-        Expr::Case(_) | Expr::AggregateFunction(_) | Expr::WindowFunction(_) => false,
+        Expr::AggregateFunction(_) | Expr::WindowFunction(_) => false,
         Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<KernelUdf>() {
             Some(kernel) => kernel.call.kernel.folds,
             None => call.func.inner().is::<InSet>() || call.name() == "coalesce",

@@ -110,12 +110,14 @@ impl TypedExpr {
         }
     }
 
+    /// The name that is the expression's own (Spark's `NamedExpression`), not that of what it casts.
+    pub fn own_name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| !self.below_cast)
+    }
+
     /// The name of the field that `struct` makes of it, as its argument number `i` (from 0).
     pub fn field_name(&self, i: usize) -> String {
-        match &self.name {
-            Some(name) if !self.below_cast => name.to_string(),
-            _ => format!("col{}", i + 1),
-        }
+        self.own_name().map_or_else(|| format!("col{}", i + 1), str::to_string)
     }
 
     /// The text for error messages: in double quotes.

@@ -60,6 +60,14 @@ impl Analyzer {
                 Ok(out)
             }
             ExprKind::Extract { child, extraction } => {
+                // Of a generator, whose value would be the array of its rows, a wrong field is told first.
+                let rows = match env.aliases {
+                    Some(_) => self.generator(env, child)?.map(|generator| generator.rows),
+                    None => None,
+                };
+                if let Some(rows) = rows {
+                    vonk_expr::extract::extract(self.facts(), rows, self.expr(env, extraction)?)?;
+                }
                 let child = self.expr(env, child)?;
                 let extraction = self.expr(env, extraction)?;
                 let of_null = child.data_type == vonk_plan::types::DataType::Null;

@@ -1,25 +1,63 @@
 //! Constants that fail, wherever they stand: `SELECT 1 / 0 FROM t` fails over an empty `t`, too.
 //!
 //! The planner asks once DataFusion has dropped the columns that nobody asks for and computed the constants that
-//! can be. (Spark's `ConstantFolding`; what stands in conditions the analyzer looked at, before parts of it can go.)
+//! can be. What it computes once for several places is looked at in each of them: it may wait there for a row that asks.
+//! (Spark's `ConstantFolding`; what stands in conditions the analyzer looked at, before parts of it can go.)
+
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use vonk_analyzer::constants::{is_local, no_failing_constants};
 use vonk_expr::exec_err;
 
+/// Names that DataFusion gives to what it computes once (`CommonSubexprEliminate`).
+const COMMON: &str = "__common_expr_";
+
 /// Error: that of a constant of the plan that fails.
 pub fn no_failing_constants_in(plan: &LogicalPlan) -> Result<()> {
+    let mut common: HashMap<String, Expr> = HashMap::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Projection(p) = node {
+            let named = p.expr.iter().filter_map(|e| match e {
+                Expr::Alias(a) if a.name.starts_with(COMMON) => Some((a.name.clone(), a.expr.as_ref().clone())),
+                _ => None,
+            });
+            common.extend(named);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
     plan.apply_with_subqueries(|node| {
         let seen_earlier = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
         if !seen_earlier && !node.inputs().into_iter().all(is_local) {
             node.apply_expressions(|e| {
-                no_failing_constants(e).map_err(exec_err)?;
+                if !matches!(e, Expr::Alias(a) if common.contains_key(&a.name)) {
+                    no_failing_constants(in_its_places(e, &common)?.as_ref()).map_err(exec_err)?;
+                }
                 Ok(TreeNodeRecursion::Continue)
             })?;
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(())
+}
+
+/// The expression with what is computed for it below.
+fn in_its_places<'a>(e: &'a Expr, common: &HashMap<String, Expr>) -> Result<Cow<'a, Expr>> {
+    let is_common = |e: &Expr| matches!(e, Expr::Column(c) if common.contains_key(&c.name));
+    if common.is_empty() || !e.exists(|e| Ok(is_common(e)))? {
+        return Ok(Cow::Borrowed(e));
+    }
+    let whole = e.clone().transform_down(|e| {
+        Ok(match &e {
+            Expr::Column(c) => match common.get(&c.name) {
+                Some(computed) => Transformed::yes(computed.clone()),
+                None => Transformed::no(e),
+            },
+            _ => Transformed::no(e),
+        })
+    })?;
+    Ok(Cow::Owned(whole.data))
 }

@@ -104,7 +104,7 @@ fn build_zip(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     for (i, a) in args.iter().enumerate() {
         let ty = if a.data_type == DataType::Null { DataType::Null } else { element(ctx, &args, i)?.0 };
         // A named argument (column, alias, struct field) lends its name; others are numbered.
-        let name = a.name.as_deref().map(str::to_string).unwrap_or_else(|| i.to_string());
+        let name = a.own_name().map_or_else(|| i.to_string(), str::to_string);
         fields.push(StructField::new(name, ty, true));
     }
     let ty = DataType::array(DataType::structure(fields), false);
