@@ -6,12 +6,14 @@
 Engines are named as in ../shared/bench/sqlbench.py. The bare process has the rows as Arrow batches, calls
 the same function on them on one core, and makes Arrow batches of the results: what no engine can do without. For the
 grouped map it brings the groups together as well, with Arrow's sort. Per core, an engine's time times its cores over
-the bare time is the column `x bare`. Of two functions the lighter one (two additions' worth of work) shows what the
+the bare time is the column `x bare`; the column after it is the engine's time over that of as many bare processes at
+once, each with its share of the rows: cores share caches and memory, so that two take longer than half of one. Of two functions the lighter one (two additions' worth of work) shows what the
 way there and back costs; the other is a scoring function of some ten passes over the values.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import pathlib
 import statistics
@@ -122,6 +124,25 @@ def bare(kind, data):
     return time.perf_counter() - begin
 
 
+def bare_at_once(kind, rows, processes):
+    """Seconds until the last of so many processes is done with its share of the rows."""
+    context = multiprocessing.get_context("fork")
+    together, results = context.Barrier(processes), context.Queue()
+
+    def share():
+        data = table(rows // processes)
+        together.wait()
+        results.put(bare(kind, data))
+
+    workers = [context.Process(target=share, daemon=True) for _ in range(processes)]
+    for w in workers:
+        w.start()
+    seconds = max(results.get(timeout=600) for _ in workers)
+    for w in workers:
+        w.join(60)
+    return seconds
+
+
 def measure(session, kind, rows, runs):
     """The median of the runs after the first, the first, and the value, which all engines must agree on."""
     data = session.sql(SQL.format(n=rows))
@@ -150,7 +171,8 @@ def main():
     kinds = [k.strip() for k in args.kinds.split(",")]
     data = table(args.rows)
     alone = {k: bare(k, data) for k in kinds}
-    found = {"rows": args.rows, "threads": args.threads, "bare": alone, "engines": {}}
+    at_once = {k: bare_at_once(k, args.rows, args.threads) for k in kinds}
+    found = {"rows": args.rows, "threads": args.threads, "bare": alone, "bare at once": at_once, "engines": {}}
     values = {}
     for spec in args.engine:
         engine = sqlbench.make_engine(spec, args.threads, args.memory)
@@ -166,7 +188,8 @@ def main():
                 note = "" if same is np.True_ or same is True else f"  {same}"
                 print(
                     f"{engine.name:8} {kind:16} {seconds:8.2f} s  first {first:6.2f} s  "
-                    f"{args.rows / seconds / 1e6:7.2f} M rows/s  {ratio:5.2f} x bare ({alone[kind]:.2f} s){note}",
+                    f"{args.rows / seconds / 1e6:7.2f} M rows/s  {ratio:5.2f} x bare ({alone[kind]:.2f} s)  "
+                    f"{seconds / at_once[kind]:5.2f} x at once ({at_once[kind]:.2f} s){note}",
                     flush=True,
                 )
         finally:

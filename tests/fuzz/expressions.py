@@ -10,12 +10,12 @@ from data import ELEMENTS, INTEGERS, NUMBERS, ORDERED, PLAIN, TAGS, TIMES, TYPES
 from functions import WORDS, aggregates, forms, scalars
 from tree import Node
 
-CLASSES = {"N": NUMBERS, "I": INTEGERS, "T": TIMES, "O": ORDERED, "X": TAGS}
+CLASSES = {"N": NUMBERS, "I": INTEGERS, "T": TIMES, "O": ORDERED, "P": [t for t in PLAIN if t != "bin"], "X": TAGS}
 CLASSES["A"] = [t for t in TAGS if t[0] == "["]
 CLASSES["M"] = [t for t in TAGS if t[0] == "{"]
 CAST_TYPES = [TYPES[t][0] for t in TAGS] + ["DECIMAL(5,0)", "DECIMAL(38,0)", "VARCHAR(3)", "CHAR(5)", "INTERVAL MONTH", "INTERVAL SECOND", "DECIMAL(38,38)", "ARRAY<STRING>"]
 NUMBER_TYPES = [TYPES[t][0] for t in NUMBERS] + ["DECIMAL(5,0)", "DECIMAL(3,2)", "STRING", "BOOLEAN", "TIMESTAMP"]
-PLACE = re.compile(r"(<(?:'\w+'|[\[{(][\w\[\]{}():]*|[a-z]\w*|[NITOXAM])>)")  # not the <DOUBLE> of a type
+PLACE = re.compile(r"(<(?:'\w+'|[\[{(][\w\[\]{}():]*|[a-z]\w*|[NITOPXAM])>)")  # not the <DOUBLE> of a type
 
 
 def serves(result, wanted, loose):

@@ -1,7 +1,7 @@
 """Built-in functions by the types of their arguments, as data for the generator.
 
 A line is `result <- arguments | functions`. Arguments are tags of data.py or classes of them: N a number, I an
-integer, T a date or timestamp, O anything ordered, X anything, A any array, M any map; `?` one argument may be
+integer, T a date or timestamp, O anything ordered, P what has a text of its own in Java, X anything, A any array, M any map; `?` one argument may be
 left out, `*` one or two more of the last. `e` and `k` stand for one type per call, so `[e]` and `e` agree; a word
 in quotes chooses from WORDS. What differs from call to call (rand, now, uuid) is not here.
 """
@@ -124,7 +124,7 @@ bin <- str 'binfmt'? | to_binary try_to_binary
 dec <- str 'numfmt' | try_to_number to_number
 str <- dec 'numfmt' | to_char to_varchar
 str <- date 'pattern' | to_char to_varchar
-str <- 'fmt' X | format_string printf
+str <- 'fmt' P | format_string printf
 str <- 'url' 'urlpart' | parse_url try_parse_url
 str <- 'url' | url_decode try_url_decode
 [str] <- str | sentences
@@ -377,7 +377,7 @@ dec <- TRY_CAST(<f64> AS DECIMAL(38,18))
 str <- CAST(<dt> AS STRING)
 X <- CAST(<str> AS INTERVAL DAY TO SECOND)
 i64 <- CAST(<dt> AS BIGINT)
-str <- format_string('%d %s', <I>, <X>)
+str <- format_string('%d %s', <I>, <P>)
 str <- format_string('%.2f|%5.1e', <f64>, <f64>)
 """
 

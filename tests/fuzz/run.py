@@ -125,7 +125,7 @@ class Fuzz:
             # Spark goes row by row, we column by column: of two errors in two rows either may come first.
             self.causes[("which error first", "", "")] += 1
             return
-        if kind == "error" and not all(detail) and self.as_of_a_table(small, conf, shape, rows):
+        if (kind == "value" or kind == "error" and not all(detail)) and self.as_of_a_table(small, conf, shape, rows):
             # Over VALUES Spark computes at once what over a table it simplifies first; we always simplify.
             self.causes[("VALUES are computed first", "", "")] += 1
             return

@@ -214,7 +214,7 @@ fn is_widening(from: &DataType, to: &DataType) -> bool {
 }
 
 /// The kernel of all casts.
-pub static CAST: Kernel = Kernel::new("cast", eval);
+pub static CAST: Kernel = Kernel::new("cast", eval).ansi_only();
 
 /// The kernels that casts use.
 pub const KERNELS: &[&Kernel] = &[&CAST];

@@ -25,7 +25,7 @@ pub use collator::Collator;
 pub use meet::{Collating, Strength};
 
 /// The kernel of keys.
-pub static KEY: Kernel = Kernel::new("collation_key", eval);
+pub static KEY: Kernel = Kernel::new("collation_key", eval).ansi_only();
 
 pub const KERNELS: &[&Kernel] = &[&KEY];
 

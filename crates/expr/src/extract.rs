@@ -23,10 +23,10 @@ use crate::order::normal;
 use crate::sql_text::SqlText;
 use crate::typed::TypedExpr;
 
-pub static STRUCT_FIELD: Kernel = Kernel::new("extract_struct_field", eval_field);
-pub static ARRAY_FIELDS: Kernel = Kernel::new("extract_array_fields", eval_array_fields);
-pub static ARRAY_ITEM: Kernel = Kernel::new("extract_array_item", eval_item);
-pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value);
+pub static STRUCT_FIELD: Kernel = Kernel::new("extract_struct_field", eval_field).ansi_only();
+pub static ARRAY_FIELDS: Kernel = Kernel::new("extract_array_fields", eval_array_fields).ansi_only();
+pub static ARRAY_ITEM: Kernel = Kernel::new("extract_array_item", eval_item).ansi_only();
+pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value).ansi_only();
 pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update).eager();
 pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows).eager();
 

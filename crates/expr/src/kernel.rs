@@ -32,6 +32,8 @@ pub struct Kernel {
     pub eval: Eval,
     /// No values of its arguments make it raise, so it may be computed for rows that are not wanted.
     pub total: bool,
+    /// Without ANSI no values make it raise either.
+    pub ansi_only: bool,
     /// Spark computes a call with constant arguments when it plans.
     pub folds: bool,
     /// What Spark prepares before it has rows, of a second argument that is constant: a pattern, a zone.
@@ -69,6 +71,7 @@ impl Kernel {
             volatility: Volatility::Immutable,
             eval,
             total: false,
+            ansi_only: false,
             folds: true,
             prepare: None,
             looks: Looks::UntilNull,
@@ -86,10 +89,15 @@ impl Kernel {
             volatility: Volatility::Volatile,
             eval,
             total: false,
+            ansi_only: false,
             folds: false,
             prepare: None,
             looks: Looks::AtAll,
         }
+    }
+
+    pub const fn ansi_only(self) -> Self {
+        Kernel { ansi_only: true, ..self }
     }
 
     pub const fn not_folded(self) -> Self {
@@ -156,7 +164,7 @@ impl Call {
             Some(from) => self.kernel.name == CAST.name && can_up_cast(from, &self.return_type),
             None => false,
         };
-        self.ansi && !self.kernel.total && !widens()
+        (self.ansi || !self.kernel.ansi_only) && !self.kernel.total && !widens()
     }
 
     pub fn param(&self, i: usize) -> &str {

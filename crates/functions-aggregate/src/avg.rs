@@ -34,7 +34,8 @@ pub fn build(ctx: &FnContext, call: AggregateCall, try_it: bool) -> SparkResult<
     let Some(arg) = call.args.first().cloned() else { return Err(SparkError::internal("avg of one")) };
     let (input, ty) = match &arg.data_type {
         DataType::Decimal(p, s) => (arg.data_type.clone(), DataType::Decimal((*p + 4).min(38), (*s + 4).min(38))),
-        t if t.is_numeric() || t.is_string() || *t == DataType::Null => (DataType::Double, DataType::Double),
+        DataType::String(_) | DataType::Timestamp | DataType::Null => (DataType::Double, DataType::Double),
+        t if t.is_numeric() => (DataType::Double, DataType::Double),
         DataType::YearMonthInterval(..) => (arg.data_type.clone(), DataType::YEAR_MONTH),
         DataType::DayTimeInterval(..) => (arg.data_type.clone(), DataType::DAY_TIME),
         _ => return Err(unexpected(ctx, &sql, 0, NUMERIC_OR_INTERVAL, &arg)),

@@ -41,7 +41,7 @@ fn build(ctx: &FnContext, call: AggregateCall, try_it: bool) -> SparkResult<Type
     let (input, ty) = match &arg.data_type {
         t if t.is_integral() => (DataType::Long, DataType::Long),
         DataType::Decimal(p, s) => (arg.data_type.clone(), DataType::Decimal((*p + 10).min(38), *s)),
-        DataType::Float | DataType::Double | DataType::String(_) | DataType::Null => {
+        DataType::Float | DataType::Double | DataType::String(_) | DataType::Timestamp | DataType::Null => {
             (DataType::Double, DataType::Double)
         }
         t if t.is_ansi_interval() => (t.clone(), t.clone()),

@@ -155,7 +155,8 @@ fn concat_arrays(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
             }
         }
         valid.push(whole);
-        let end = i32::try_from(values.len()).map_err(|_| call.error(crate::repeat::too_long(values.len())))?;
+        let end = i32::try_from(values.len())
+            .map_err(|_| call.error(crate::repeat::too_long(values.len(), "concat", "expr")))?;
         offsets.push(end);
     }
     let datafusion::arrow::datatypes::DataType::List(field) = call.arrow_return_type() else {

@@ -7,12 +7,15 @@ use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
+use vonk_common::limits::MAX_STRING_BYTES;
 use vonk_expr::cast::text::number::write_decimal;
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
+
+use crate::repeat::too_long;
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("format_number", "string_funcs", build)
     .usage("The number with thousands separators and a number of decimals, or by a pattern.")
@@ -108,9 +111,7 @@ impl Pattern {
         while fraction.len() > self.min_fraction && fraction.ends_with('0') {
             fraction.pop();
         }
-        while fraction.len() < self.min_fraction {
-            fraction.push('0');
-        }
+        fraction.push_str(&"0".repeat(self.min_fraction.saturating_sub(fraction.len())));
         let whole = whole.trim_start_matches('0');
         let least = self.min_whole.max((fraction.is_empty() && whole.is_empty()).into());
         let zeros = least.saturating_sub(whole.len());
@@ -172,6 +173,9 @@ fn round_half_even(whole: &mut String, fraction: &mut String, keep: usize) {
     }
 }
 
+/// Most digits after the point that are asked for: a whole part has some hundred, with its separators.
+const MAX_DECIMALS: usize = MAX_STRING_BYTES - 1000;
+
 /// Digits after the point of a binary fraction that is written exactly.
 const EXACT: usize = 60;
 
@@ -215,6 +219,7 @@ fn format_number(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<C
     string_rows(rows, rows * 12, |i, out| {
         let pattern = match (&counts, &patterns) {
             (Some(counts), _) => match usize::try_from(not_null!(counts.get(i))) {
+                Ok(n) if n > MAX_DECIMALS => return Err(call.error(too_long(n, "format_number", "d"))),
                 Ok(n) => Pattern::decimals(n),
                 Err(_) => return Ok(None),
             },

@@ -67,7 +67,7 @@ fn pad(call: &Call, args: &[ColumnarValue], rows: usize, left: bool) -> DfResult
         }
         let mut missing = want - have;
         if missing > limits::MAX_STRING_BYTES {
-            return Err(call.error(too_long(missing)));
+            return Err(call.error(too_long(missing, call.kernel.name, "len")));
         }
         if !left {
             out.push_str(s);

@@ -55,13 +55,13 @@ fn build_reverse(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr
     Ok(ctx.call(kernel, args, ty, Nullability::Args))
 }
 
-/// The error for a string beyond Spark's largest.
-pub fn too_long(bytes: usize) -> SparkError {
+/// The error for a string beyond Spark's largest, that a parameter of a function asks for.
+pub fn too_long(bytes: usize, function: &str, parameter: &str) -> SparkError {
     SparkError::new("COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER")
         .param("numberOfElements", bytes)
         .param("maxRoundedArrayLength", limits::MAX_STRING_BYTES)
-        .param("functionName", vonk_common::error::quote_id(["repeat"]))
-        .param("parameter", vonk_common::error::quote_id(["n"]))
+        .param("functionName", vonk_common::error::quote_id([function]))
+        .param("parameter", vonk_common::error::quote_id([parameter]))
 }
 
 fn repeat(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
@@ -72,7 +72,7 @@ fn repeat(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columnar
         let n = usize::try_from(n).unwrap_or(0);
         match s.len().checked_mul(n) {
             Some(total) if total <= limits::MAX_STRING_BYTES => out.reserve(total),
-            total => return Err(call.error(too_long(total.unwrap_or(usize::MAX)))),
+            total => return Err(call.error(too_long(total.unwrap_or(usize::MAX), "repeat", "n"))),
         }
         (0..n).for_each(|_| out.push_str(s));
         Ok(Some(()))

@@ -6,6 +6,7 @@ use vonk_expr::cast::{explicit_cast, is_field};
 use vonk_expr::collation::Strength;
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::expr::{ExprKind, SortOrder};
+use vonk_plan::types::DataType;
 use vonk_plan::{Expr, Literal};
 
 use crate::analyzer::Analyzer;
@@ -69,8 +70,11 @@ impl Analyzer {
                     vonk_expr::extract::extract(self.facts(), rows, self.expr(env, extraction)?)?;
                 }
                 let child = self.expr(env, child)?;
-                let extraction = self.expr(env, extraction)?;
-                let of_null = child.data_type == vonk_plan::types::DataType::Null;
+                let written = matches!(extraction.kind, ExprKind::Literal(_));
+                let mut extraction = self.expr(env, extraction)?;
+                // The name of a field is written; that of a key may be computed.
+                extraction.foldable &= written || !has_fields(&child.data_type);
+                let of_null = child.data_type == DataType::Null;
                 let mut out = vonk_expr::extract::extract(self.facts(), child, extraction)?;
                 out.name = out.name.filter(|_| of_null);
                 Ok(out)
@@ -206,4 +210,13 @@ pub fn split_name(text: &str) -> SparkResult<Vec<String>> {
     }
     parts.push(part);
     Ok(parts)
+}
+
+/// Is a string within brackets the name of a field?
+fn has_fields(t: &DataType) -> bool {
+    match t {
+        DataType::Struct(_) => true,
+        DataType::Array(item, _) => matches!(**item, DataType::Struct(_)),
+        _ => false,
+    }
 }

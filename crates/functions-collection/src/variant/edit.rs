@@ -64,10 +64,12 @@ fn change(ctx: &FnContext, mut args: Vec<TypedExpr>, how: &'static str) -> Spark
             .param("srcType", quote_sql(value.sql()))
             .param("targetType", "\"VARIANT\""));
     }
+    let is_null = |a: &TypedExpr| a.as_literal().is_some_and(ScalarValue::is_null);
+    let written = args.iter().any(is_null);
     let mut args = exact(ctx, args, &[DataType::Variant, DataType::STRING, value, DataType::Boolean])?;
     let sql = ctx.sql(&args);
     // Beside a NULL that is written nothing is computed.
-    if args.iter().any(|a| a.as_literal().is_some_and(ScalarValue::is_null)) {
+    if written || args.iter().any(is_null) {
         return Ok(TypedExpr { sql, ..TypedExpr::null(DataType::Variant)? });
     }
     let nullable = ctx.name.starts_with("try_") || args.iter().any(|a| a.nullable);

@@ -38,9 +38,9 @@ pub const SPECS: &[&FunctionSpec] = &[
 
 const KERNELS: &[&Kernel] = &[&ROUND, &TO_LONG];
 /// Parameters: way, scale.
-static ROUND: Kernel = Kernel::new("round", round_column);
+static ROUND: Kernel = Kernel::new("round", round_column).ansi_only();
 /// `ceil` and `floor` of a double as BIGINT. Parameter: way.
-static TO_LONG: Kernel = Kernel::new("round_to_bigint", to_long_column);
+static TO_LONG: Kernel = Kernel::new("round_to_bigint", to_long_column).ansi_only();
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {

@@ -26,7 +26,7 @@ pub const SPECS: &[&FunctionSpec] = &[
 ];
 
 const KERNELS: &[&Kernel] = &[&ABS, &SIGN];
-static ABS: Kernel = Kernel::new("abs", abs_column);
+static ABS: Kernel = Kernel::new("abs", abs_column).ansi_only();
 static SIGN: Kernel = Kernel::total("sign", sign_column);
 
 fn abs(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -76,7 +76,7 @@ macro_rules! kernels {
         pub static $id: Kernel = Kernel::new($name, |call, args, rows| match call.arg_types.first() {
             Some(DataType::Decimal(..)) => decimal::$module(call, args, rows, $kind::$op),
             _ => numbers::$module(call, args, rows, $kind::$op),
-        })$(.$order())?;
+        }).ansi_only()$(.$order())?;
     )*};
 }
 
@@ -94,7 +94,7 @@ kernels! {
     PMOD_OR_NULL "pmod_or_null" quotient QuotientOp::Pmod divisor_first;
 }
 
-pub static NEGATE: Kernel = Kernel::new("negate", super::datetime_arith::negate);
+pub static NEGATE: Kernel = Kernel::new("negate", super::datetime_arith::negate).ansi_only();
 
 const NUMERIC_OR_INTERVAL: &str =
     "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL\")";
