@@ -29,7 +29,8 @@ pub fn to_arrow(t: &DataType) -> Arrow {
         DataType::Long => Arrow::Int64,
         DataType::Float => Arrow::Float32,
         DataType::Double => Arrow::Float64,
-        DataType::Decimal(p, s) => Arrow::Decimal128(*p, *s),
+        // Arrow knows no DECIMAL(0, 0), whose only value is 0.
+        DataType::Decimal(p, s) => Arrow::Decimal128((*p).max(1), *s),
         DataType::String(_) | DataType::Char(_) | DataType::VarChar(_) => Arrow::Utf8,
         DataType::Binary | DataType::Geometry(_) | DataType::Geography(_) => Arrow::Binary,
         DataType::Date => Arrow::Date32,

@@ -125,12 +125,13 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
         out.nullable |= patterned;
         return Ok(out);
     }
+    let number = ty == DataType::Timestamp && args.first().is_some_and(|a| a.data_type.is_numeric());
+    let call = ctx.sql(&args);
+    let args = with_pattern(ctx, args)?;
     // Spark means to cast a number and forgets the pattern: it fails at itself.
-    if ty == DataType::Timestamp && args.first().is_some_and(|a| a.data_type.is_numeric()) {
-        let call = ctx.sql(&args);
+    if number {
         return Err(SparkError::internal(format!("no {call} of a number")).at(ctx.origin.clone()));
     }
-    let args = with_pattern(ctx, args)?;
     let nulls = if tolerant || !ctx.ansi() { Nullability::Always } else { Nullability::Args };
     Ok(ctx.call_with(&PARSE, args, ty, nulls, params(ctx, "try_to_timestamp", tolerant)))
 }

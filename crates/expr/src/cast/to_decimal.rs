@@ -54,7 +54,7 @@ pub fn convert(c: &Caster, array: &ArrayRef, from: &Spark, p: u8, s: i8) -> DfRe
         }
         from => return Err(super::no_kernel(from, &Spark::Decimal(p, s))),
     };
-    Ok(Arc::new(out.with_precision_and_scale(p, s)?))
+    Ok(Arc::new(out.with_precision_and_scale(p.max(1), s)?))
 }
 
 struct Target<'a, 'b> {
