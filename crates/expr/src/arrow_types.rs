@@ -36,6 +36,8 @@ pub fn to_arrow(t: &DataType) -> Arrow {
         DataType::Date => Arrow::Date32,
         DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
         DataType::TimestampNtz => Arrow::Timestamp(TimeUnit::Microsecond, None),
+        DataType::TimestampLtzNanos(_) => Arrow::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())),
+        DataType::TimestampNtzNanos(_) => Arrow::Timestamp(TimeUnit::Nanosecond, None),
         DataType::Time(_) => Arrow::Time64(TimeUnit::Nanosecond),
         DataType::CalendarInterval => Arrow::Interval(IntervalUnit::MonthDayNano),
         DataType::YearMonthInterval(..) => Arrow::Interval(IntervalUnit::YearMonth),

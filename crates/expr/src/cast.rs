@@ -34,6 +34,7 @@ mod to_decimal;
 mod to_fractional;
 mod to_integral;
 mod to_interval;
+mod to_nanos;
 mod to_nested;
 mod to_string;
 pub mod variant;
@@ -249,7 +250,15 @@ pub fn convert(c: &Caster, array: &ArrayRef, from: &DataType, to: &DataType) -> 
         (_, T::Float | T::Double) => to_fractional::convert(c, array, from, to),
         (_, T::Decimal(p, s)) => to_decimal::convert(c, array, from, *p, *s),
         (_, T::Binary) => to_binary::convert(array, from),
-        (_, T::Date | T::Timestamp | T::TimestampNtz | T::Time(_)) => to_datetime::convert(c, array, from, to),
+        (
+            _,
+            T::Date
+            | T::Timestamp
+            | T::TimestampNtz
+            | T::TimestampLtzNanos(_)
+            | T::TimestampNtzNanos(_)
+            | T::Time(_),
+        ) => to_datetime::convert(c, array, from, to),
         (_, T::CalendarInterval | T::YearMonthInterval(..) | T::DayTimeInterval(..)) => {
             to_interval::convert(c, array, from, to)
         }

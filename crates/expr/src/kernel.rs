@@ -161,6 +161,8 @@ impl Call {
         let widens = || match self.arg_types.first() {
             // Ten digits of a decimal pass for an INT, which does not hold them all.
             Some(DataType::Decimal(..)) if self.return_type.is_integral() => false,
+            // There are fewer years in nanoseconds.
+            Some(from) if self.return_type.is_nanos() && !from.is_nanos() => false,
             Some(from) => self.kernel.name == CAST.name && can_up_cast(from, &self.return_type),
             None => false,
         };

@@ -23,6 +23,7 @@ pub mod kernel;
 pub mod lambda;
 pub mod literal;
 pub mod literal_source;
+pub mod nanos;
 pub mod order;
 pub mod poisson;
 pub mod random;

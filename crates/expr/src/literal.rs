@@ -33,6 +33,12 @@ pub fn to_scalar(value: &Literal) -> SparkResult<ScalarValue> {
         Literal::Date(v) => ScalarValue::Date32(Some(*v)),
         Literal::Timestamp(v) => ScalarValue::TimestampMicrosecond(Some(*v), Some(UTC.into())),
         Literal::TimestampNtz(v) => ScalarValue::TimestampMicrosecond(Some(*v), None),
+        Literal::TimestampLtzNanos(v, _) => {
+            ScalarValue::TimestampNanosecond(Some(crate::nanos::stored(*v, false)?), Some(UTC.into()))
+        }
+        Literal::TimestampNtzNanos(v, _) => {
+            ScalarValue::TimestampNanosecond(Some(crate::nanos::stored(*v, true)?), None)
+        }
         Literal::Time(v, _) => ScalarValue::Time64Nanosecond(Some(*v)),
         Literal::CalendarInterval { months, days, microseconds } => {
             let nanos = microseconds.checked_mul(1000).ok_or_else(|| {
@@ -127,6 +133,12 @@ pub fn from_scalar(value: &ScalarValue, t: &DataType) -> SparkResult<Literal> {
         (ScalarValue::Date32(Some(v)), _) => Literal::Date(*v),
         (ScalarValue::TimestampMicrosecond(Some(v), Some(_)), _) => Literal::Timestamp(*v),
         (ScalarValue::TimestampMicrosecond(Some(v), None), _) => Literal::TimestampNtz(*v),
+        (ScalarValue::TimestampNanosecond(Some(v), _), DataType::TimestampLtzNanos(p)) => {
+            Literal::TimestampLtzNanos((*v).into(), *p)
+        }
+        (ScalarValue::TimestampNanosecond(Some(v), _), DataType::TimestampNtzNanos(p)) => {
+            Literal::TimestampNtzNanos((*v).into(), *p)
+        }
         (ScalarValue::Time64Nanosecond(Some(v)), DataType::Time(p)) => Literal::Time(*v, *p),
         (ScalarValue::IntervalMonthDayNano(Some(v)), _) => {
             Literal::CalendarInterval { months: v.months, days: v.days, microseconds: v.nanoseconds / 1000 }

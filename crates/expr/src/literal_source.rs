@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use vonk_plan::Literal;
 
-use crate::cast::text::literal_text;
+use crate::cast::text::{literal_name_in, literal_text};
 use crate::cast::zone::Zone;
 
 /// The text; instants are written in the zone, which has to be the session's where it is parsed.
@@ -34,6 +34,7 @@ pub fn literal_source(value: &Literal, zone: &Zone) -> String {
         Literal::Date(_) => format!("DATE {}", quoted()),
         Literal::Timestamp(_) => format!("TIMESTAMP {}", quoted()),
         Literal::TimestampNtz(_) => format!("TIMESTAMP_NTZ {}", quoted()),
+        Literal::TimestampLtzNanos(..) | Literal::TimestampNtzNanos(..) => literal_name_in(value, zone),
         Literal::Time(..) => format!("TIME {}", quoted()),
         Literal::YearMonthInterval(..) | Literal::DayTimeInterval(..) => plain(),
         Literal::Array(_, items) => format!("ARRAY({})", list(&mut items.iter())),

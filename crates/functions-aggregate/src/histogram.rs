@@ -33,6 +33,11 @@ fn build(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     ctx.arity(&call.args, 2..=2)?;
     let sql = text(ctx, &call, &call.args);
     let [value, bins] = call.args.as_slice() else { return Err(SparkError::internal("histogram of two")) };
+    let of_days = match value.data_type.is_nanos() {
+        true => Some(vonk_expr::cast::cast(&ctx.facts, value.clone(), &DataType::Date)?),
+        false => None,
+    };
+    let value = of_days.as_ref().unwrap_or(value);
     let t = &value.data_type;
     if !(t.is_numeric() || t.is_datetime() || t.is_ansi_interval()) {
         let required = "(\"NUMERIC\" or \"DATE\" or \"TIMESTAMP\" or \"TIMESTAMP_NTZ\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";

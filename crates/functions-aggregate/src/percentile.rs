@@ -205,6 +205,7 @@ fn approx(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let value = match &col.data_type {
         t if t.is_numeric() || t.is_ansi_interval() || t.is_datetime() || matches!(t, DataType::Time(_)) => col.clone(),
         t if t.is_string() || *t == DataType::Null => cast_to(ctx, col.clone(), &DataType::Double)?,
+        t if t.is_nanos() => cast_to(ctx, col.clone(), &DataType::Date)?,
         _ => {
             let required = "(\"NUMERIC\" or \"DATE\" or \"TIMESTAMP\" or \"TIMESTAMP_NTZ\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
             return Err(unexpected(ctx, &sql, 0, required, col));

@@ -67,6 +67,9 @@ fn shift(ctx: &FnContext, mut args: Vec<TypedExpr>, kernel: &'static Kernel, nam
             None => return Err(named.unexpected_type(&args, 1, &number.describe())),
         }
     }
+    if args.first().is_some_and(|a| a.data_type.is_nanos()) {
+        return Err(named.unexpected_type(&args, 0, &Want::DATE.describe()));
+    }
     let args = named.coerce(args, 2, &[Want::DATE, number])?;
     let mut args = args.into_iter();
     let (Some(date), Some(n)) = (args.next(), args.next()) else {

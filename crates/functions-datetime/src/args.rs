@@ -1,11 +1,11 @@
 //! Reading dates and wall clocks from a kernel's arguments.
 
-use datafusion::arrow::array::TimestampMicrosecondArray;
-use datafusion::common::Result as DfResult;
+use datafusion::arrow::array::{TimestampMicrosecondArray, TimestampNanosecondArray};
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
 use vonk_expr::cast::cast;
-use vonk_expr::{Call, Col, FnContext, TypedExpr, exec_err};
+use vonk_expr::{Call, Col, FnContext, TypedExpr, Want, exec_err, nanos};
 use vonk_plan::types::DataType;
 
 use vonk_expr::cast::zone::Zone;
@@ -19,19 +19,32 @@ pub fn session_zone(call: &Call) -> DfResult<Zone> {
     Zone::named(&call.time_zone).map_err(exec_err)
 }
 
-/// A TIMESTAMP or TIMESTAMP_NTZ argument as wall clock time in microseconds.
+/// A timestamp argument as wall clock time in microseconds.
 pub struct Clock {
     moments: Col<TimestampMicrosecondArray>,
     zone: Option<Zone>,
+    nanos: Option<Col<TimestampNanosecondArray>>,
 }
 
 impl Clock {
     pub fn new(call: &Call, args: &[ColumnarValue], i: usize) -> DfResult<Self> {
-        let zone = match call.arg_types.get(i) {
+        let ty = call.arg_types.get(i);
+        let zone = match ty.map(nanos::base) {
             Some(DataType::TimestampNtz) => None,
             _ => Some(session_zone(call)?),
         };
-        Ok(Clock { moments: Col::new(args, i)?, zone })
+        if ty.is_some_and(DataType::is_nanos)
+            && let Some(value) = args.get(i)
+        {
+            let micros = match value {
+                ColumnarValue::Array(a) => ColumnarValue::Array(nanos::micros(a)),
+                ColumnarValue::Scalar(s) => {
+                    ColumnarValue::Scalar(ScalarValue::try_from_array(&nanos::micros(&s.to_array()?), 0)?)
+                }
+            };
+            return Ok(Clock { moments: Col::new(&[micros], 0)?, zone, nanos: Some(Col::new(args, i)?) });
+        }
+        Ok(Clock { moments: Col::new(args, i)?, zone, nanos: None })
     }
 
     pub fn get(&self, row: usize) -> Option<i64> {
@@ -42,7 +55,12 @@ impl Clock {
         })
     }
 
-    /// The moment as it is stored.
+    /// Nanoseconds below the microsecond.
+    pub fn below(&self, row: usize) -> i64 {
+        self.nanos.as_ref().and_then(|n| n.get(row)).map_or(0, |n| nanos::split(n).1)
+    }
+
+    /// The moment as it is stored, in microseconds.
     pub fn stored(&self, row: usize) -> Option<i64> {
         self.moments.get(row)
     }
@@ -53,6 +71,14 @@ impl Clock {
             Some(zone) => zone.micros_to_utc(local),
             None => Some(local),
         }
+    }
+}
+
+/// What is wanted of a timestamp: one of nanoseconds as it is, else what `want` says.
+pub fn moment(arg: Option<&TypedExpr>, want: Want) -> Want {
+    match arg {
+        Some(a) if a.data_type.is_nanos() => Want::Type(a.data_type.clone()),
+        _ => want,
     }
 }
 

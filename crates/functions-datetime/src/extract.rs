@@ -14,7 +14,7 @@ use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want, exec_err, not_null};
 use vonk_plan::types::{DataType, DayTimeField, YearMonthField};
 
-use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
+use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, moment};
 use crate::fields::{self, clock_field, field};
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("extract", "datetime_funcs", build)
@@ -156,8 +156,11 @@ fn date_part(ctx: &FnContext, source: TypedExpr, f: Field) -> SparkResult<TypedE
         Field::Hour => clock_field(ctx, args, &fields::HOUR),
         Field::Minute => clock_field(ctx, args, &fields::MINUTE),
         Field::Second => {
-            let args = ctx.coerce(args, 1, &[Want::AnyTimestamp])?;
-            Ok(ctx.call(&SECONDS, args, DataType::Decimal(8, 6), Nullability::Args))
+            let want = moment(args.first(), Want::AnyTimestamp);
+            let args = ctx.coerce(args, 1, &[want])?;
+            let nanos = args.first().is_some_and(|a| a.data_type.is_nanos());
+            let ty = if nanos { DataType::Decimal(11, 9) } else { DataType::Decimal(8, 6) };
+            Ok(ctx.call(&SECONDS, args, ty, Nullability::Args))
         }
     }
 }
@@ -171,7 +174,11 @@ fn seconds(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         });
     }
     let clock = Clock::new(call, args, 0)?;
-    primitive_rows::<Decimal128Type>(call, rows, |i| Ok(Some(i128::from(not_null!(clock.get(i)).rem_euclid(MINUTE)))))
+    let nanos = call.arg_types.first().is_some_and(DataType::is_nanos);
+    primitive_rows::<Decimal128Type>(call, rows, |i| {
+        let micros = i128::from(not_null!(clock.get(i)).rem_euclid(MINUTE));
+        Ok(Some(if nanos { micros * 1000 + i128::from(clock.below(i)) } else { micros }))
+    })
 }
 
 fn interval_part(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

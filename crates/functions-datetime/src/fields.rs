@@ -10,7 +10,7 @@ use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::types::DataType;
 
-use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_SECOND, moment};
 use vonk_expr::cast::text::datetime::{civil, days_from_civil};
 
 macro_rules! date_field {
@@ -88,7 +88,8 @@ pub fn clock_field(ctx: &FnContext, mut args: Vec<TypedExpr>, kernel: &'static K
     if args.iter().any(|a| matches!(a.data_type, DataType::Time(_))) {
         return Ok(ctx.call(kernel, args, DataType::Int, Nullability::Always));
     }
-    let args = ctx.coerce(args, 1, &[Want::AnyTimestamp])?;
+    let want = moment(args.first(), Want::AnyTimestamp);
+    let args = ctx.coerce(args, 1, &[want])?;
     Ok(ctx.call(kernel, args, DataType::Int, Nullability::Args))
 }
 

@@ -11,7 +11,7 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
 
-use crate::args::{Clock, session_zone};
+use crate::args::{Clock, moment, session_zone};
 use crate::parse::DEFAULT_PATTERN;
 use crate::pattern::print::Moment;
 use crate::pattern::{Field, Item, Pattern, Purpose};
@@ -51,7 +51,8 @@ pub fn date_format(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedEx
         let args = ctx.coerce(args, 2, &[Want::AnyTime, Want::Str])?;
         return Ok(ctx.call(&FORMAT_TIME, args, DataType::STRING, Nullability::Args));
     }
-    let args = ctx.coerce(args, 2, &[Want::TIMESTAMP, Want::Str])?;
+    let want = moment(args.first(), Want::TIMESTAMP);
+    let args = ctx.coerce(args, 2, &[want, Want::Str])?;
     Ok(ctx.call_with(&FORMAT, args, DataType::STRING, Nullability::Args, params(ctx)))
 }
 
@@ -92,12 +93,18 @@ fn failed(message: String) -> SparkError {
 fn format(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let clock = Clock::new(call, args, 0)?;
     let session = session_zone(call)?;
+    // A wall clock of nanoseconds is not made an instant first: it has no zone to show.
+    let wall = call.arg_types.first().and_then(DataType::nanos).is_some_and(|(_, ntz)| ntz);
+    let texts = Col::<StringArray>::new(args, 1)?;
     let mut patterns = Patterns::new(call, args)?;
     string_rows(rows, rows * 20, |i, out| {
         let (stored, local) = not_null!(clock.stored(i), clock.get(i));
         let offset = session.offset_at(stored.div_euclid(1_000_000));
         let pattern = not_null!(patterns.get(i).map_err(|e| call.error(e))?);
-        let written = pattern.write(&Moment { local, offset, zone: &call.time_zone }, out);
+        if wall && pattern.items.iter().any(of_zone) {
+            return Err(call.error(refused(not_null!(texts.get(i)))));
+        }
+        let written = pattern.write(&Moment { local, nanos: clock.below(i), offset, zone: &call.time_zone }, out);
         written.map(Some).map_err(|m| call.error(failed(m)))
     })
 }
@@ -110,15 +117,23 @@ fn format_time(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
         let (nanos, text) = not_null!(time.get(i), texts.get(i));
         let pattern = not_null!(patterns.get(i).map_err(|e| call.error(e))?);
         if !pattern.items.iter().all(of_time) {
-            let e = SparkError::new("INVALID_PARAMETER_VALUE.PATTERN")
-                .param("functionName", quote_id(["date_format"]))
-                .param("parameter", quote_id(["format"]))
-                .param("value", format!("'{text}'"));
-            return Err(call.error(e));
+            return Err(call.error(refused(text)));
         }
-        let written = pattern.write(&Moment { local: nanos / 1000, offset: 0, zone: "UTC" }, out);
+        let written = pattern.write(&Moment { local: nanos / 1000, nanos: 0, offset: 0, zone: "UTC" }, out);
         written.map(Some).map_err(|m| call.error(failed(m)))
     })
+}
+
+/// The pattern asks for what the value does not have.
+fn refused(pattern: &str) -> SparkError {
+    SparkError::new("INVALID_PARAMETER_VALUE.PATTERN")
+        .param("functionName", quote_id(["date_format"]))
+        .param("parameter", quote_id(["format"]))
+        .param("value", format!("'{pattern}'"))
+}
+
+fn of_zone(item: &Item) -> bool {
+    matches!(item, Item::ZoneId | Item::ZoneName { .. } | Item::Offset { .. } | Item::LocalizedOffset { .. })
 }
 
 /// The item is a field of the time of day.
@@ -151,7 +166,7 @@ fn format_seconds(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<
         let offset = session.offset_at(micros.div_euclid(1_000_000));
         let local = micros.saturating_add(i64::from(offset) * 1_000_000);
         let pattern = not_null!(patterns.get(i).map_err(|e| call.error(e))?);
-        let written = pattern.write(&Moment { local, offset, zone: &call.time_zone }, out);
+        let written = pattern.write(&Moment { local, nanos: 0, offset, zone: &call.time_zone }, out);
         written.map(Some).map_err(|m| call.error(failed(m)))
     })
 }

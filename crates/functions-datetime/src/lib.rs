@@ -13,6 +13,7 @@ pub mod fields;
 pub mod format;
 pub mod intervals;
 pub mod make;
+pub mod nanos;
 pub mod now;
 pub mod parse;
 pub mod pattern;
@@ -33,6 +34,7 @@ pub fn specs() -> Vec<&'static FunctionSpec> {
         format::SPECS,
         intervals::SPECS,
         make::SPECS,
+        nanos::SPECS,
         now::SPECS,
         parse::SPECS,
         time::SPECS,

@@ -1,10 +1,13 @@
 //! The current date and time, one moment for the whole query.
 
-use vonk_common::SparkResult;
+use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::{SparkError, SparkResult};
+use vonk_expr::nanos::truncated;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::Literal;
 
 use crate::args::MICROS_PER_DAY;
+use crate::nanos;
 use vonk_expr::cast::zone::Zone;
 
 pub static SPECS: &[FunctionSpec] = &[
@@ -41,11 +44,46 @@ fn current_date(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
 }
 
 fn current_timestamp(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    constant(ctx, &args, Literal::Timestamp(ctx.facts.now), &ctx.name)
+    let value = match precision(ctx, &args, false)? {
+        None => Literal::Timestamp(ctx.facts.now),
+        Some(p) => Literal::TimestampLtzNanos(truncated(i128::from(ctx.facts.now) * 1000, p), p),
+    };
+    constant(ctx, &[], value, &ctx.name)
 }
 
 fn localtimestamp(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    constant(ctx, &args, Literal::TimestampNtz(local_now(ctx)?), "localtimestamp")
+    let value = match precision(ctx, &args, true)? {
+        None => Literal::TimestampNtz(local_now(ctx)?),
+        Some(p) => Literal::TimestampNtzNanos(truncated(i128::from(local_now(ctx)?) * 1000, p), p),
+    };
+    constant(ctx, &[], value, "localtimestamp")
+}
+
+/// The digits of a second that are asked for, if they are more than microseconds have.
+fn precision(ctx: &FnContext, args: &[TypedExpr], ntz: bool) -> SparkResult<Option<u8>> {
+    ctx.arity(args, 0..=1)?;
+    let Some(arg) = args.first() else { return Ok(None) };
+    if !arg.data_type.is_integral() {
+        return Err(SparkError::new("UNEXPECTED_INPUT_TYPE")
+            .param("paramIndex", "first")
+            .param("functionName", quote_id([&*ctx.name]))
+            .param("requiredType", "\"INT\"")
+            .param("inputSql", arg.quoted_sql())
+            .param("inputType", quote_sql(arg.data_type.sql()))
+            .at(ctx.origin.clone()));
+    }
+    let asked = arg.constant_i64(&ctx.name, "precision")?.unwrap_or_default();
+    match u8::try_from(asked) {
+        Ok(6) => Ok(None),
+        Ok(p @ 7..=9) => nanos::enabled(ctx).map(|()| Some(p)),
+        _ => {
+            let name = if ntz { "TIMESTAMP_NTZ" } else { "TIMESTAMP_LTZ" };
+            Err(SparkError::new("INVALID_TIMESTAMP_PRECISION")
+                .param("precision", asked)
+                .param("type", quote_sql(name))
+                .at(ctx.origin.clone()))
+        }
+    }
 }
 
 fn current_timezone(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

@@ -20,7 +20,7 @@ use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use crate::add::renamed;
-use crate::args::{Clock, MICROS_PER_DAY, session_zone};
+use crate::args::{Clock, MICROS_PER_DAY, moment, session_zone};
 use crate::make::session_timestamp;
 use crate::pattern::{Pattern, Purpose};
 
@@ -94,7 +94,7 @@ fn cast_only(ctx: &FnContext, args: &[TypedExpr], ty: &DataType, tolerant: bool)
     // What is neither a moment nor text becomes text first; numbers are seconds of a TIMESTAMP.
     let seconds = *ty == DataType::Timestamp && arg.data_type.is_numeric();
     let arg = match &arg.data_type {
-        t if t.is_datetime() || t.is_string() || *t == DataType::Null || seconds => arg,
+        t if t.is_datetime() || t.is_nanos() || t.is_string() || *t == DataType::Null || seconds => arg,
         _ => ctx.coerce(vec![arg], 1, &[Want::Str])?.pop().ok_or_else(|| SparkError::internal("no argument"))?,
     };
     let out = if tolerant { explicit_cast(&ctx.facts, arg, ty, CastMode::Try)? } else { cast(&ctx.facts, arg, ty)? };
@@ -139,10 +139,10 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
 /// Beside a pattern Spark takes the number of an instant for that of a wall clock, and the reverse: no zone
 /// comes in.
 fn same_number(mut args: Vec<TypedExpr>, ty: &DataType) -> Vec<TypedExpr> {
-    let moment = |t: &DataType| matches!(t, DataType::Timestamp | DataType::TimestampNtz);
+    let of_micros = |t: &DataType| matches!(t, DataType::Timestamp | DataType::TimestampNtz);
     if let [value, _] = args.as_mut_slice()
-        && moment(&value.data_type)
-        && moment(ty)
+        && of_micros(&value.data_type)
+        && of_micros(ty)
         && value.data_type != *ty
     {
         value.expr = datafusion::logical_expr::cast(std::mem::take(&mut value.expr), to_arrow(ty));
@@ -161,7 +161,7 @@ fn build_unix(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
     if args.len() == 1 {
         args.push(TypedExpr::literal(&Literal::string(DEFAULT_PATTERN))?);
     }
-    let time = Want::OneOf(vec![Want::Str, Want::DATE, Want::AnyTimestamp]);
+    let time = moment(args.first(), Want::OneOf(vec![Want::Str, Want::DATE, Want::AnyTimestamp]));
     let args = ctx.expect(args, 2, &[time, Want::Str])?;
     let nulls = if ctx.ansi() { Nullability::Args } else { Nullability::Always };
     match args.first().map(|a| a.data_type.clone()) {

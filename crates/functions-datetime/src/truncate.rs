@@ -1,16 +1,16 @@
 //! `trunc` of dates and `date_trunc` of timestamps to a unit; NULL for units there are not.
 
 use datafusion::arrow::array::{Date32Array, StringArray};
-use datafusion::arrow::datatypes::{Date32Type, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{Date32Type, TimestampMicrosecondType, TimestampNanosecondType};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::SparkResult;
 use vonk_expr::columns::primitive_rows;
 use vonk_expr::context::Nullability;
-use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
+use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, nanos, not_null};
 use vonk_plan::types::DataType;
 
-use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
+use crate::args::{Clock, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, moment};
 use vonk_expr::cast::text::datetime::{civil, days_from_civil};
 
 pub static SPECS: &[FunctionSpec] = &[
@@ -33,8 +33,10 @@ fn build_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> 
 
 fn build_date_trunc(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let nothing = args.first().is_some_and(is_no_unit);
-    let args = ctx.coerce(args, 2, &[Want::Str, Want::TIMESTAMP])?;
-    truncated(ctx, &DATE_TRUNC, args, DataType::Timestamp, nothing)
+    let want = moment(args.get(1), Want::TIMESTAMP);
+    let args = ctx.coerce(args, 2, &[Want::Str, want])?;
+    let ty = args.get(1).map_or(DataType::Timestamp, |a| a.data_type.clone());
+    truncated(ctx, &DATE_TRUNC, args, ty, nothing)
 }
 
 /// Is it a constant that names no unit? The value is not even looked at then.
@@ -111,7 +113,7 @@ fn date_trunc(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
     let format = Col::<StringArray>::new(args, 0)?;
     let clock = Clock::new(call, args, 1)?;
     let constant = if format.is_constant() { format.get(0).and_then(unit) } else { None };
-    primitive_rows::<TimestampMicrosecondType>(call, rows, |i| {
+    let cut = |i: usize| {
         let (f, stored) = not_null!(format.get(i), clock.stored(i));
         let unit = not_null!(if format.is_constant() { constant } else { unit(f) });
         let local = not_null!(clock.get(i));
@@ -124,5 +126,12 @@ fn date_trunc(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colu
             Unit::Micros(n) => clock.store(local.div_euclid(n) * n),
             unit => first_day(local.div_euclid(MICROS_PER_DAY), unit).and_then(|d| clock.store(d * MICROS_PER_DAY)),
         })
+    };
+    let Some((_, ntz)) = call.return_type.nanos() else {
+        return primitive_rows::<TimestampMicrosecondType>(call, rows, cut);
+    };
+    primitive_rows::<TimestampNanosecondType>(call, rows, |i| {
+        let micros = not_null!(cut(i)?);
+        nanos::stored(i128::from(micros) * 1000, ntz).map(Some).map_err(|e| call.error(e))
     })
 }

@@ -12,7 +12,7 @@ use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not
 use vonk_plan::types::DataType;
 
 use crate::add::overflow;
-use crate::args::{Clock, to};
+use crate::args::{Clock, moment, to};
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("timestamp_seconds", "datetime_funcs", from_seconds)
@@ -90,13 +90,16 @@ fn from_integral(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel)
 
 fn to_count(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=1)?;
-    let fits = |t: &DataType| matches!(t, DataType::Timestamp | DataType::TimestampNtz | DataType::Null);
+    let fits = |t: &DataType| {
+        matches!(t, DataType::Timestamp | DataType::TimestampNtz | DataType::Null) || t.is_nanos()
+    };
     if args.iter().any(|a| !fits(&a.data_type)) {
         let wanted = "(\"(TIMESTAMP OR TIMESTAMP WITHOUT TIME ZONE)\" or \
                       \"(TIMESTAMP_LTZ(P) OR TIMESTAMP_NTZ(P) WITH P IN [7, 9])\")";
         return Err(ctx.unexpected_type(&args, 0, wanted));
     }
-    let args = ctx.coerce(args, 1, &[Want::AnyTimestamp])?;
+    let want = moment(args.first(), Want::AnyTimestamp);
+    let args = ctx.coerce(args, 1, &[want])?;
     Ok(ctx.call(kernel, args, DataType::Long, Nullability::Args))
 }
 

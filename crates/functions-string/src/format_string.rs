@@ -3,7 +3,8 @@
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::datatypes::{
     DataType as Arrow, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, IntervalYearMonthType, TimestampMicrosecondType,
+    Int16Type, Int32Type, Int64Type, IntervalYearMonthType, TimeUnit,
+    TimestampMicrosecondType, TimestampNanosecondType,
 };
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
@@ -69,6 +70,10 @@ fn value(array: &ArrayRef, i: usize) -> Value {
         Arrow::Int32 => Value::Whole(array.as_primitive::<Int32Type>().value(i).into(), 32),
         Arrow::Int64 => Value::Whole(array.as_primitive::<Int64Type>().value(i), 64),
         Arrow::Date32 => Value::Whole(array.as_primitive::<Date32Type>().value(i).into(), 32),
+        Arrow::Timestamp(TimeUnit::Nanosecond, _) => Value::Text(
+            vonk_expr::nanos::java_text(array.as_primitive::<TimestampNanosecondType>().value(i)),
+            "org.apache.spark.unsafe.types.TimestampNanosVal",
+        ),
         Arrow::Timestamp(..) => Value::Whole(array.as_primitive::<TimestampMicrosecondType>().value(i), 64),
         Arrow::Duration(_) => Value::Whole(array.as_primitive::<DurationMicrosecondType>().value(i), 64),
         Arrow::Interval(datafusion::arrow::datatypes::IntervalUnit::YearMonth) => {

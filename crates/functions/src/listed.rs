@@ -1,5 +1,5 @@
 //! Names that Spark lists among its functions, and that are no functions here: grammar that the
-//! analyzer knows itself, and what needs a JVM or a type that Vonk does not have.
+//! analyzer knows itself, and what needs a JVM.
 //!
 //! They are in the registry to be listed and described; a call ends in Spark's error, or says what
 //! is not supported.
@@ -7,9 +7,7 @@
 use vonk_common::error::{DOCROOT, quote_id};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, TypedExpr};
-use vonk_plan::types::DataType;
 
-const NANOS: &str = "spark.sql.timestampNanosTypes.enabled";
 const WORKER_LOGS: &str = "spark.sql.pyspark.worker.logging.enabled";
 
 pub const SPECS: &[&FunctionSpec] = &[
@@ -34,10 +32,6 @@ pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::new("python_worker_logs", "table_funcs", Body::Generator(worker_logs))
         .table_only()
         .usage("python_worker_logs() - A table of what Python workers have logged."),
-    &FunctionSpec::scalar("timestamp_nanos", "datetime_funcs", timestamp_nanos)
-        .usage("timestamp_nanos(nanoseconds) - The TIMESTAMP_LTZ(9) that many nanoseconds after the epoch."),
-    &FunctionSpec::scalar("unix_nanos", "datetime_funcs", unix_nanos)
-        .usage("unix_nanos(timestamp) - Nanoseconds since the epoch of a timestamp of nanoseconds."),
 ];
 
 fn unresolved(ctx: &FnContext, _: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -93,24 +87,4 @@ fn refused(ctx: &FnContext, feature: &str, key: &str) -> SparkError {
 
 fn worker_logs(ctx: &FnContext, _: Vec<TypedExpr>) -> SparkResult<GeneratorCall> {
     Err(refused(ctx, "Python Worker Logging", WORKER_LOGS))
-}
-
-fn timestamp_nanos(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    ctx.arity(&args, 1..=1)?;
-    let whole = |t: &DataType| t.is_integral() || matches!(t, DataType::Decimal(..) | DataType::Null);
-    match args.iter().any(|a| whole(&a.data_type)) {
-        true => Err(refused(ctx, "Nanosecond-precision timestamp types", NANOS)),
-        false => Err(ctx.unexpected_type(&args, 0, "(\"INTEGRAL\" or \"DECIMAL\")")),
-    }
-}
-
-fn unix_nanos(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    ctx.arity(&args, 1..=1)?;
-    if args.iter().any(|a| a.data_type != DataType::Null) {
-        let wanted = "\"(TIMESTAMP_LTZ(P) OR TIMESTAMP_NTZ(P) WITH P IN [7, 9])\"";
-        return Err(ctx.unexpected_type(&args, 0, wanted));
-    }
-    let mut out = TypedExpr::null(DataType::Decimal(21, 0))?;
-    out.sql = ctx.sql(&args);
-    Ok(out)
 }

@@ -24,6 +24,9 @@ pub enum Literal {
     /// Microseconds since the epoch.
     Timestamp(i64),
     TimestampNtz(i64),
+    /// Nanoseconds since the epoch, precision.
+    TimestampLtzNanos(i128, u8),
+    TimestampNtzNanos(i128, u8),
     /// Nanoseconds since midnight, precision.
     Time(i64, u8),
     CalendarInterval {
@@ -74,6 +77,8 @@ impl Literal {
             Literal::Date(_) => DataType::Date,
             Literal::Timestamp(_) => DataType::Timestamp,
             Literal::TimestampNtz(_) => DataType::TimestampNtz,
+            Literal::TimestampLtzNanos(_, p) => DataType::TimestampLtzNanos(*p),
+            Literal::TimestampNtzNanos(_, p) => DataType::TimestampNtzNanos(*p),
             Literal::Time(_, p) => DataType::Time(*p),
             Literal::CalendarInterval { .. } => DataType::CalendarInterval,
             Literal::YearMonthInterval(_, a, b) => DataType::YearMonthInterval(*a, *b),

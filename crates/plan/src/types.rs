@@ -52,6 +52,10 @@ pub enum DataType {
     Timestamp,
     /// Microseconds of a wall clock without a zone.
     TimestampNtz,
+    /// Nanoseconds since the epoch, as precise as 7 to 9 digits of a second tell.
+    TimestampLtzNanos(u8),
+    /// The same of a wall clock without a zone.
+    TimestampNtzNanos(u8),
     /// Time of day; precision 0 to 9.
     Time(u8),
     CalendarInterval,
@@ -161,6 +165,29 @@ impl DataType {
 
     pub fn is_datetime(&self) -> bool {
         matches!(self, DataType::Date | DataType::Timestamp | DataType::TimestampNtz)
+    }
+
+    /// A timestamp of nanoseconds: its digits of a second, and whether it is a wall clock without a zone.
+    pub fn nanos(&self) -> Option<(u8, bool)> {
+        match self {
+            DataType::TimestampLtzNanos(p) => Some((*p, false)),
+            DataType::TimestampNtzNanos(p) => Some((*p, true)),
+            _ => None,
+        }
+    }
+
+    pub fn is_nanos(&self) -> bool {
+        self.nanos().is_some()
+    }
+
+    /// TIMESTAMP and TIMESTAMP_NTZ with so many digits of a second: 6, or 7 to 9.
+    pub fn timestamp(precision: u8, ntz: bool) -> DataType {
+        match (precision, ntz) {
+            (7..=9, true) => DataType::TimestampNtzNanos(precision),
+            (7..=9, false) => DataType::TimestampLtzNanos(precision),
+            (_, true) => DataType::TimestampNtz,
+            (_, false) => DataType::Timestamp,
+        }
     }
 
     /// Values of the type can be put in order, and compared at all.
@@ -346,6 +373,8 @@ impl fmt::Display for DataType {
             DataType::Date => f.write_str("date"),
             DataType::Timestamp => f.write_str("timestamp"),
             DataType::TimestampNtz => f.write_str("timestamp_ntz"),
+            DataType::TimestampLtzNanos(p) => write!(f, "timestamp_ltz({p})"),
+            DataType::TimestampNtzNanos(p) => write!(f, "timestamp_ntz({p})"),
             DataType::Time(p) => write!(f, "time({p})"),
             DataType::CalendarInterval => f.write_str("interval"),
             DataType::YearMonthInterval(a, b) if a == b => write!(f, "interval {a}"),

@@ -84,14 +84,14 @@ impl Parser<'_> {
             ("FLOAT" | "REAL", []) => DataType::Float,
             ("DOUBLE", []) => DataType::Double,
             ("DATE", []) => DataType::Date,
-            ("TIMESTAMP", []) => self.timestamp_type(),
+            ("TIMESTAMP", []) => self.timestamp_type(6),
             ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [p]) if !(6..=9).contains(p) => {
                 let error =
                     SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", p).param("type", quote_sql(word));
                 return Err(self.error(error, start));
             }
             ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [7..=9])
-                if !self.opts.conf.bool("spark.sql.timestampNanosTypes.enabled") =>
+                if !self.has_nanos() =>
             {
                 let error = SparkError::new("FEATURE_NOT_ENABLED")
                     .param("featureName", "Nanosecond-precision timestamp types")
@@ -99,9 +99,9 @@ impl Parser<'_> {
                     .param("configValue", "true");
                 return Err(self.error(error, start));
             }
-            ("TIMESTAMP", [6]) => self.timestamp_type(),
-            ("TIMESTAMP_LTZ", [6]) => DataType::Timestamp,
-            ("TIMESTAMP_NTZ", [6]) => DataType::TimestampNtz,
+            ("TIMESTAMP", [p @ 6..=9]) => self.timestamp_type(*p as u8),
+            ("TIMESTAMP_LTZ", [p @ 6..=9]) => DataType::timestamp(*p as u8, false),
+            ("TIMESTAMP_NTZ", [p @ 6..=9]) => DataType::timestamp(*p as u8, true),
             ("TIMESTAMP_NTZ", []) => DataType::TimestampNtz,
             ("TIMESTAMP_LTZ", []) => DataType::Timestamp,
             ("TIME", []) => self.time_zone_suffix(DataType::Time(6)),
@@ -151,17 +151,11 @@ impl Parser<'_> {
         self.in_parens(|p| if p.eat("ANY") { Ok(vec![]) } else { p.comma_list(|p| p.integer()) })
     }
 
-    fn timestamp_type(&mut self) -> DataType {
-        if self.eat_all(&["WITHOUT", "TIME", "ZONE"]) {
-            return DataType::TimestampNtz;
-        }
-        if self.eat_all(&["WITH", "LOCAL", "TIME", "ZONE"]) {
-            return DataType::Timestamp;
-        }
-        match self.opts.conf.get("spark.sql.timestampType") {
-            Some("TIMESTAMP_NTZ") => DataType::TimestampNtz,
-            _ => DataType::Timestamp,
-        }
+    fn timestamp_type(&mut self, precision: u8) -> DataType {
+        let ntz = self.eat_all(&["WITHOUT", "TIME", "ZONE"])
+            || (!self.eat_all(&["WITH", "LOCAL", "TIME", "ZONE"])
+                && self.opts.conf.get("spark.sql.timestampType") == Some("TIMESTAMP_NTZ"));
+        DataType::timestamp(precision, ntz)
     }
 
     fn time_zone_suffix(&mut self, t: DataType) -> DataType {

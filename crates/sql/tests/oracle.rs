@@ -9,9 +9,8 @@ use vonk_common::SessionConf;
 use vonk_plan::command::{Command, Statement};
 use vonk_sql::{ParseOptions, parse_statement};
 
-/// Texts inside strings (parsed when the statement runs), and timestamps of nanoseconds, which the
-/// plan has no type for.
-const NOT_OF_THE_PARSER: &[&str] = &["errors/types/022", "errors/misc/027", "datetime/nanos/"];
+/// Texts inside strings (parsed when the statement runs).
+const NOT_OF_THE_PARSER: &[&str] = &["errors/types/022", "errors/misc/027"];
 
 fn shared() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -68,6 +68,9 @@ fn can_up_cast(from: &DataType, to: &DataType) -> bool {
         (a, b) if a.is_numeric() && b.is_numeric() => true,
         (a, DataType::String(_)) => a.is_atomic(),
         (a, b) if a.is_datetime() && b.is_datetime() => true,
+        // What would be cut off is not.
+        (a, b) if a.is_datetime() && b.is_nanos() => true,
+        (a, b) if a.nanos().zip(b.nanos()).is_some_and(|((a, _), (b, _))| a <= b) => true,
         (DataType::Array(a, _), DataType::Array(b, _)) => a.same_type(b) || can_up_cast(a, b),
         (DataType::Map(ak, av, _), DataType::Map(bk, bv, _)) => {
             (ak.same_type(bk) || can_up_cast(ak, bk)) && (av.same_type(bv) || can_up_cast(av, bv))

@@ -104,9 +104,14 @@ pub fn from_proto(message: Message, text: &TextReader) -> SparkResult<Literal> {
             Some(ValueType::Strings(v)) => array(DataType::STRING, v.values, Literal::string),
             None => return Err(not_set("Expression.Literal.SpecializedArray", "VALUETYPE_NOT_SET")),
         },
-        LiteralType::TimestampNtzNanos(_) | LiteralType::TimestampLtzNanos(_) => {
-            return Err(SparkError::unsupported("timestamps with nanoseconds"));
-        }
+        LiteralType::TimestampLtzNanos(t) => Literal::TimestampLtzNanos(
+            i128::from(t.epoch_micros) * 1000 + i128::from(t.nanos_within_micro),
+            types::nano_digits(t.precision, false)?,
+        ),
+        LiteralType::TimestampNtzNanos(t) => Literal::TimestampNtzNanos(
+            i128::from(t.epoch_micros) * 1000 + i128::from(t.nanos_within_micro),
+            types::nano_digits(t.precision, true)?,
+        ),
     })
 }
 
@@ -167,6 +172,16 @@ pub fn to_proto(value: &Literal) -> Message {
         Literal::Date(d) => LiteralType::Date(*d),
         Literal::Timestamp(t) => LiteralType::Timestamp(*t),
         Literal::TimestampNtz(t) => LiteralType::TimestampNtz(*t),
+        Literal::TimestampLtzNanos(nanos, precision) => LiteralType::TimestampLtzNanos(p::TimestampLtzNanos {
+            epoch_micros: i64::try_from(nanos.div_euclid(1000)).unwrap_or_default(),
+            nanos_within_micro: nanos.rem_euclid(1000) as i32,
+            precision: Some((*precision).into()),
+        }),
+        Literal::TimestampNtzNanos(nanos, precision) => LiteralType::TimestampNtzNanos(p::TimestampNtzNanos {
+            epoch_micros: i64::try_from(nanos.div_euclid(1000)).unwrap_or_default(),
+            nanos_within_micro: nanos.rem_euclid(1000) as i32,
+            precision: Some((*precision).into()),
+        }),
         Literal::Time(nano, precision) => {
             LiteralType::Time(p::Time { nano: *nano, precision: Some((*precision).into()) })
         }

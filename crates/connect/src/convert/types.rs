@@ -85,8 +85,8 @@ impl Reader<'_> {
                 let columns = |e| self.text.data_type(&format!("struct<{text}>")).map_err(|_| e);
                 self.text.data_type(text).or_else(columns)?
             }
-            Kind::TimestampNtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
-            Kind::TimestampLtzNanos(_) => return Err(SparkError::unsupported("timestamps with nanoseconds")),
+            Kind::TimestampLtzNanos(t) => DataType::timestamp(nano_digits(t.precision, false)?, false),
+            Kind::TimestampNtzNanos(t) => DataType::timestamp(nano_digits(t.precision, true)?, true),
         })
     }
 
@@ -145,6 +145,17 @@ fn small<T: TryFrom<i32>>(value: i32) -> SparkResult<T> {
     T::try_from(value).map_err(|_| SparkError::internal(format!("type parameter {value} is out of range")))
 }
 
+/// Digits of a second of a timestamp of nanoseconds.
+pub fn nano_digits(precision: Option<i32>, ntz: bool) -> SparkResult<u8> {
+    let precision = precision.unwrap_or(9);
+    u8::try_from(precision).ok().filter(|p| (7..=9).contains(p)).ok_or_else(|| {
+        let name = if ntz { "TIMESTAMP_NTZ" } else { "TIMESTAMP_LTZ" };
+        SparkError::new("INVALID_TIMESTAMP_PRECISION")
+            .param("precision", precision)
+            .param("type", vonk_common::error::quote_sql(name))
+    })
+}
+
 fn year_month(field: i32) -> SparkResult<YearMonthField> {
     match field {
         0 => Ok(YearMonthField::Year),
@@ -193,6 +204,12 @@ pub fn to_proto(t: &DataType) -> proto::DataType {
         DataType::Date => Kind::Date(p::Date::default()),
         DataType::Timestamp => Kind::Timestamp(p::Timestamp::default()),
         DataType::TimestampNtz => Kind::TimestampNtz(p::TimestampNtz::default()),
+        DataType::TimestampLtzNanos(n) => {
+            Kind::TimestampLtzNanos(p::TimestampLtzNanos { precision: Some((*n).into()), ..Default::default() })
+        }
+        DataType::TimestampNtzNanos(n) => {
+            Kind::TimestampNtzNanos(p::TimestampNtzNanos { precision: Some((*n).into()), ..Default::default() })
+        }
         DataType::Time(n) => Kind::Time(p::Time { precision: Some((*n).into()), ..Default::default() }),
         DataType::CalendarInterval => Kind::CalendarInterval(p::CalendarInterval::default()),
         DataType::YearMonthInterval(a, b) => Kind::YearMonthInterval(p::YearMonthInterval {

@@ -46,6 +46,7 @@ pub fn can_cast(from: &DataType, to: &DataType, mode: Mode) -> bool {
         (T::Timestamp, t) if t.is_numeric() => true,
         (T::Date, t) if t.is_numeric() => legacy,
         (f, t) if f.is_datetime() && t.is_datetime() => true,
+        (f, t) if f.is_nanos() || t.is_nanos() => is_moment(f) && is_moment(t),
         (T::Time(_), T::Time(_) | T::Timestamp | T::TimestampNtz | T::Decimal(..)) => true,
         (T::Timestamp | T::TimestampNtz, T::Time(_)) => true,
         (T::Time(_), t) => t.is_integral(),
@@ -55,6 +56,11 @@ pub fn can_cast(from: &DataType, to: &DataType, mode: Mode) -> bool {
         (T::DayTimeInterval(..), T::DayTimeInterval(..)) => true,
         _ => false,
     }
+}
+
+/// What timestamps of nanoseconds are cast from and to, beside text.
+fn is_moment(t: &DataType) -> bool {
+    t.is_datetime() || t.is_nanos() || matches!(t, DataType::Time(_))
 }
 
 /// Null elements, and elements that may turn NULL, need room for them.
@@ -98,6 +104,7 @@ pub fn can_null(from: &DataType, to: &DataType) -> bool {
         (T::Timestamp | T::Time(_), T::Byte | T::Short) | (T::Timestamp, T::Int) => true,
         (T::Float | T::Double, T::Timestamp) => true,
         (T::Timestamp, T::Date) => false,
+        (f, t) if f.is_nanos() || t.is_nanos() => false,
         (_, T::Date) => true,
         (T::Date, T::Timestamp) => false,
         (T::Date, _) => true,

@@ -18,6 +18,9 @@ use crate::arrow_types::UTC;
 type Micros = TimestampMicrosecondType;
 
 pub fn convert(c: &Caster, array: &ArrayRef, from: &Spark, to: &Spark) -> DfResult<ArrayRef> {
+    if to.is_nanos() || from.is_nanos() {
+        return super::to_nanos::convert(c, array, from, to);
+    }
     match to {
         Spark::Date => to_date(c, array, from, to),
         Spark::Timestamp => Ok(with_zone(to_timestamp(c, array, from, to)?)),
@@ -30,7 +33,7 @@ fn with_zone(array: ArrayRef) -> ArrayRef {
     Arc::new(array.as_primitive::<Micros>().clone().with_timezone(UTC))
 }
 
-fn malformed<'a>(c: &'a Caster, to: &'a Spark) -> impl Fn(&str) -> DataFusionError + 'a {
+pub(super) fn malformed<'a>(c: &'a Caster, to: &'a Spark) -> impl Fn(&str) -> DataFusionError + 'a {
     move |text| c.invalid_input(&Literal::string(text), &Spark::STRING, to)
 }
 

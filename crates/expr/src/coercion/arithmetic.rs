@@ -12,6 +12,7 @@ use super::decimal::{decimal_arithmetic, decimal_for, literal_decimal};
 use crate::cast::{CAST, implicit_cast};
 use crate::context::QueryFacts;
 use crate::kernel::KernelUdf;
+use crate::nanos::base;
 use crate::typed::TypedExpr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,6 +204,12 @@ fn add(a: &DataType, b: &DataType) -> Result<Option<BinaryTypes>, Mismatch> {
         (T::Date, T::DayTimeInterval(..)) => types(&T::Timestamp, b, T::Timestamp, K::TimestampAddInterval),
         (T::Date, T::YearMonthInterval(..)) => types(a, b, T::Date, K::DateAddMonths),
         (T::Timestamp | T::TimestampNtz, T::YearMonthInterval(..)) => types(a, b, a.clone(), K::TimestampAddMonths),
+        (t, T::YearMonthInterval(..)) if t.is_nanos() => types(a, b, a.clone(), K::TimestampAddMonths),
+        (t, T::DayTimeInterval(..)) if t.is_nanos() => types(a, b, a.clone(), K::TimestampAddInterval),
+        (t, T::Null) if t.is_nanos() => types(a, &T::DAY_TIME, a.clone(), K::TimestampAddInterval),
+        (t, T::CalendarInterval) if t.is_nanos() => {
+            return Err(Mismatch::Unexpected(1, "\"INTERVAL DAY TO SECOND\""));
+        }
         (T::Date, T::CalendarInterval) => types(a, b, T::Date, K::DateAddCalendar),
         (T::Timestamp | T::TimestampNtz, T::CalendarInterval | T::DayTimeInterval(..)) => {
             types(a, b, a.clone(), K::TimestampAddInterval)
@@ -241,6 +248,9 @@ fn subtract(a: &DataType, b: &DataType, ansi: bool) -> Result<Option<BinaryTypes
     use DataType as T;
     let hours = T::DayTimeInterval(DayTimeField::Hour, DayTimeField::Second);
     let days = T::DayTimeInterval(DayTimeField::Day, DayTimeField::Day);
+    // What is below a microsecond counts in no difference.
+    let (start, x, y) = (a, base(a), base(b));
+    let (a, b) = (&x, &y);
     Ok(Some(match (a, b) {
         (x, T::Null) if is_interval(x) => types(x, x, x.clone(), K::Intervals),
         (T::Timestamp | T::TimestampNtz, T::String(_)) if !ansi => {
@@ -274,7 +284,7 @@ fn subtract(a: &DataType, b: &DataType, ansi: bool) -> Result<Option<BinaryTypes
         (T::Timestamp | T::TimestampNtz, t) if !is_interval(t) => {
             return Err(Mismatch::Unexpected(1, ANY_TIMESTAMP));
         }
-        _ => return add(a, b),
+        _ => return add(start, b),
     }))
 }
 

@@ -63,6 +63,10 @@ pub fn tightest_common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<Da
             (T::Timestamp, _) | (_, T::Timestamp) => T::Timestamp,
             _ => T::TimestampNtz,
         }),
+        (x, y) if is_moment(x) && is_moment(y) => {
+            let precision = [x, y].iter().filter_map(|t| t.nanos()).map(|(p, _)| p).max()?;
+            Some(T::timestamp(precision, !is_instant(x) && !is_instant(y)))
+        }
         (T::Time(x), T::Time(y)) => Some(T::Time(*x.max(y))),
         (T::DayTimeInterval(a1, b1), T::DayTimeInterval(a2, b2)) => Some(T::DayTimeInterval(*a1.min(a2), *b1.max(b2))),
         (T::YearMonthInterval(a1, b1), T::YearMonthInterval(a2, b2)) => {
@@ -70,6 +74,14 @@ pub fn tightest_common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<Da
         }
         (a, b) => nested(a, b, ansi, |x, y| tightest_common_type(x, y, ansi)),
     }
+}
+
+fn is_moment(t: &DataType) -> bool {
+    t.is_datetime() || t.is_nanos()
+}
+
+fn is_instant(t: &DataType) -> bool {
+    matches!(t, DataType::Timestamp | DataType::TimestampLtzNanos(_))
 }
 
 /// The common type of numbers with some loss, strings never becoming anything else: what a search

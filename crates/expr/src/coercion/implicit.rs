@@ -25,6 +25,7 @@ pub fn implicit_cast_target(from: &DataType, want: &Want, ansi: bool) -> Option<
         (T::String(_), Want::Decimal) => Some(T::SYSTEM_DEFAULT_DECIMAL),
         (T::String(_) | T::Date, Want::AnyTimestamp) => Some(T::Timestamp),
         (T::Timestamp | T::TimestampNtz, Want::AnyTimestamp) => Some(from.clone()),
+        (f, Want::AnyTimestamp) if f.is_nanos() && !ansi => Some(T::Timestamp),
         (T::CalendarInterval, Want::Str | Want::Type(T::String(_))) if !ansi => None,
         (t, Want::Str | Want::Type(T::String(_))) => (t.is_atomic() || *t == T::Variant).then_some(T::STRING),
         (from, Want::Type(to)) => {
@@ -55,8 +56,8 @@ fn legacy_type(from: &DataType, to: &DataType) -> Option<DataType> {
     use DataType as T;
     match (from, to) {
         (f, t) if f.is_numeric() && t.is_numeric() => Some(t.clone()),
-        (f, t) if f.is_datetime() && t.is_datetime() => Some(t.clone()),
-        (T::String(_), t) if t.is_numeric() || t.is_datetime() || matches!(t, T::Binary | T::Time(_)) => {
+        (f, t) if (f.is_datetime() || f.is_nanos()) && (t.is_datetime() || t.is_nanos()) => Some(t.clone()),
+        (T::String(_), t) if t.is_numeric() || t.is_datetime() || t.is_nanos() || matches!(t, T::Binary | T::Time(_)) => {
             Some(t.clone())
         }
         (T::Array(_, true), T::Array(_, false)) => None,

@@ -39,6 +39,10 @@ pub fn can_ansi_store_assign(from: &DataType, to: &DataType) -> bool {
         (f, t) if f.is_numeric() && t.is_numeric() => true,
         (f, t) if f.is_atomic() && t.is_string() => true,
         (f, t) if f.is_datetime() && t.is_datetime() => true,
+        // What would be cut off is not stored.
+        (f, T::Date | T::Time(_)) if f.is_nanos() => true,
+        (f, t) if (f.is_datetime() || matches!(f, T::Time(_))) && t.is_nanos() => true,
+        (f, t) if f.nanos().zip(t.nanos()).is_some_and(|((a, _), (b, _))| a <= b) => true,
         (T::Time(_), T::Time(_)) => true,
         (T::YearMonthInterval(..), T::YearMonthInterval(..)) => true,
         (T::DayTimeInterval(..), T::DayTimeInterval(..)) => true,

@@ -22,6 +22,8 @@ pub fn can_up_cast(from: &DataType, to: &DataType) -> bool {
         (f, t) if number(f).zip(number(t)).is_some_and(|(a, b)| a <= b) => true,
         (T::Date, T::Timestamp | T::TimestampNtz) => true,
         (T::TimestampNtz, T::Timestamp) | (T::Timestamp, T::TimestampNtz) => true,
+        (T::Date | T::Timestamp | T::TimestampNtz, t) if t.is_nanos() => true,
+        (f, t) if f.nanos().zip(t.nanos()).is_some_and(|((a, _), (b, _))| a <= b) => true,
         (T::Long, T::Timestamp) | (T::Timestamp, T::Long) => true,
         (T::Time(a), T::Time(b)) => a <= b,
         (f, t) if f.is_atomic() && t.is_string() => true,

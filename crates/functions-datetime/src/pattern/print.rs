@@ -12,6 +12,8 @@ use crate::fields::day_of_year;
 pub struct Moment<'a> {
     /// Wall clock in microseconds since 1970.
     pub local: i64,
+    /// Nanoseconds below them.
+    pub nanos: i64,
     /// Seconds east of UTC.
     pub offset: i32,
     /// The zone's name in the session.
@@ -35,7 +37,7 @@ impl Pattern {
                     let _ = write!(out, "{:02}", value(*field, days, date, micros).abs() % 100);
                 }
                 Item::Fraction { max, .. } => {
-                    let digits = format!("{:09}", micros % 1_000_000 * 1000);
+                    let digits = format!("{:09}", micros % 1_000_000 * 1000 + moment.nanos);
                     out.push_str(digits.get(..*max).unwrap_or(&digits));
                 }
                 Item::Text { field, full } => out.push_str(text(*field, *full, days, date, micros)),
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn moments_print_as_in_java() {
         // 2020-07-04 01:02:03 in Los Angeles.
-        let moment = Moment { local: 1_593_824_523_123_456, offset: -25_200, zone: "America/Los_Angeles" };
+        let moment = Moment { local: 1_593_824_523_123_456, nanos: 0, offset: -25_200, zone: "America/Los_Angeles" };
         for (pattern, want) in [
             ("EEEE d MMMM yyyy G", "Saturday 4 July 2020 AD"),
             ("QQQ QQQQ h a K k", "Q3 3rd quarter 1 AM 1 1"),

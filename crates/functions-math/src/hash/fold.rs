@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Int
 use datafusion::arrow::datatypes::{
     DataType as Arrow, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
     Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
-    Time64NanosecondType, TimestampMicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
@@ -16,7 +16,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
-use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr};
+use vonk_expr::{nanos, Call, FnContext, FunctionSpec, Kernel, TypedExpr};
 use vonk_plan::types::DataType;
 
 use super::murmur3;
@@ -168,6 +168,10 @@ fn fold<H: Hasher>(call: &Call, array: &ArrayRef, hashes: &mut [H::Hash]) -> DfR
         Arrow::Date32 => primitive::<Date32Type, _>(array, hashes, H::int),
         Arrow::Interval(IntervalUnit::YearMonth) => primitive::<IntervalYearMonthType, _>(array, hashes, H::int),
         Arrow::Int64 => primitive::<Int64Type, _>(array, hashes, H::long),
+        Arrow::Timestamp(TimeUnit::Nanosecond, _) => primitive::<TimestampNanosecondType, _>(array, hashes, |v, h| {
+            let (micros, below) = nanos::split(v);
+            H::int(below as i32, H::long(micros, h))
+        }),
         Arrow::Timestamp(..) => primitive::<TimestampMicrosecondType, _>(array, hashes, H::long),
         Arrow::Duration(_) => primitive::<DurationMicrosecondType, _>(array, hashes, H::long),
         Arrow::Time64(_) => primitive::<Time64NanosecondType, _>(array, hashes, H::long),

@@ -124,8 +124,13 @@ fn expression(to: &DataType, options: &Options, conf: &SessionConf) -> SparkResu
         DataType::Date => ("to_date", "dateformat"),
         DataType::Timestamp => ("to_timestamp_ltz", "timestampformat"),
         DataType::TimestampNtz => ("to_timestamp_ntz", "timestampntzformat"),
+        DataType::TimestampLtzNanos(_) => ("", "timestampformat"),
+        DataType::TimestampNtzNanos(_) => ("", "timestampntzformat"),
         _ => ("", ""),
     };
+    if to.is_nanos() && text(options, option).is_some() {
+        return Err(SparkError::unsupported(format!("{option}: {} by a pattern", to.sql())));
+    }
     let typed = match text(options, option).map(|pattern| (pattern, reading(function))) {
         Some((pattern, Some(spec))) => {
             let context = FnContext { facts, name: function.into(), origin: None };

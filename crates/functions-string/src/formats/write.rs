@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{Date32Type, Int32Type, IntervalYearMonthType, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType as Arrow, Date32Type, Int32Type, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
+    TimestampNanosecondType,
+};
 use datafusion::common::{DataFusionError, Result};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
@@ -13,7 +16,7 @@ use vonk_expr::cast::text::{Style, format_array, format_with};
 use vonk_expr::cast::variant::Variants;
 use vonk_expr::cast::variant::json::to_json;
 use vonk_expr::cast::zone::Zone;
-use vonk_expr::exec_err;
+use vonk_expr::{exec_err, nanos};
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructType};
 
@@ -71,14 +74,18 @@ impl Pattern {
 
     fn apply(&self, column: &ArrayRef) -> Result<StringArray> {
         let zone = Zone::named(&self.zone).map_err(exec_err)?;
-        let micros: Vec<Option<i64>> = match self.of {
-            DataType::Date => {
+        // Microseconds and the nanoseconds below them.
+        let moments: Vec<Option<(i64, i64)>> = match column.data_type() {
+            Arrow::Date32 => {
                 let days = column.as_primitive::<Date32Type>();
-                days.iter().map(|d| d.map(|d| i64::from(d) * MICROS_PER_DAY)).collect()
+                days.iter().map(|d| d.map(|d| (i64::from(d) * MICROS_PER_DAY, 0))).collect()
             }
-            _ => column.as_primitive::<TimestampMicrosecondType>().iter().collect(),
+            Arrow::Timestamp(TimeUnit::Nanosecond, _) => {
+                column.as_primitive::<TimestampNanosecondType>().iter().map(|n| n.map(nanos::split)).collect()
+            }
+            _ => column.as_primitive::<TimestampMicrosecondType>().iter().map(|m| m.map(|m| (m, 0))).collect(),
         };
-        let one = |micros: i64| {
+        let one = |(micros, nanos): (i64, i64)| {
             let moment = match self.of {
                 DataType::Timestamp => micros,
                 _ => zone.micros_to_utc(micros).unwrap_or(micros),
@@ -87,10 +94,10 @@ impl Pattern {
             let local =
                 if self.of == DataType::Timestamp { zone.micros_to_local(moment).unwrap_or(moment) } else { micros };
             let mut out = String::new();
-            let written = self.pattern.write(&Moment { local, offset, zone: &self.zone }, &mut out);
+            let written = self.pattern.write(&Moment { local, nanos, offset, zone: &self.zone }, &mut out);
             written.map(|()| out).map_err(|m| exec_err(SparkError::internal(m)))
         };
-        micros.into_iter().map(|m| m.map(one).transpose()).collect()
+        moments.into_iter().map(|m| m.map(one).transpose()).collect()
     }
 }
 
@@ -240,6 +247,16 @@ impl TextFormat {
 
     /// The column as text the way CSV and JSON files hold it.
     pub fn plain(&self, column: &ArrayRef, of: &DataType) -> Result<StringArray> {
+        let pattern = match of {
+            DataType::TimestampLtzNanos(_) => &self.timestamp,
+            DataType::TimestampNtzNanos(_) => &self.timestamp_ntz,
+            _ => &None,
+        };
+        match (pattern, of.is_nanos()) {
+            (Some(pattern), true) => return pattern.apply(column),
+            (None, true) => return self.plain(&nanos::micros(column), &nanos::base(of)),
+            _ => {}
+        }
         match (of, &self.timestamp, &self.date, &self.timestamp_ntz) {
             (DataType::Timestamp, Some(pattern), _, _)
             | (DataType::Date, _, Some(pattern), _)
@@ -286,6 +303,9 @@ impl TextFormat {
                 let columns: Vec<_> = columns.collect::<Result<_>>()?;
                 let row = |i| joined(&columns, &mut (0..columns.len()).map(|c| (c, i)));
                 (0..parts.len()).map(|i| parts.is_valid(i).then(|| row(i))).collect()
+            }
+            DataType::TimestampLtzNanos(_) | DataType::TimestampNtzNanos(_) => {
+                keys.as_primitive::<TimestampNanosecondType>().iter().map(|n| n.map(nanos::java_text)).collect()
             }
             _ => format_array(&as_stored(keys, of)?, &stored_type(of), &self.zone()?)?,
         })

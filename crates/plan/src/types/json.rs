@@ -216,6 +216,8 @@ fn from_parametric_name(name: &str) -> Option<DataType> {
         ("decimal", [p, s]) => Some(DataType::Decimal(u8::try_from(*p).ok()?, i8::try_from(*s).ok()?)),
         ("char", [n]) => Some(DataType::Char(u32::try_from(*n).ok()?)),
         ("varchar", [n]) => Some(DataType::VarChar(u32::try_from(*n).ok()?)),
+        ("timestamp_ltz", [p @ 6..=9]) => Some(DataType::timestamp(*p as u8, false)),
+        ("timestamp_ntz", [p @ 6..=9]) => Some(DataType::timestamp(*p as u8, true)),
         ("time", [n]) => Some(DataType::Time(u8::try_from(*n).ok()?)),
         ("geometry", [n]) => Some(DataType::Geometry(i32::try_from(*n).ok()?)),
         ("geography", [n]) => Some(DataType::Geography(i32::try_from(*n).ok()?)),

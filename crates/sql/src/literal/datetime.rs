@@ -71,19 +71,30 @@ pub(crate) fn parse_date(text: &str, zone: &str) -> Option<i32> {
     (rest.is_empty() || (whole_date && rest.starts_with([' ', 'T']))).then(|| i32::try_from(days).ok())?
 }
 
-/// Microseconds of the wall clock and the zone that was written.
-fn parse_local(text: &str) -> Option<(i64, Option<&str>)> {
+/// A moment as it is written.
+struct Written<'a> {
+    /// Microseconds of the wall clock.
+    local: i64,
+    /// Nanoseconds below them.
+    nanos: i64,
+    zone: Option<&'a str>,
+    just_time: bool,
+}
+
+fn parse_local(text: &str) -> Option<Written<'_>> {
     let (day, rest) = match date_prefix(text) {
         Some((day, rest)) => (Some(day), rest),
         None => (None, text.strip_prefix('T').unwrap_or(text)),
     };
     let time = match day {
-        Some(_) if rest.is_empty() => return Some((micros(day?, 0)?, None)),
+        Some(_) if rest.is_empty() => {
+            return Some(Written { local: micros(day?, 0)?, nanos: 0, zone: None, just_time: false });
+        }
         Some(_) => rest.strip_prefix([' ', 'T'])?,
         None => rest,
     };
     let (hour, mut rest) = digits(time, 1, 2)?;
-    let (mut minute, mut second, mut fraction) = (0, 0, 0);
+    let (mut minute, mut second, mut fraction) = (0, 0, 0_i64);
     if let Some(tail) = rest.strip_prefix(':') {
         (minute, rest) = digits(tail, 1, 2)?;
     } else if day.is_none() || !rest.is_empty() {
@@ -93,8 +104,8 @@ fn parse_local(text: &str) -> Option<(i64, Option<&str>)> {
         (second, rest) = digits(tail, 1, 2)?;
         if let Some(tail) = rest.strip_prefix('.') {
             let len = tail.bytes().take_while(u8::is_ascii_digit).count();
-            let six: String = tail.get(..len)?.chars().chain("000000".chars()).take(6).collect();
-            fraction = six.parse().ok()?;
+            let nine: String = tail.get(..len)?.chars().chain("000000000".chars()).take(9).collect();
+            fraction = nine.parse().ok()?;
             rest = tail.get(len..)?;
         }
     }
@@ -102,12 +113,17 @@ fn parse_local(text: &str) -> Option<(i64, Option<&str>)> {
         return None;
     }
     let zone = rest.trim();
-    let day = match day {
+    let day_number = match day {
         Some(day) => day,
         None => Utc::now().timestamp().div_euclid(SECONDS_PER_DAY),
     };
-    let of_day = (hour * 3600 + minute * 60 + second) * MICROS_PER_SECOND + fraction;
-    Some((micros(day, of_day)?, (!zone.is_empty()).then_some(zone)))
+    let of_day = (hour * 3600 + minute * 60 + second) * MICROS_PER_SECOND + fraction / 1000;
+    Some(Written {
+        local: micros(day_number, of_day)?,
+        nanos: fraction % 1000,
+        zone: (!zone.is_empty()).then_some(zone),
+        just_time: day.is_none(),
+    })
 }
 
 fn micros(days: i64, of_day: i64) -> Option<i64> {
@@ -120,8 +136,16 @@ pub(crate) fn parse_timestamp(text: &str, zone: &str) -> Option<i64> {
     if let Some(now) = special(text, zone) {
         return to_instant(now, zone, special_is_local(text));
     }
-    let (local, written) = parse_local(text)?;
-    to_instant(local, written.unwrap_or(zone), true)
+    let written = parse_local(text)?;
+    to_instant(written.local, written.zone.unwrap_or(zone), true)
+}
+
+/// Nanoseconds since the epoch, of the wall clock if `ntz`.
+pub(crate) fn parse_nanos(text: &str, zone: &str, ntz: bool) -> Option<i128> {
+    let written = parse_local(trim(text)).filter(|w| !(ntz && w.just_time))?;
+    let instant = to_instant(written.local, written.zone.unwrap_or(zone), true)?;
+    let micros = if ntz { written.local } else { instant };
+    Some(i128::from(micros) * 1000 + i128::from(written.nanos))
 }
 
 /// Microseconds of the wall clock; a zone in the text is left out of account.
@@ -130,7 +154,7 @@ pub(crate) fn parse_timestamp_ntz(text: &str, zone: &str) -> Option<i64> {
     if let Some(now) = special(text, zone) {
         return Some(now);
     }
-    parse_local(text).and_then(|(local, written)| match written {
+    parse_local(text).and_then(|Written { local, zone, .. }| match zone {
         Some(z) => to_instant(local, z, true).map(|_| local),
         None => Some(local),
     })
@@ -138,7 +162,7 @@ pub(crate) fn parse_timestamp_ntz(text: &str, zone: &str) -> Option<i64> {
 
 /// The text names a zone.
 pub(crate) fn has_zone(text: &str) -> bool {
-    parse_local(trim(text)).is_some_and(|(_, zone)| zone.is_some())
+    parse_local(trim(text)).is_some_and(|written| written.zone.is_some())
 }
 
 /// Nanoseconds since midnight of `hh:mm[:ss[.fraction]]`, and the digits of the fraction.

@@ -4,7 +4,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::Expr;
 use vonk_plan::literal::Literal;
 
-use crate::literal::datetime::{has_zone, parse_date, parse_time, parse_timestamp, parse_timestamp_ntz};
+use crate::literal::datetime::{has_zone, parse_date, parse_nanos, parse_time, parse_timestamp, parse_timestamp_ntz};
 use crate::literal::interval_text::parse_interval_text;
 use crate::parser::Parser;
 
@@ -14,6 +14,9 @@ impl Parser<'_> {
         let name = self.word(0).to_ascii_uppercase();
         self.next();
         let value = self.one_string()?;
+        if let Some(nanos) = self.nanos_literal(&name, &value, start) {
+            return Ok(self.literal_or_defer(nanos, start));
+        }
         let literal = match name.as_str() {
             "INTERVAL" => match self.interval_of_text(&value, start) {
                 Ok(literal) => literal,
@@ -39,6 +42,36 @@ impl Parser<'_> {
         };
         let literal = literal.ok_or_else(|| self.invalid_typed_literal(&name, &value, start));
         Ok(self.literal_or_defer(literal, start))
+    }
+
+    /// A timestamp with 7 to 9 digits of a second, where there are such types.
+    fn nanos_literal(&self, name: &str, value: &str, start: usize) -> Option<SparkResult<Literal>> {
+        let ntz = match name {
+            "TIMESTAMP_NTZ" => true,
+            "TIMESTAMP_LTZ" => false,
+            "TIMESTAMP" => self.opts.conf.get("spark.sql.timestampType") == Some("TIMESTAMP_NTZ") && !has_zone(value),
+            _ => return None,
+        };
+        if !self.has_nanos() {
+            return None;
+        }
+        let fraction = value.split_once('.').map_or("", |(_, tail)| tail);
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 9 {
+            let error = SparkError::new("INVALID_TIMESTAMP_LITERAL_PRECISION").param("value", format!("'{value}'"));
+            return Some(Err(self.error(error, start)));
+        }
+        let precision = u8::try_from(digits).ok().filter(|p| *p > 6)?;
+        let nanos = parse_nanos(value, self.zone(), ntz)?;
+        Some(Ok(match ntz {
+            true => Literal::TimestampNtzNanos(nanos, precision),
+            false => Literal::TimestampLtzNanos(nanos, precision),
+        }))
+    }
+
+    /// Whether there are timestamps of nanoseconds.
+    pub(crate) fn has_nanos(&self) -> bool {
+        self.opts.conf.bool("spark.sql.timestampNanosTypes.enabled")
     }
 
     fn zone(&self) -> &str {

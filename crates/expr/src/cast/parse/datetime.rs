@@ -54,6 +54,8 @@ fn signed(text: &str) -> (i64, &str) {
 /// The parts of a timestamp: year, month, day, hour, minute, second, microseconds.
 pub struct Parts<'a> {
     pub fields: [i64; 7],
+    /// Nanoseconds below the microseconds.
+    pub nanos: i64,
     /// The zone's text, if there is one.
     pub zone: Option<&'a str>,
     /// Only a time of day: `10:30` or `T10`.
@@ -85,7 +87,7 @@ pub fn parts(text: &str) -> Option<Parts<'_>> {
             if at == 6 {
                 fraction += 1;
             }
-            if at != 6 || digits < 6 {
+            if at != 6 || digits < 9 {
                 value = value.checked_mul(10)?.checked_add(i64::from(b - b'0'))?;
             }
             digits += 1;
@@ -131,10 +133,12 @@ pub fn parts(text: &str) -> Option<Parts<'_>> {
     if zone.is_none() {
         fields[at] = value;
     }
-    (fraction..6).for_each(|_| fields[6] *= 10);
+    (fraction..9).for_each(|_| fields[6] *= 10);
+    let nanos = fields[6] % 1000;
+    fields[6] /= 1000;
     fields[0] *= sign;
     let [a, b, c, d, e, f, g, ..] = fields;
-    Some(Parts { fields: [a, b, c, d, e, f, g], zone, just_time })
+    Some(Parts { fields: [a, b, c, d, e, f, g], nanos, zone, just_time })
 }
 
 impl Parts<'_> {
@@ -157,7 +161,17 @@ impl Parts<'_> {
 
 /// A timestamp: microseconds since the epoch. Without a zone in the text, `zone` counts.
 pub fn timestamp(text: &str, zone: &Zone) -> Option<i64> {
+    instant(&parts(text)?, zone)
+}
+
+/// Nanoseconds since the epoch, of the wall clock if `ntz`.
+pub fn nanos(text: &str, zone: &Zone, ntz: bool) -> Option<i128> {
     let parts = parts(text)?;
+    let micros = if ntz { wall_clock(&parts) } else { instant(&parts, zone) }?;
+    Some(i128::from(micros) * 1000 + i128::from(parts.nanos))
+}
+
+fn instant(parts: &Parts<'_>, zone: &Zone) -> Option<i64> {
     let own = match parts.zone {
         Some(name) => Some(Zone::parse(name.trim())?),
         None => None,
@@ -168,7 +182,10 @@ pub fn timestamp(text: &str, zone: &Zone) -> Option<i64> {
 
 /// A timestamp without zone; one in the text is checked and left out.
 pub fn timestamp_ntz(text: &str) -> Option<i64> {
-    let parts = parts(text)?;
+    wall_clock(&parts(text)?)
+}
+
+fn wall_clock(parts: &Parts<'_>) -> Option<i64> {
     if parts.just_time || parts.zone.is_some_and(|name| Zone::parse(name.trim()).is_none()) {
         return None;
     }
@@ -192,7 +209,7 @@ pub fn time(text: &str) -> Option<i64> {
         }
         parts.fields[3] = hour % 12 + if half == 1 { 12 } else { 0 };
     }
-    parts.clock().map(|us| us * 1000)
+    parts.clock().map(|us| us * 1000 + parts.nanos)
 }
 
 /// Today in a zone, as days since the epoch.

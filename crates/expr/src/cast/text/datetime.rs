@@ -54,19 +54,34 @@ pub fn write_date(out: &mut String, days: i64) {
 
 /// `2020-01-02 03:04:05.6`: the fraction without trailing zeros.
 pub fn write_timestamp_ntz(out: &mut String, micros: i64) {
-    write_local(out, micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    write_local(out, micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000) * 1000);
 }
 
-/// In seconds and micros apart, so that the ends of the range can be moved by an offset.
-fn write_local(out: &mut String, seconds: i64, micros: i64) {
+/// In seconds and nanos apart, so that the ends of the range can be moved by an offset.
+fn write_local(out: &mut String, seconds: i64, nanos: i64) {
     write_date(out, seconds.div_euclid(86_400));
     out.push(' ');
-    write_clock(out, (seconds.rem_euclid(86_400) * 1_000_000 + micros) * 1000);
+    write_clock(out, seconds.rem_euclid(86_400) * 1_000_000_000 + nanos);
+}
+
+/// A moment of nanoseconds in a zone: with so many digits of a second, or as many as are not zero.
+pub fn write_nanos(out: &mut String, nanos: i128, zone: &Zone, digits: Option<u8>) {
+    let second = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or_default();
+    let local = second + i64::from(zone.offset_at(second));
+    let fraction = nanos.rem_euclid(1_000_000_000) as i64;
+    match digits {
+        None => write_local(out, local, fraction),
+        Some(digits) => {
+            write_local(out, local, 0);
+            let fraction = format!("{fraction:09}");
+            let _ = write!(out, ".{}", fraction.get(..usize::from(digits)).unwrap_or(&fraction));
+        }
+    }
 }
 
 pub fn write_timestamp(out: &mut String, micros: i64, zone: &Zone) {
     let second = micros.div_euclid(1_000_000);
-    write_local(out, second + i64::from(zone.offset_at(second)), micros.rem_euclid(1_000_000));
+    write_local(out, second + i64::from(zone.offset_at(second)), micros.rem_euclid(1_000_000) * 1000);
 }
 
 /// `03:04:05.6` of nanoseconds since midnight.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use vonk_plan::Literal;
 
-use super::datetime::{write_clock, write_date, write_timestamp, write_timestamp_ntz};
+use super::datetime::{write_clock, write_date, write_nanos, write_timestamp, write_timestamp_ntz};
 use super::interval::{write_calendar, write_day_time, write_year_month};
 use super::number::{write_decimal, write_decimal_scientific, write_f32, write_f64};
 use crate::cast::zone::Zone;
@@ -83,6 +83,12 @@ fn write_sql(out: &mut String, value: &Literal, zone: &Zone, item: &dyn Fn(&mut 
         Literal::Date(v) => quoted(out, "DATE", |out| write_date(out, i64::from(*v))),
         Literal::Timestamp(v) => quoted(out, "TIMESTAMP", |out| write_timestamp(out, *v, zone)),
         Literal::TimestampNtz(v) => quoted(out, "TIMESTAMP_NTZ", |out| write_timestamp_ntz(out, *v)),
+        Literal::TimestampLtzNanos(v, p) => {
+            quoted(out, "TIMESTAMP_LTZ", |out| write_nanos(out, *v, zone, Some(*p)));
+        }
+        Literal::TimestampNtzNanos(v, p) => {
+            quoted(out, "TIMESTAMP_NTZ", |out| write_nanos(out, *v, &Zone::UTC, Some(*p)));
+        }
         Literal::Time(v, _) => quoted(out, "TIME", |out| write_clock(out, *v)),
         Literal::CalendarInterval { months, days, microseconds } => {
             quoted(out, "INTERVAL", |out| write_calendar(out, *months, *days, *microseconds));

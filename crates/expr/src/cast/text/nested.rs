@@ -8,7 +8,7 @@ use datafusion::common::Result as DfResult;
 use vonk_common::SparkError;
 use vonk_plan::types::DataType as Spark;
 
-use super::datetime::{write_clock, write_date, write_timestamp, write_timestamp_ntz};
+use super::datetime::{write_clock, write_date, write_nanos, write_timestamp, write_timestamp_ntz};
 use super::interval::{write_calendar, write_day_time, write_year_month};
 use super::number::{write_decimal, write_decimal_scientific, write_f32, write_f64};
 use crate::cast::zone::Zone;
@@ -135,6 +135,10 @@ fn cell<'a>(array: &'a dyn Array, ty: &Spark, style: Style, zone: &Zone) -> DfRe
         }
         (DataType::Timestamp(unit, None), _) if *unit == micro => {
             primitive::<TimestampMicrosecondType>(array, write_timestamp_ntz)
+        }
+        (DataType::Timestamp(TimeUnit::Nanosecond, with_zone), _) => {
+            let zone = if with_zone.is_some() { zone.clone() } else { Zone::UTC };
+            primitive::<TimestampNanosecondType>(array, move |out, v| write_nanos(out, v.into(), &zone, None))
         }
         (DataType::Time64(_), _) => primitive::<Time64NanosecondType>(array, write_clock),
         (DataType::Interval(IntervalUnit::MonthDayNano), _) => {

@@ -7,6 +7,7 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::*;
 use datafusion::common::Result as DfResult;
 use hashbrown::HashMap;
+use vonk_common::SparkError;
 use vonk_plan::types::DataType as Spark;
 
 use super::decode::{Value, Variant};
@@ -265,6 +266,8 @@ fn cell<'a>(array: &'a dyn Array, from: &Spark) -> DfResult<Cell<'a>> {
         Spark::Date => of::<Date32Type>(array, Value::Date),
         Spark::Timestamp => of::<TimestampMicrosecondType>(array, Value::Timestamp),
         Spark::TimestampNtz => of::<TimestampMicrosecondType>(array, Value::TimestampNtz),
+        // Spark fails at itself here: variants have none.
+        t if t.is_nanos() => return Err(crate::exec_err(SparkError::internal(format!("no variant of {t}")))),
         Spark::String(_) | Spark::Char(_) | Spark::VarChar(_) => {
             let values = array.as_string::<i32>();
             Box::new(move |i, _, out| write_scalar(out, &Value::String(values.value(i))))

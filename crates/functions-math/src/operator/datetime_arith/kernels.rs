@@ -18,7 +18,7 @@ use vonk_common::SparkError;
 use vonk_expr::cast::text::datetime::{civil, days_from_civil, month_length};
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::kernel::{array_arg, typed_arg};
-use vonk_expr::{Call, Kernel};
+use vonk_expr::{Call, Kernel, nanos};
 use vonk_plan::types::DataType;
 
 use super::super::decimal::{self, pow10, round_div};
@@ -27,8 +27,8 @@ use crate::support::{Mode, downcast, map_optional, overflow, zip_optional};
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 pub static DATE_ADD: Kernel = Kernel::new("date_plus_days", date_plus_days);
-pub static ADD_MONTHS: Kernel = Kernel::new("plus_months", plus_months);
-pub static ADD_INTERVAL: Kernel = Kernel::new("plus_interval", plus_interval);
+pub static ADD_MONTHS: Kernel = Kernel::new("plus_months", |c, a, n| nanos::moved(c, a, n, plus_months));
+pub static ADD_INTERVAL: Kernel = Kernel::new("plus_interval", |c, a, n| nanos::moved(c, a, n, plus_interval));
 pub static DATES_BETWEEN: Kernel = Kernel::new("dates_between", dates_between);
 pub static TIMESTAMPS_BETWEEN: Kernel = Kernel::new("timestamps_between", timestamps_between);
 pub static INTERVAL_SUM: Kernel = Kernel::new("interval_sum", interval_sum);
