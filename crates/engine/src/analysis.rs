@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use vonk_analyzer::{Analyzed, Analyzer};
 use vonk_common::planner::{self, Deep};
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::context::QueryFacts;
 use vonk_expr::literal::from_scalar;
 use vonk_plan::command::Statement;
-use vonk_plan::types::DataType;
+use vonk_plan::types::{DataType, StructType};
 use vonk_plan::{Command, Expr, Literal, Relation, RelationKind};
 use vonk_sql::ParseOptions;
 
@@ -70,6 +70,7 @@ impl Session {
             Analyzer::new(resolver, facts).analyze(&relation)
         });
         let analyzed = work.await??;
+        check_nanos(&self.conf(), &analyzed.schema)?;
         let observed = std::mem::take(&mut *observed.lock());
         Ok((analyzed, observed))
     }
@@ -282,4 +283,16 @@ fn without(text: &str, start: &str, end: char) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Timestamps of nanoseconds do not leave a query unless the session has them.
+fn check_nanos(conf: &SessionConf, schema: &StructType) -> SparkResult<()> {
+    const ENABLED: &str = "spark.sql.timestampNanosTypes.enabled";
+    match schema.fields.iter().any(|f| f.data_type.has_nanos()) && !conf.bool(ENABLED) {
+        true => Err(SparkError::new("FEATURE_NOT_ENABLED")
+            .param("featureName", "Nanosecond-precision timestamp types")
+            .param("configKey", ENABLED)
+            .param("configValue", "true")),
+        false => Ok(()),
+    }
 }

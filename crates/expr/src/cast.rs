@@ -252,12 +252,7 @@ pub fn convert(c: &Caster, array: &ArrayRef, from: &DataType, to: &DataType) -> 
         (_, T::Binary) => to_binary::convert(array, from),
         (
             _,
-            T::Date
-            | T::Timestamp
-            | T::TimestampNtz
-            | T::TimestampLtzNanos(_)
-            | T::TimestampNtzNanos(_)
-            | T::Time(_),
+            T::Date | T::Timestamp | T::TimestampNtz | T::TimestampLtzNanos(_) | T::TimestampNtzNanos(_) | T::Time(_),
         ) => to_datetime::convert(c, array, from, to),
         (_, T::CalendarInterval | T::YearMonthInterval(..) | T::DayTimeInterval(..)) => {
             to_interval::convert(c, array, from, to)

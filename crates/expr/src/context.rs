@@ -176,13 +176,18 @@ impl FnContext {
 
     /// `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE` for argument `i` (from 0).
     pub fn unexpected_type(&self, args: &[TypedExpr], i: usize, required: &str) -> SparkError {
+        self.unexpected_type_at(args, i, i, required)
+    }
+
+    /// The same where Spark counts the argument as the one at `position`.
+    pub fn unexpected_type_at(&self, args: &[TypedExpr], i: usize, position: usize, required: &str) -> SparkError {
         let (sql, ty) = match args.get(i) {
             Some(a) => (a.quoted_sql(), a.data_type.sql()),
             None => Default::default(),
         };
         SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
             .param("sqlExpr", quote_sql(self.sql(args)))
-            .param("paramIndex", signature::ordinal(i + 1))
+            .param("paramIndex", signature::ordinal(position + 1))
             .param("requiredType", required)
             .param("inputSql", sql)
             .param("inputType", quote_sql(ty))

@@ -73,8 +73,7 @@ pub fn base(t: &DataType) -> DataType {
 pub fn micros(array: &ArrayRef) -> ArrayRef {
     match (array.data_type(), array.as_primitive_opt::<TimestampNanosecondType>()) {
         (Arrow::Timestamp(_, zone), Some(nanos)) => {
-            let micros: TimestampMicrosecondArray =
-                nanos.unary::<_, TimestampMicrosecondType>(|n| n.div_euclid(1000));
+            let micros: TimestampMicrosecondArray = nanos.unary::<_, TimestampMicrosecondType>(|n| n.div_euclid(1000));
             Arc::new(micros.with_timezone_opt(zone.clone()))
         }
         _ => Arc::clone(array),

@@ -71,7 +71,12 @@ impl TypedExpr {
         let mut out = TypedExpr::literal(value)?;
         if matches!(
             value,
-            Literal::Timestamp(_) | Literal::Array(..) | Literal::Map { .. } | Literal::Struct(..) | Literal::Udt(..)
+            Literal::Timestamp(_)
+                | Literal::TimestampLtzNanos(..)
+                | Literal::Array(..)
+                | Literal::Map { .. }
+                | Literal::Struct(..)
+                | Literal::Udt(..)
         ) {
             let zone = crate::cast::zone::Zone::named(time_zone)?;
             out.sql = crate::cast::text::literal_name_in(value, &zone).into();

@@ -62,7 +62,6 @@ fn timestamp_nanos(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedEx
     if args.iter().any(|a| !whole(&a.data_type)) {
         return Err(ctx.unexpected_type(&args, 0, "(\"INTEGRAL\" or \"DECIMAL\")"));
     }
-    enabled(ctx)?;
     let Some(arg) = args.into_iter().next() else { return Err(SparkError::internal("no argument")) };
     let (kernel, arg) = match arg.data_type {
         DataType::Decimal(..) => (&DECIMAL_NANOS, arg),

@@ -44,11 +44,12 @@ fn current_date(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr>
 }
 
 fn current_timestamp(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    let name = if args.is_empty() { &*ctx.name } else { "current_timestamp" };
     let value = match precision(ctx, &args, false)? {
         None => Literal::Timestamp(ctx.facts.now),
         Some(p) => Literal::TimestampLtzNanos(truncated(i128::from(ctx.facts.now) * 1000, p), p),
     };
-    constant(ctx, &[], value, &ctx.name)
+    constant(ctx, &[], value, name)
 }
 
 fn localtimestamp(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
@@ -72,6 +73,13 @@ fn precision(ctx: &FnContext, args: &[TypedExpr], ntz: bool) -> SparkResult<Opti
             .param("inputType", quote_sql(arg.data_type.sql()))
             .at(ctx.origin.clone()));
     }
+    if !arg.foldable {
+        return Err(SparkError::new("NON_FOLDABLE_ARGUMENT")
+            .param("funcName", quote_id([&*ctx.name]))
+            .param("paramName", quote_id(["precision"]))
+            .param("paramType", "\"BIGINT\"")
+            .at(ctx.origin.clone()));
+    }
     let asked = arg.constant_i64(&ctx.name, "precision")?.unwrap_or_default();
     match u8::try_from(asked) {
         Ok(6) => Ok(None),
@@ -80,7 +88,7 @@ fn precision(ctx: &FnContext, args: &[TypedExpr], ntz: bool) -> SparkResult<Opti
             let name = if ntz { "TIMESTAMP_NTZ" } else { "TIMESTAMP_LTZ" };
             Err(SparkError::new("INVALID_TIMESTAMP_PRECISION")
                 .param("precision", asked)
-                .param("type", quote_sql(name))
+                .param("type", name)
                 .at(ctx.origin.clone()))
         }
     }

@@ -4,7 +4,7 @@
 //! Without a pattern they are casts.
 
 use datafusion::arrow::array::StringArray;
-use datafusion::arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::{quote_id, quote_sql};
@@ -14,6 +14,7 @@ use vonk_expr::cast::zone::Zone;
 use vonk_expr::cast::{cast, explicit_cast};
 use vonk_expr::columns::primitive_rows;
 use vonk_expr::context::Nullability;
+use vonk_expr::nanos::{base, stored, truncated};
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, Want, not_null};
 use vonk_plan::Literal;
 use vonk_plan::expr::CastMode;
@@ -43,7 +44,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&PARSE]),
     FunctionSpec::scalar("to_timestamp_ntz", GROUP, |c, a| build(c, a, Some(DataType::TimestampNtz), false))
         .usage("The timestamp without time zone in a text, by a pattern or as a cast reads it.")
-        .kernels(&[&PARSE]),
+        .kernels(&[&PARSE, &PARSE_NANOS]),
     FunctionSpec::scalar("try_to_timestamp", GROUP, |c, a| build(c, a, None, true))
         .usage("As to_timestamp, NULL where the text does not fit.")
         .kernels(&[&PARSE]),
@@ -56,6 +57,16 @@ pub static SPECS: &[FunctionSpec] = &[
 static PARSE: Kernel = Kernel::new("parse_timestamp", |c, a, n| {
     let mut reader = Reader::new(c, a)?;
     primitive_rows::<TimestampMicrosecondType>(c, n, |i| reader.moment(i))
+})
+.prepared(check);
+static PARSE_NANOS: Kernel = Kernel::new("parse_timestamp_nanos", |c, a, n| {
+    let mut reader = Reader::new(c, a)?;
+    let (precision, ntz) = c.return_type.nanos().unwrap_or((9, false));
+    primitive_rows::<TimestampNanosecondType>(c, n, |i| {
+        let (micros, below) = not_null!(reader.read(i)?);
+        let nanos = truncated(i128::from(micros) * 1000 + i128::from(below), precision);
+        stored(nanos, ntz).map(Some).map_err(|e| c.error(e))
+    })
 })
 .prepared(check);
 static PARSE_DATE: Kernel = Kernel::new("parse_date", |c, a, n| {
@@ -91,10 +102,10 @@ fn with_pattern(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<Vec<TypedE
 
 fn cast_only(ctx: &FnContext, args: &[TypedExpr], ty: &DataType, tolerant: bool) -> SparkResult<TypedExpr> {
     let Some(arg) = args.first().cloned() else { return Err(SparkError::internal("no argument")) };
-    // What is neither a moment nor text becomes text first; numbers are seconds of a TIMESTAMP.
+    // What is neither a moment of microseconds nor text becomes text first; numbers are seconds of a TIMESTAMP.
     let seconds = *ty == DataType::Timestamp && arg.data_type.is_numeric();
     let arg = match &arg.data_type {
-        t if t.is_datetime() || t.is_nanos() || t.is_string() || *t == DataType::Null || seconds => arg,
+        t if t.is_datetime() || t.is_string() || *t == DataType::Null || seconds => arg,
         _ => ctx.coerce(vec![arg], 1, &[Want::Str])?.pop().ok_or_else(|| SparkError::internal("no argument"))?,
     };
     let out = if tolerant { explicit_cast(&ctx.facts, arg, ty, CastMode::Try)? } else { cast(&ctx.facts, arg, ty)? };
@@ -134,6 +145,13 @@ fn build(ctx: &FnContext, args: Vec<TypedExpr>, ty: Option<DataType>, tolerant: 
     }
     let nulls = if tolerant || !ctx.ansi() { Nullability::Always } else { Nullability::Args };
     Ok(ctx.call_with(&PARSE, args, ty, nulls, params(ctx, "try_to_timestamp", tolerant)))
+}
+
+/// Text by a pattern as a timestamp of nanoseconds, which no function gives but sources of text do. NULL where the
+/// text does not fit.
+pub fn nanos_by_pattern(ctx: &FnContext, args: Vec<TypedExpr>, ty: &DataType) -> SparkResult<TypedExpr> {
+    let args = with_pattern(ctx, args)?;
+    Ok(ctx.call_with(&PARSE_NANOS, args, ty.clone(), Nullability::Always, params(ctx, "try_to_timestamp", true)))
 }
 
 /// Beside a pattern Spark takes the number of an instant for that of a wall clock, and the reverse: no zone
@@ -181,7 +199,7 @@ fn build_unix(ctx: &FnContext, mut args: Vec<TypedExpr>) -> SparkResult<TypedExp
 }
 
 fn is_local(call: &Call) -> bool {
-    call.return_type == DataType::TimestampNtz
+    base(&call.return_type) == DataType::TimestampNtz
 }
 
 fn check(call: &Call, pattern: &str) -> SparkResult<()> {
@@ -210,6 +228,11 @@ impl<'a> Reader<'a> {
 
     /// The moment in a row's text, in the result's own terms.
     fn moment(&mut self, row: usize) -> DfResult<Option<i64>> {
+        Ok(self.read(row)?.map(|(micros, _)| micros))
+    }
+
+    /// The same with the nanoseconds below it.
+    fn read(&mut self, row: usize) -> DfResult<Option<(i64, i64)>> {
         let local = is_local(self.call);
         let (pattern, text) = not_null!(self.pattern.get(row), self.text.get(row));
         if self.compiled.as_ref().is_none_or(|c| c.text != pattern) {
@@ -218,8 +241,8 @@ impl<'a> Reader<'a> {
         }
         let Some(Compiled { strict, lenient, .. }) = &self.compiled else { return Ok(None) };
         match strict.read(text) {
-            Ok(reading) if local => Ok(Some(reading.local)),
-            Ok(reading) => Ok(reading.moment(&self.session)),
+            Ok(reading) if local => Ok(Some((reading.local, reading.nanos))),
+            Ok(reading) => Ok(reading.moment(&self.session).map(|micros| (micros, reading.nanos))),
             Err(_) if self.call.param(0) == "EXCEPTION" && lenient.as_ref().is_some_and(|l| l.read(text).is_ok()) => {
                 let e = SparkError::new("INCONSISTENT_BEHAVIOR_CROSS_VERSION.PARSE_DATETIME_BY_NEW_PARSER")
                     .param("datetime", format!("'{text}'"))

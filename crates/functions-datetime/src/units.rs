@@ -7,6 +7,7 @@ use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::text::datetime::{civil, write_timestamp};
+use vonk_expr::coercion::implicit_cast_target;
 use vonk_expr::columns::primitive_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, INTERNAL, Kernel, TypedExpr, Want, not_null};
@@ -68,10 +69,24 @@ fn unit_name(ctx: &FnContext, args: &[TypedExpr], difference: bool) -> SparkResu
     Ok(name)
 }
 
+/// The arguments as they are wanted; Spark does not number the unit among them.
+fn operands(ctx: &FnContext, args: Vec<TypedExpr>, wants: &[Want; 2]) -> SparkResult<Vec<TypedExpr>> {
+    for (i, want) in wants.iter().enumerate() {
+        if let Some(a) = args.get(i + 1)
+            && !want.accepts(&a.data_type)
+            && implicit_cast_target(&a.data_type, want, ctx.ansi()).is_none()
+        {
+            return Err(ctx.unexpected_type_at(&args, i + 1, i, &want.describe()));
+        }
+    }
+    let [first, second] = wants;
+    ctx.coerce(args, 3, &[Want::Str, first.clone(), second.clone()])
+}
+
 fn build_add(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=3)?;
     let name = unit_name(ctx, &args, false)?;
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::LONG, Want::AnyTimestamp])?;
+    let args = operands(ctx, args, &[Want::LONG, Want::AnyTimestamp])?;
     let ty = args.get(2).map_or(DataType::Timestamp, |a| a.data_type.clone());
     Ok(ctx.call_with(&ADD, args, ty, Nullability::Args, vec![name]))
 }
@@ -79,7 +94,7 @@ fn build_add(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
 fn build_diff(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=3)?;
     let name = unit_name(ctx, &args, true)?;
-    let args = ctx.coerce(args, 3, &[Want::Str, Want::TIMESTAMP, Want::TIMESTAMP])?;
+    let args = operands(ctx, args, &[Want::TIMESTAMP, Want::TIMESTAMP])?;
     Ok(ctx.call_with(&DIFF, args, DataType::Long, Nullability::Args, vec![name]))
 }
 

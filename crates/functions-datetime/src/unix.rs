@@ -90,9 +90,8 @@ fn from_integral(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel)
 
 fn to_count(ctx: &FnContext, args: Vec<TypedExpr>, kernel: &'static Kernel) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=1)?;
-    let fits = |t: &DataType| {
-        matches!(t, DataType::Timestamp | DataType::TimestampNtz | DataType::Null) || t.is_nanos()
-    };
+    let fits =
+        |t: &DataType| matches!(t, DataType::Timestamp | DataType::TimestampNtz | DataType::Null) || t.is_nanos();
     if args.iter().any(|a| !fits(&a.data_type)) {
         let wanted = "(\"(TIMESTAMP OR TIMESTAMP WITHOUT TIME ZONE)\" or \
                       \"(TIMESTAMP_LTZ(P) OR TIMESTAMP_NTZ(P) WITH P IN [7, 9])\")";

@@ -3,8 +3,8 @@
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::datatypes::{
     DataType as Arrow, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, IntervalYearMonthType, TimeUnit,
-    TimestampMicrosecondType, TimestampNanosecondType,
+    Int16Type, Int32Type, Int64Type, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
+    TimestampNanosecondType,
 };
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;

@@ -180,6 +180,17 @@ impl DataType {
         self.nanos().is_some()
     }
 
+    /// The type or one that it is made of is a timestamp of nanoseconds.
+    pub fn has_nanos(&self) -> bool {
+        match self {
+            DataType::Array(e, _) => e.has_nanos(),
+            DataType::Map(k, v, _) => k.has_nanos() || v.has_nanos(),
+            DataType::Struct(s) => s.fields.iter().any(|f| f.data_type.has_nanos()),
+            DataType::Udt(u) => u.sql_type.has_nanos(),
+            other => other.is_nanos(),
+        }
+    }
+
     /// TIMESTAMP and TIMESTAMP_NTZ with so many digits of a second: 6, or 7 to 9.
     pub fn timestamp(precision: u8, ntz: bool) -> DataType {
         match (precision, ntz) {

@@ -86,13 +86,13 @@ impl Parser<'_> {
             ("DATE", []) => DataType::Date,
             ("TIMESTAMP", []) => self.timestamp_type(6),
             ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [p]) if !(6..=9).contains(p) => {
-                let error =
-                    SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", p).param("type", quote_sql(word));
+                let ntz =
+                    word == "TIMESTAMP_NTZ" || self.opts.conf.get("spark.sql.timestampType") == Some("TIMESTAMP_NTZ");
+                let name = if ntz && word != "TIMESTAMP_LTZ" { "TIMESTAMP_NTZ" } else { "TIMESTAMP_LTZ" };
+                let error = SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", p).param("type", name);
                 return Err(self.error(error, start));
             }
-            ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [7..=9])
-                if !self.has_nanos() =>
-            {
+            ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [7..=9]) if !self.has_nanos() => {
                 let error = SparkError::new("FEATURE_NOT_ENABLED")
                     .param("featureName", "Nanosecond-precision timestamp types")
                     .param("configKey", "spark.sql.timestampNanosTypes.enabled")

@@ -150,9 +150,7 @@ pub fn nano_digits(precision: Option<i32>, ntz: bool) -> SparkResult<u8> {
     let precision = precision.unwrap_or(9);
     u8::try_from(precision).ok().filter(|p| (7..=9).contains(p)).ok_or_else(|| {
         let name = if ntz { "TIMESTAMP_NTZ" } else { "TIMESTAMP_LTZ" };
-        SparkError::new("INVALID_TIMESTAMP_PRECISION")
-            .param("precision", precision)
-            .param("type", vonk_common::error::quote_sql(name))
+        SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", precision).param("type", name)
     })
 }
 

@@ -249,6 +249,10 @@ fn subtract(a: &DataType, b: &DataType, ansi: bool) -> Result<Option<BinaryTypes
     let hours = T::DayTimeInterval(DayTimeField::Hour, DayTimeField::Second);
     let days = T::DayTimeInterval(DayTimeField::Day, DayTimeField::Day);
     // What is below a microsecond counts in no difference.
+    if matches!((a, b), (T::Date, t) | (t, T::Date) if t.is_nanos()) {
+        let t = if *a == T::Date { b } else { a };
+        return Ok(Some(types(t, t, T::DAY_TIME, K::SubtractTimestamps)));
+    }
     let (start, x, y) = (a, base(a), base(b));
     let (a, b) = (&x, &y);
     Ok(Some(match (a, b) {

@@ -57,7 +57,9 @@ fn legacy_type(from: &DataType, to: &DataType) -> Option<DataType> {
     match (from, to) {
         (f, t) if f.is_numeric() && t.is_numeric() => Some(t.clone()),
         (f, t) if (f.is_datetime() || f.is_nanos()) && (t.is_datetime() || t.is_nanos()) => Some(t.clone()),
-        (T::String(_), t) if t.is_numeric() || t.is_datetime() || t.is_nanos() || matches!(t, T::Binary | T::Time(_)) => {
+        (T::String(_), t)
+            if t.is_numeric() || t.is_datetime() || t.is_nanos() || matches!(t, T::Binary | T::Time(_)) =>
+        {
             Some(t.clone())
         }
         (T::Array(_, true), T::Array(_, false)) => None,

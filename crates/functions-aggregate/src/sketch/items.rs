@@ -16,6 +16,7 @@ pub fn unsupported(t: &DataType) -> Option<String> {
     match t {
         DataType::Boolean | DataType::Date | DataType::Timestamp | DataType::TimestampNtz | DataType::String(_) => None,
         t if t.is_numeric() => None,
+        t if t.is_nanos() => Some(t.to_string()),
         t => {
             let name = t.sql().to_lowercase();
             Some(name.split(['<', '(']).next().unwrap_or_default().to_string())

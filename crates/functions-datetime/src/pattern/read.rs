@@ -13,6 +13,8 @@ use crate::make::day_number;
 pub struct Reading {
     /// Wall clock in microseconds since 1970.
     pub local: i64,
+    /// Nanoseconds below them.
+    pub nanos: i64,
     pub zone: Option<Zone>,
 }
 
@@ -391,7 +393,8 @@ fn resolve(state: &State) -> Result<Reading, String> {
     let second = bounded("SecondOfMinute", 0, 59, get(Field::Second).unwrap_or(0))?;
     let micros = ((hour * 60 + minute) * 60 + second) * 1_000_000 + get(Field::Nano).unwrap_or(0) / 1000;
     let local = days.checked_mul(MICROS_PER_DAY).and_then(|d| d.checked_add(micros));
-    Ok(Reading { local: local.ok_or("long overflow")?, zone: state.zone.clone() })
+    let nanos = get(Field::Nano).unwrap_or(0) % 1000;
+    Ok(Reading { local: local.ok_or("long overflow")?, nanos, zone: state.zone.clone() })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
 use vonk_expr::kernel::array_arg;
-use vonk_expr::{nanos, Call, FnContext, FunctionSpec, Kernel, TypedExpr};
+use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr, nanos};
 use vonk_plan::types::DataType;
 
 use super::murmur3;

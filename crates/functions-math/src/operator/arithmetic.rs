@@ -148,18 +148,41 @@ fn binary(ctx: &FnContext, args: Vec<TypedExpr>, op: ArithmeticOp, mode: Mode) -
     Ok(out.at(ctx.origin.clone()))
 }
 
+const DAY_TIME: &str = "\"INTERVAL DAY TO SECOND\"";
+
 impl Site<'_> {
     pub fn mismatch(&self, mismatch: Mismatch, a: &TypedExpr, b: &TypedExpr) -> SparkError {
         match mismatch {
             Mismatch::DiffTypes => diff_types(self.ctx, &self.sql, a, b),
             Mismatch::WrongType(required, actual) => wrong_type(self.ctx, &self.sql, required, &actual),
             Mismatch::Unexpected(i, required) => {
+                let moment = |t: &DataType| t.is_nanos() || matches!(t, DataType::Timestamp | DataType::TimestampNtz);
                 let (arg, other) = if i == 0 { (a, b) } else { (b, a) };
+                if self.op == ArithmeticOp::Subtract
+                    && moment(&other.data_type)
+                    && arg.data_type != DataType::CalendarInterval
+                {
+                    return unexpected(self.ctx, &infix(a, "-", b), i, required, arg);
+                }
+                if required == DAY_TIME {
+                    return self.moved_by_calendar(a, b);
+                }
                 let sql = datetime_arith::mismatch_text(self, arg, other);
                 let position = if required.contains("INT") { 1 } else { 0 };
                 unexpected(self.ctx, &sql, position, required, arg)
             }
         }
+    }
+
+    /// A timestamp of nanoseconds and an interval of months, days and microseconds.
+    fn moved_by_calendar(&self, a: &TypedExpr, b: &TypedExpr) -> SparkError {
+        let (start, step) = if a.data_type.is_nanos() { (a, b) } else { (b, a) };
+        let mut step = step.clone();
+        if self.op == ArithmeticOp::Subtract {
+            step.sql = SqlText::wrap("(- ", step.sql, ")");
+        }
+        let sql = SqlText::concat([start.sql.clone(), " + ".into(), step.sql.clone()]);
+        unexpected(self.ctx, &sql, 1, DAY_TIME, &step)
     }
 
     fn numeric(&self, a: TypedExpr, b: TypedExpr, ty: DataType) -> TypedExpr {

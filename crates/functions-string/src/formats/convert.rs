@@ -21,6 +21,7 @@ use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::cast::explicit_cast;
 use vonk_expr::context::QueryFacts;
 use vonk_expr::{Body, FnContext, TypedExpr, spark_error};
+use vonk_functions_datetime::parse::nanos_by_pattern;
 use vonk_plan::expr::CastMode;
 use vonk_plan::relation::Options;
 use vonk_plan::types::DataType;
@@ -128,15 +129,16 @@ fn expression(to: &DataType, options: &Options, conf: &SessionConf) -> SparkResu
         DataType::TimestampNtzNanos(_) => ("", "timestampntzformat"),
         _ => ("", ""),
     };
-    if to.is_nanos() && text(options, option).is_some() {
-        return Err(SparkError::unsupported(format!("{option}: {} by a pattern", to.sql())));
-    }
+    let pattern = |text: &str| TypedExpr::literal(&vonk_plan::Literal::String(text.into()));
     let typed = match text(options, option).map(|pattern| (pattern, reading(function))) {
-        Some((pattern, Some(spec))) => {
+        Some((text, _)) if to.is_nanos() => {
+            let context = FnContext { facts, name: "to_timestamp".into(), origin: None };
+            nanos_by_pattern(&context, vec![column, pattern(text)?], to)?
+        }
+        Some((text, Some(spec))) => {
             let context = FnContext { facts, name: function.into(), origin: None };
-            let pattern = TypedExpr::literal(&vonk_plan::Literal::String(pattern.into()))?;
             match spec.body {
-                Body::Scalar(build) => build(&context, vec![column, pattern])?,
+                Body::Scalar(build) => build(&context, vec![column, pattern(text)?])?,
                 _ => return Err(SparkError::internal(format!("{function} is no scalar function"))),
             }
         }

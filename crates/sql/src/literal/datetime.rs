@@ -154,7 +154,7 @@ pub(crate) fn parse_timestamp_ntz(text: &str, zone: &str) -> Option<i64> {
     if let Some(now) = special(text, zone) {
         return Some(now);
     }
-    parse_local(text).and_then(|Written { local, zone, .. }| match zone {
+    parse_local(text).filter(|w| !w.just_time).and_then(|Written { local, zone, .. }| match zone {
         Some(z) => to_instant(local, z, true).map(|_| local),
         None => Some(local),
     })

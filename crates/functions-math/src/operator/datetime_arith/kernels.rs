@@ -121,7 +121,7 @@ fn plus_months(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
 
 fn zone_of(call: &Call) -> Zone {
     match call.arg_types.first() {
-        Some(DataType::Timestamp) => Zone::parse(&call.time_zone).unwrap_or(Zone::UTC),
+        Some(DataType::Timestamp | DataType::TimestampLtzNanos(_)) => Zone::parse(&call.time_zone).unwrap_or(Zone::UTC),
         _ => Zone::UTC,
     }
 }
@@ -240,8 +240,8 @@ fn timestamps_between(call: &Call, args: &[ColumnarValue], rows: usize) -> DfRes
         return done(zip_optional::<_, _, DurationMicrosecondType>(&a, &b, |x, y| Ok(Some((x - y) / 1000)))?);
     }
     let zone = zone_of(call);
-    let a = typed_arg::<TimestampMicrosecondArray>(args, 0, rows)?;
-    let b = typed_arg::<TimestampMicrosecondArray>(args, 1, rows)?;
+    let moments = |i| downcast::<TimestampMicrosecondArray>(&nanos::micros(&array_arg(args, i, rows)?));
+    let (a, b) = (moments(0)?, moments(1)?);
     done(zip_optional::<_, _, DurationMicrosecondType>(&a, &b, |x, y| {
         let between = || zone.micros_to_local(x)?.checked_sub(zone.micros_to_local(y)?);
         between().map(Some).ok_or_else(|| datetime_overflow(call))
