@@ -252,4 +252,11 @@ mod tests {
         let value = Literal::Array(map.data_type(), vec![map]);
         assert_eq!(crate::convert::test_converter().literal(to_proto(&value)), Ok(value));
     }
+
+    #[test]
+    fn nanoseconds_before_1970_survive_the_round_trip() {
+        for value in [Literal::TimestampNtzNanos(-1, 9), Literal::TimestampLtzNanos(-100, 7)] {
+            assert_eq!(crate::convert::test_converter().literal(to_proto(&value)), Ok(value));
+        }
+    }
 }

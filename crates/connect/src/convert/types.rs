@@ -272,12 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn digits_of_nanoseconds_are_seven_to_nine() {
+        assert_eq!(nano_digits(None, true), Ok(9));
+        assert!(nano_digits(Some(6), false).is_err_and(|e| e.class() == "INVALID_TIMESTAMP_PRECISION"));
+    }
+
+    #[test]
     fn types_survive_the_round_trip() {
         let inner = DataType::structure([
             StructField::new("d", DataType::Decimal(12, 2), false),
             StructField::new("i", DataType::DayTimeInterval(DayTimeField::Hour, DayTimeField::Second), true),
             StructField::new("c", DataType::String(Some("UNICODE".into())), true),
             StructField::new("t", DataType::Time(3), true),
+            StructField::new("l", DataType::TimestampLtzNanos(7), true),
+            StructField::new("n", DataType::TimestampNtzNanos(9), true),
         ]);
         let t = DataType::map(DataType::STRING, DataType::array(inner, true), false);
         let converter = crate::convert::test_converter();

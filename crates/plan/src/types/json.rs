@@ -254,6 +254,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn timestamps_have_six_digits_or_seven_to_nine() {
+        assert_eq!(parse("\"timestamp_ntz(9)\""), Ok(DataType::TimestampNtzNanos(9)));
+        assert_eq!(parse("\"timestamp_ltz(6)\""), Ok(DataType::Timestamp));
+        assert!(parse("\"timestamp_ltz(10)\"").is_err());
+    }
+
+    #[test]
     fn a_schema_survives_the_round_trip() {
         let text = r#"{"type":"struct","fields":[{"name":"a","type":{"type":"array","elementType":"decimal(10,2)","containsNull":true},"nullable":false,"metadata":{"comment":"x"}},{"name":"d","type":"interval day to second","nullable":true,"metadata":{}}]}"#;
         let parsed = parse_struct(text);

@@ -87,7 +87,7 @@ fn write_sql(out: &mut String, value: &Literal, zone: &Zone, item: &dyn Fn(&mut 
             quoted(out, "TIMESTAMP_LTZ", |out| write_nanos(out, *v, zone, Some(*p)));
         }
         Literal::TimestampNtzNanos(v, p) => {
-            quoted(out, "TIMESTAMP_NTZ", |out| write_nanos(out, *v, &Zone::UTC, Some(*p)));
+            quoted(out, "TIMESTAMP_NTZ", |out| write_nanos(out, *v, &Zone::utc(), Some(*p)));
         }
         Literal::Time(v, _) => quoted(out, "TIME", |out| write_clock(out, *v)),
         Literal::CalendarInterval { months, days, microseconds } => {
