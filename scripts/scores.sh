@@ -16,7 +16,7 @@ fi
 export VONK_BIN=${VONK_BIN:-$TARGET/debug/vonk} VONK_SHARED=$SHARED
 what=${1:-check}
 shift || true
-[ "$what" = oracle ] || scripts/setup.sh spark
+scripts/setup.sh spark
 export VONK_SPARK_VENV=${VONK_SPARK_VENV:-$PWD/.venv-spark}
 case $what in
   check) exec "$PYTHON" -m pytest tests/scores "$@" ;;
