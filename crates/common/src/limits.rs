@@ -70,3 +70,7 @@ pub const MAX_MODEL_CACHE_BYTES: usize = 10 * 1024 * 1024 * 1024;
 pub const MAX_ARRAY_LENGTH: usize = i32::MAX as usize - 15;
 /// Most bytes one string or binary value may be given by `repeat`, `space`, `lpad` and the like.
 pub const MAX_STRING_BYTES: usize = i32::MAX as usize - 15;
+/// Bytes of the streams of one stripe of an ORC file that are held at one time. Spark's stripes have 64 MiB.
+pub const ORC_STRIPE_BYTES: usize = 1 << 30;
+/// Levels of types in an ORC file.
+pub const ORC_TYPE_DEPTH: usize = 100;

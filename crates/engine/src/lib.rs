@@ -24,6 +24,7 @@ pub mod insert;
 pub mod limits;
 pub mod memory;
 pub mod operators;
+pub mod orc;
 pub mod progress;
 pub mod python;
 pub mod query;

@@ -9,6 +9,7 @@ pub mod infer;
 pub mod lines;
 pub mod listing;
 pub mod load;
+pub mod orc;
 pub mod parquet;
 pub mod partitions;
 pub mod python;
@@ -27,6 +28,7 @@ use vonk_common::{SparkError, SparkResult};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Format {
     Parquet,
+    Orc,
     Csv,
     Json,
     Text,
@@ -40,11 +42,12 @@ impl Format {
         let last = short.rsplit('.').find(|p| !p.is_empty() && *p != "defaultsource").unwrap_or_default();
         Ok(match last {
             "parquet" | "parquetfileformat" => Format::Parquet,
+            "orc" | "orcfileformat" => Format::Orc,
             "csv" | "csvfileformat" => Format::Csv,
             "json" | "jsonfileformat" => Format::Json,
             "text" | "textfileformat" => Format::Text,
             "binaryfile" => Format::BinaryFile,
-            "orc" | "avro" | "xml" | "jdbc" | "delta" | "iceberg" | "kafka" | "libsvm" | "image" => {
+            "avro" | "xml" | "jdbc" | "delta" | "iceberg" | "kafka" | "libsvm" | "image" => {
                 return Err(SparkError::unsupported(format!("the data source {last}")));
             }
             _ => return Err(SparkError::new("DATA_SOURCE_NOT_FOUND").param("provider", name)),
@@ -55,6 +58,7 @@ impl Format {
     pub fn title(self) -> &'static str {
         match self {
             Format::Parquet => "Parquet",
+            Format::Orc => "ORC",
             Format::Csv => "CSV",
             Format::Json => "JSON",
             Format::Text => "Text",
@@ -66,6 +70,7 @@ impl Format {
     pub fn provider(self) -> &'static str {
         match self {
             Format::Parquet => "parquet",
+            Format::Orc => "orc",
             Format::Csv => "csv",
             Format::Json => "json",
             Format::Text => "text",

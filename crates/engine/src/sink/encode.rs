@@ -21,6 +21,8 @@ use vonk_plan::types::{StructType, json};
 
 use crate::exact::{exact_batch, exact_schema};
 use crate::fs::{Files, Place, store_error};
+use crate::orc::blocks::Codec;
+use crate::orc::write as orc;
 use crate::source::Format;
 use crate::source::options::text;
 
@@ -29,6 +31,7 @@ pub struct Encoding {
     schema: StructType,
     text: Option<TextFormat>,
     parquet: Option<WriterProperties>,
+    orc: Option<Codec>,
     compression: FileCompressionType,
     /// What file names end in: `.snappy.parquet`, `.csv.gz`.
     pub extension: String,
@@ -44,6 +47,7 @@ impl Encoding {
             schema: schema.clone(),
             text: None,
             parquet: None,
+            orc: None,
             compression: FileCompressionType::UNCOMPRESSED,
             extension: String::new(),
         };
@@ -51,6 +55,10 @@ impl Encoding {
             let (compression, prefix) = parquet_compression(options, conf)?;
             out.parquet = Some(parquet_properties(schema, compression));
             out.extension = format!("{prefix}.parquet");
+        } else if format == Format::Orc {
+            let (codec, prefix) = orc::codec(options, conf)?;
+            out.orc = Some(codec);
+            out.extension = format!("{prefix}.orc");
         } else {
             let kind = match format {
                 Format::Csv => Kind::Csv,
@@ -76,14 +84,15 @@ impl Encoding {
             files.make_folder(&parent).await?;
         }
         let sink = BufWriter::new(store, place.key()?);
-        let writer = match &self.parquet {
-            Some(properties) => {
+        let writer = match (&self.parquet, self.orc) {
+            (_, Some(codec)) => Writer::Orc(sink, Box::new(orc::Writer::new(&self.schema, codec)?)),
+            (Some(properties), _) => {
                 let options =
                     ArrowWriterOptions::new().with_properties(properties.clone()).with_skip_arrow_metadata(true);
                 let writer = AsyncArrowWriter::try_new_with_options(sink, parquet_schema(&self.schema), options);
                 Writer::Parquet(Box::new(writer.map_err(store_error)?))
             }
-            None => Writer::Text(self.compression.convert_async_writer(sink).map_err(spark_error)?, String::new()),
+            _ => Writer::Text(self.compression.convert_async_writer(sink).map_err(spark_error)?, String::new()),
         };
         let mut file = OpenFile { encoding: Arc::clone(self), writer, rows: 0 };
         if let (Some(format), Writer::Text(_, buffer)) = (&self.text, &mut file.writer)
@@ -104,6 +113,7 @@ pub struct OpenFile {
 
 enum Writer {
     Parquet(Box<AsyncArrowWriter<BufWriter>>),
+    Orc(BufWriter, Box<orc::Writer>),
     Text(Box<dyn AsyncWrite + Send + Unpin>, String),
 }
 
@@ -117,6 +127,9 @@ impl OpenFile {
                 if writer.in_progress_size() > ROW_GROUP_BYTES {
                     writer.flush().await.map_err(store_error)?;
                 }
+            }
+            Writer::Orc(sink, writer) => {
+                sink.write_all(&writer.write(batch)?).await.map_err(store_error)?;
             }
             Writer::Text(sink, buffer) => {
                 if let Some(format) = &self.encoding.text {
@@ -135,6 +148,10 @@ impl OpenFile {
     pub async fn close(self) -> SparkResult<()> {
         match self.writer {
             Writer::Parquet(writer) => writer.close().await.map(|_| ()).map_err(store_error),
+            Writer::Orc(mut sink, writer) => {
+                sink.write_all(&writer.finish()?).await.map_err(store_error)?;
+                sink.shutdown().await.map_err(store_error)
+            }
             Writer::Text(mut sink, buffer) => {
                 sink.write_all(buffer.as_bytes()).await.map_err(store_error)?;
                 sink.shutdown().await.map_err(store_error)

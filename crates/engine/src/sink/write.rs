@@ -139,6 +139,14 @@ fn supports(format: Format, t: &DataType) -> bool {
     use DataType as T;
     match format {
         Format::Text => t.is_string(),
+        Format::Orc => match t {
+            T::Array(e, _) => supports(format, e),
+            T::Map(k, v, _) => supports(format, k) && supports(format, v),
+            T::Struct(s) => !s.is_empty() && s.fields.iter().all(|f| supports(format, &f.data_type)),
+            T::Udt(u) => supports(format, &u.sql_type),
+            T::Null | T::Variant | T::CalendarInterval | T::Time(_) | T::Geometry(_) | T::Geography(_) => false,
+            _ => true,
+        },
         Format::Csv => t.is_atomic() && !matches!(t, T::Geometry(_) | T::Geography(_)),
         Format::Json => match t {
             T::Array(e, _) => supports(format, e),

@@ -20,7 +20,7 @@ use super::listing::{self, Listing};
 use super::options::{ParseMode, flag, parse_mode, text};
 use super::scan::{corrupt_name, fixed_schema};
 use super::table::DataFile;
-use super::{FileTable, Format, check_duplicates, infer, json, parquet, partitions};
+use super::{FileTable, Format, check_duplicates, infer, json, orc, parquet, partitions};
 use crate::fs::{FileEntry, Files};
 
 /// A table over files, and its columns in the order that Spark shows them.
@@ -139,16 +139,20 @@ async fn infer_schema(
     if listing.files.is_empty() {
         return Err(SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title()));
     }
-    if format == Format::Parquet {
+    if matches!(format, Format::Parquet | Format::Orc) {
         let merge = match text(options, "mergeschema") {
             Some(_) => flag(options, "mergeschema", false)?,
-            None => conf.bool("spark.sql.parquet.mergeSchema"),
+            None => conf.bool(&format!("spark.sql.{}.mergeSchema", format.provider())),
         };
         let mut by_name: Vec<&FileEntry> = listing.files.iter().collect();
         by_name.sort_by(|a, b| a.place.cmp(&b.place));
         let mut out: Option<StructType> = None;
         for file in by_name {
-            let found = parquet::schema_of(files, file).await?;
+            let found = match format {
+                Format::Orc => orc::schema_of(files, file).await?,
+                _ => Some(parquet::schema_of(files, file).await?),
+            };
+            let Some(found) = found else { continue };
             out = Some(match out {
                 None => found,
                 Some(before) => infer::merge(&before, &found, conf.case_sensitive())?,
@@ -157,7 +161,7 @@ async fn infer_schema(
                 break;
             }
         }
-        return Ok(out.unwrap_or_default());
+        return out.ok_or_else(|| SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title()));
     }
     let (files, entries, options, conf) = (files.clone(), listing.files.clone(), options.clone(), conf.clone());
     let runtime = Handle::current();

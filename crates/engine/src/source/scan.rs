@@ -1,4 +1,4 @@
-//! The operator that reads CSV, JSON, text and binary files.
+//! The operator that reads CSV, JSON, text, binary and ORC files.
 //!
 //! Its partitions are data: runs of byte ranges of files. Each range is read on a blocking thread
 //! that hands over batches through a small channel; when the stream is dropped, the thread stops at
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType as Arrow, Schema, SchemaRef};
@@ -25,7 +25,7 @@ use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use vonk_common::{SessionConf, SparkError, SparkResult};
-use vonk_expr::arrow_types::{UTC, to_arrow_schema};
+use vonk_expr::arrow_types::{UTC, to_arrow, to_arrow_schema};
 use vonk_expr::exec_err;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
@@ -38,6 +38,7 @@ use super::json::Builder;
 use super::json_text::{Json, Liberties, Reader};
 use super::lines::{self, Lines};
 use super::options::{ParseMode, flag, parse_mode, text};
+use super::orc::{self, Ended};
 use super::table::{DataFile, splits};
 use crate::fs::{Files, Place};
 use crate::operators::leaf::leaf;
@@ -120,7 +121,8 @@ impl TextScan {
             let mut out = vec![];
             for (file, start, end) in run {
                 let place = &file.entry.place;
-                let indivisible = whole || lines::compression(place)?.is_compressed();
+                let text = settings.format != Format::Orc;
+                let indivisible = whole || text && lines::compression(place)?.is_compressed();
                 if indivisible && start > 0 {
                     continue;
                 }
@@ -148,6 +150,7 @@ fn reads_whole_files(settings: &ScanSettings) -> SparkResult<bool> {
     Ok(match settings.format {
         Format::Csv | Format::Json => flag(options, "multiline", false)? || lines::encoding(options).is_some(),
         Format::Text => flag(options, "wholetext", false)? || lines::encoding(options).is_some(),
+        Format::Orc => false,
         Format::Parquet | Format::BinaryFile => true,
     })
 }
@@ -286,6 +289,7 @@ impl Reading {
             Format::Json => self.json(split, put),
             Format::Text => self.text(split, put),
             Format::BinaryFile => self.binary(split, put),
+            Format::Orc => self.orc(split, put),
             Format::Parquet => Err(SparkError::internal("Parquet is not text").into()),
         }
     }
@@ -371,6 +375,32 @@ impl Reading {
             })
         });
         put(batch?)
+    }
+
+    fn orc(&self, split: &Split, put: &mut dyn FnMut(RecordBatch) -> Result<(), Stop>) -> Result<(), Stop> {
+        let fields = &self.settings.data_schema.fields;
+        let wanted: Vec<_> = self.projection.iter().filter_map(|i| Some((*i, fields.get(*i)?))).collect();
+        let case_sensitive = self.settings.conf.case_sensitive();
+        let mut take = |(rows, columns): (usize, Vec<Option<ArrayRef>>)| {
+            let batch = self.batch(split, rows, |i| {
+                let at = wanted.iter().position(|(column, _)| *column == i);
+                let field = at.and_then(|at| wanted.get(at)).map(|(_, field)| *field);
+                let Some(field) = field else { return Err(DataFusionError::Internal("a column is missing".into())) };
+                match at.and_then(|at| columns.get(at)) {
+                    Some(Some(column)) => Ok(Arc::clone(column)),
+                    _ => {
+                        let nulls = new_null_array(&to_arrow(&field.data_type), rows);
+                        self.settings.existing.filled(&field.name, nulls, &vec![true; rows])
+                    }
+                }
+            });
+            put(batch?)
+        };
+        let with = (&self.files, &self.runtime, self.batch_rows);
+        orc::read(with, split, &wanted, case_sensitive, &mut take).map_err(|ended| match ended {
+            Ended::File(e) => e.into(),
+            Ended::Taker(stop) => stop,
+        })
     }
 
     fn whole_raw(&self, split: &Split) -> SparkResult<Vec<u8>> {
