@@ -24,6 +24,8 @@ use super::{Orc, ended};
 
 /// Seconds from 1970 to 2015, which instants are counted from.
 pub const ORC_EPOCH: i64 = 1_420_070_400;
+/// More seconds than have microseconds that can be counted.
+const MAX_SECONDS: u64 = 10_000_000_000_000;
 
 /// The decompressed streams of a stripe, by column and kind.
 pub type Streams = HashMap<(u32, i32), Vec<u8>>;
@@ -276,7 +278,7 @@ fn rescaled(value: i128, from: i64, to: i64) -> Option<i128> {
 fn micros(seconds: i64, nanos: i64, epoch: i64, zone: Option<&Zone>) -> Option<i64> {
     let zeros = (nanos & 7) as u32;
     let nanos = (nanos >> 3).checked_mul(if zeros == 0 { 1 } else { 10i64.pow(zeros + 1) })?;
-    let mut seconds = seconds.checked_add(epoch)?;
+    let mut seconds = seconds.checked_add(epoch).filter(|s| s.unsigned_abs() < MAX_SECONDS)?;
     // Writers cut seconds towards zero, which is undone where it can be (ORC-763).
     if seconds < 0 && nanos > 999_999 {
         seconds -= 1;

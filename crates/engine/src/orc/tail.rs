@@ -67,6 +67,11 @@ impl Tail {
                 return Err("a stripe reaches beyond its file".into());
             }
         }
+        // What counts rows and reads no column has nothing else to notice it by.
+        let rows = footer.stripes.iter().try_fold(0u64, |rows, s| rows.checked_add(s.rows()));
+        if rows != Some(footer.rows()) {
+            return Err("the stripes have other rows than the file".into());
+        }
         Ok(Tail { blocks, footer })
     }
 
