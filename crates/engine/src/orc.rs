@@ -18,6 +18,7 @@ mod messages;
 pub mod read;
 mod runs;
 pub mod tail;
+mod texts;
 mod types;
 pub mod write;
 
