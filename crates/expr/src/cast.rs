@@ -184,7 +184,7 @@ pub fn is_field(expr: &Expr) -> bool {
 }
 
 /// CHAR(n) and VARCHAR(n) are STRING in a cast.
-fn without_char_limits(t: &DataType) -> DataType {
+pub fn without_char_limits(t: &DataType) -> DataType {
     match t {
         DataType::Char(_) | DataType::VarChar(_) => DataType::STRING,
         DataType::Array(e, n) => DataType::array(without_char_limits(e), *n),

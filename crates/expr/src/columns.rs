@@ -157,7 +157,7 @@ pub fn binary_rows(
 }
 
 /// One batch's strings have 32-bit offsets: more than 2 GiB in one batch is refused, not a panic.
-fn fits(total: usize, more: usize) -> DfResult<usize> {
+pub fn fits(total: usize, more: usize) -> DfResult<usize> {
     match total.checked_add(more).filter(|t| *t <= i32::MAX as usize) {
         Some(total) => Ok(total),
         None => Err(crate::exec_err(

@@ -1,9 +1,12 @@
 //! JSON functions.
 
+mod big_number;
 pub mod from_json;
 pub mod path;
 pub mod schema;
 pub mod shape;
+mod steps;
+pub mod table;
 pub mod to_json;
 
 use vonk_expr::FunctionSpec;

@@ -15,6 +15,9 @@ pub use vonk_functions_aggregate::follows_order;
 /// Java's regular expressions, where others than functions need them.
 pub use vonk_functions_string::java_regex;
 
+/// The rows of JSON_TABLE, which has a syntax of its own.
+pub use vonk_functions_string::json::table as json_table;
+
 /// The hash of rows that Spark partitions by.
 pub use vonk_functions_math::hash::fold::murmur_rows;
 
@@ -44,7 +47,8 @@ static KERNELS: LazyLock<HashMap<&'static str, &'static Kernel>> = LazyLock::new
             .chain(vonk_expr::extract::KERNELS)
             .chain(vonk_expr::collation::KERNELS)
             .chain(vonk_expr::order::KERNELS)
-            .copied(),
+            .copied()
+            .chain([&json_table::ROWS]),
     )
     .map(|k| (k.name, k))
     .collect()

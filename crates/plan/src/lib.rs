@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod expr;
+pub mod json_table;
 pub mod literal;
 pub mod relation;
 pub mod types;

@@ -8,6 +8,7 @@ use vonk_common::Origin;
 
 use crate::command::Command;
 use crate::expr::{Expr, FunctionCall, SortOrder, UdfCall, UserCode};
+use crate::json_table::JsonTable;
 use crate::literal::Literal;
 use crate::types::{DataType, StructType};
 
@@ -65,6 +66,8 @@ pub enum RelationKind {
     },
     /// A table-valued function in FROM or `spark.tvf`.
     TableFunction(FunctionCall),
+    /// `JSON_TABLE(…)` in FROM.
+    JsonTable(Box<JsonTable>),
     /// A Python UDTF that travels with the query.
     Udtf(Box<UdtfCall>),
     /// A statement that gives rows (SHOW, DESCRIBE, …), or a catalog call of the client.

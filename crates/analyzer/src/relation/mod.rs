@@ -17,6 +17,7 @@ pub mod deduplicate;
 pub mod filter;
 pub mod hint;
 pub mod join;
+pub mod json_table;
 pub mod lateral_view;
 pub mod limit;
 pub mod local;
@@ -85,6 +86,7 @@ impl Analyzer {
             RelationKind::Values(rows) => self.values(rows, outer),
             RelationKind::Range { start, end, step, partitions } => self.range(*start, *end, *step, *partitions),
             RelationKind::TableFunction(call) => self.table_function(call, r.origin.as_ref(), outer),
+            RelationKind::JsonTable(table) => self.json_table(table, r.origin.as_ref(), outer),
             RelationKind::Udtf(call) => self.udtf(call, &call.args, r.origin.as_ref(), outer),
             RelationKind::Command(command) => self.command_rows(command),
             RelationKind::Sql { .. } => Err(SparkError::internal("SQL text was not parsed")),

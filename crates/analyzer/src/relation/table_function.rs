@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use vonk_common::{Origin, SparkError, SparkResult};
+use vonk_expr::GeneratorCall;
 use vonk_plan::Expr;
 use vonk_plan::expr::{ExprKind, FunctionCall};
 use vonk_plan::types::DataType;
@@ -25,12 +26,7 @@ impl Analyzer {
         let env = Env::new(Default::default(), outer);
         let e = Expr::new(ExprKind::Function(call.clone())).at(at.cloned());
         if let Some(generator) = self.generator(&env, &e)? {
-            let Item::Generated { rows, columns, outer } = self.generated(generator, &[])? else {
-                return Err(SparkError::internal("generator"));
-            };
-            let mut node = self.one_row()?;
-            self.generate(&mut node, rows, &columns, outer)?;
-            return Ok(node.with_scope(Scope::new(columns)));
+            return self.generated_rows(generator);
         }
         if name == "unnest" && call.name.len() == 1 {
             return self.relation(&unnest(call), outer);
@@ -69,6 +65,16 @@ impl Analyzer {
         Err(SparkError::new("UNRESOLVABLE_TABLE_VALUED_FUNCTION")
             .param("name", vonk_common::error::quote_id(&call.name))
             .at(at.cloned()))
+    }
+
+    /// The rows of a generator that stands alone.
+    pub fn generated_rows(&self, generator: GeneratorCall) -> SparkResult<Node> {
+        let Item::Generated { rows, columns, outer } = self.generated(generator, &[])? else {
+            return Err(SparkError::internal("generator"));
+        };
+        let mut node = self.one_row()?;
+        self.generate(&mut node, rows, &columns, outer)?;
+        Ok(node.with_scope(Scope::new(columns)))
     }
 
     /// A SQL table function: its query with the parameters as columns around it.

@@ -12,6 +12,9 @@ use super::options::flag;
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 1_000;
 
+/// Longest number that is read, the sign not counted.
+const MAX_DIGITS: usize = 1_000;
+
 /// A value; strings without escapes are borrowed from the text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -103,11 +106,9 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
         self.skip();
         match self.peek()? {
+            b'{' | b'[' if depth >= MAX_DEPTH => None,
             b'{' => self.object(depth),
             b'[' => self.array(depth),
             b'"' => self.string(b'"').map(Json::String),
@@ -205,6 +206,7 @@ impl<'a> Reader<'a> {
         // A number ends before a blank, a comma or a bracket.
         match self.peek() {
             Some(b) if b.is_ascii_alphanumeric() || b == b'.' => None,
+            _ if self.at - start - usize::from(signed) > MAX_DIGITS => None,
             _ => Some(Json::Number(&self.text[start..self.at])),
         }
     }
@@ -292,10 +294,15 @@ impl<'a> Reader<'a> {
 impl Json<'_> {
     /// The value as compact JSON text: what a string column gets of a value that is no string.
     pub fn write(&self, out: &mut String) {
+        self.write_with(&mut |number, out| out.push_str(number), out);
+    }
+
+    /// The same with the numbers as the closure writes them.
+    pub fn write_with(&self, number: &mut dyn FnMut(&str, &mut String), out: &mut String) {
         match self {
             Json::Null => out.push_str("null"),
             Json::Boolean(b) => out.push_str(if *b { "true" } else { "false" }),
-            Json::Number(n) => out.push_str(n),
+            Json::Number(n) => number(n, out),
             Json::String(s) => write_string(s, out),
             Json::Array(items) => {
                 out.push('[');
@@ -303,7 +310,7 @@ impl Json<'_> {
                     if i > 0 {
                         out.push(',');
                     }
-                    item.write(out);
+                    item.write_with(number, out);
                 }
                 out.push(']');
             }
@@ -315,7 +322,7 @@ impl Json<'_> {
                     }
                     write_string(name, out);
                     out.push(':');
-                    value.write(out);
+                    value.write_with(number, out);
                 }
                 out.push('}');
             }
@@ -364,5 +371,8 @@ mod tests {
         }
         assert_eq!(read("NaN").as_deref(), Some("NaN"));
         assert_eq!(read(&"[".repeat(100_000)), None);
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&nested(1_000)).is_some() && read(&nested(1_001)).is_none());
+        assert!(read(&"1".repeat(1_000)).is_some() && read(&"1".repeat(1_001)).is_none());
     }
 }

@@ -17,7 +17,8 @@ use vonk_expr::{Body, Call, Col, FnContext, FunctionSpec, GeneratorCall, Kernel,
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField};
 
-use crate::formats::json_text::{Json, Liberties, Reader, write_string};
+use super::steps::{Step, parse};
+use crate::formats::json_text::{Json, Liberties, Reader};
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("get_json_object", "json_funcs", build)
@@ -45,38 +46,6 @@ fn build_tuple(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<GeneratorCa
         (0..args.len() - 1).map(|i| StructField::new(format!("c{i}"), DataType::STRING, true)).collect();
     let ty = DataType::array(DataType::structure(columns.clone()), false);
     Ok(GeneratorCall { rows: ctx.call(&TUPLE, args, ty, Nullability::Never), columns, outer: false })
-}
-
-/// A step of a path.
-#[derive(Debug, Clone, PartialEq)]
-enum Step {
-    Name(String),
-    Index(usize),
-    All,
-    AnyName,
-}
-
-/// The steps behind `$`; `None` if it is no path.
-fn parse(path: &str) -> Option<Vec<Step>> {
-    let mut rest = path.strip_prefix('$')?;
-    let mut steps = vec![];
-    while !rest.is_empty() {
-        if let Some(tail) = rest.strip_prefix('.') {
-            let end = tail.find(['.', '[']).unwrap_or(tail.len());
-            let name = tail.get(..end).filter(|n| !n.is_empty())?;
-            steps.push(if name == "*" { Step::AnyName } else { Step::Name(name.to_string()) });
-            rest = &tail[end..];
-        } else if let Some(tail) = rest.strip_prefix("['") {
-            let (name, tail) = tail.split_once("']")?;
-            steps.push(if name == "*" { Step::AnyName } else { Step::Name(name.to_string()) });
-            rest = tail;
-        } else {
-            let (inside, tail) = rest.strip_prefix('[')?.split_once(']')?;
-            steps.push(if inside == "*" { Step::All } else { Step::Index(inside.parse().ok()?) });
-            rest = tail;
-        }
-    }
-    Some(steps)
 }
 
 /// How found values are written: as they are, as JSON, or with arrays laid out flat.
@@ -109,35 +78,11 @@ impl Writer {
 
 /// JSON again, with numbers as Jackson copies them: fractions as doubles.
 fn copy(value: &Json<'_>, out: &mut String) {
-    match value {
-        Json::Number(n) if n.contains(['.', 'e', 'E']) => match n.parse::<f64>() {
-            Ok(v) => write_f64(out, v),
-            Err(_) => out.push_str(n),
-        },
-        Json::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                copy(item, out);
-            }
-            out.push(']');
-        }
-        Json::Object(fields) => {
-            out.push('{');
-            for (i, (name, value)) in fields.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_string(name, out);
-                out.push(':');
-                copy(value, out);
-            }
-            out.push('}');
-        }
-        other => other.write(out),
-    }
+    let number = &mut |n: &str, out: &mut String| match n.parse::<f64>() {
+        Ok(v) if n.contains(['.', 'e', 'E']) => write_f64(out, v),
+        _ => out.push_str(n),
+    };
+    value.write_with(number, out);
 }
 
 /// Whether something was written.
@@ -194,14 +139,18 @@ fn walk(value: &Json<'_>, steps: &[Step], style: Style, w: &mut Writer) -> bool 
     }
 }
 
-fn reader(call: &Call) -> DfResult<Liberties> {
-    Liberties::new(&Options::new()).map_err(|e| call.error(e))
+/// What Hive's functions read beside strict JSON: single quotes, control characters as they are. `NaN` and
+/// infinities are no numbers to them.
+pub fn liberties() -> DfResult<Liberties> {
+    let options = [("allownonnumericnumbers", "false"), ("allowunquotedcontrolchars", "true")];
+    let options = options.map(|(key, value)| (key.to_string(), value.to_string()));
+    Liberties::new(&Options::from(options)).map_err(exec_err)
 }
 
-fn get(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+fn get(_: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let text = Col::<StringArray>::new(args, 0)?;
     let path = Col::<StringArray>::new(args, 1)?;
-    let allow = reader(call)?;
+    let allow = liberties()?;
     let mut last: Option<(String, Option<Vec<Step>>)> = None;
     string_rows(rows, rows * 8, |i, out| {
         let (text, path) = not_null!(text.get(i), path.get(i));
@@ -236,7 +185,7 @@ fn tuple(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarV
     let text = Col::<StringArray>::new(args, 0)?;
     let names: DfResult<Vec<_>> = (1..args.len()).map(|i| Col::<StringArray>::new(args, i)).collect();
     let names = names?;
-    let allow = reader(call)?;
+    let allow = liberties()?;
     let mut columns: Vec<Vec<Option<String>>> = vec![Vec::with_capacity(rows); names.len()];
     for i in 0..rows {
         let value = text.get(i).and_then(|t| Reader::new(t, allow).next_value()).and_then(Result::ok);

@@ -113,6 +113,9 @@ impl Parser<'_> {
             }
             return self.table(name, true, start);
         }
+        if self.at_json_table() {
+            return self.json_table();
+        }
         let name = self.multipart()?;
         if self.sym("(") {
             return self.table_function(name, start);

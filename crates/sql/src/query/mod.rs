@@ -4,6 +4,7 @@ mod from;
 mod group_by;
 mod hints;
 mod joins;
+mod json_table;
 mod organization;
 mod pipe;
 mod pivot;

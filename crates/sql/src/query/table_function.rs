@@ -2,23 +2,18 @@
 
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::expr::{CastMode, Expr, ExprKind, FunctionCall, SubqueryKind};
+use vonk_plan::expr::{Expr, ExprKind, FunctionCall, SubqueryKind};
 use vonk_plan::literal::Literal;
 use vonk_plan::relation::{Relation, RelationKind};
-use vonk_plan::types::DataType;
 
 use crate::parser::Parser;
 
 impl Parser<'_> {
     pub fn table_function(&mut self, name: Vec<String>, start: usize) -> SparkResult<Relation> {
         let mut call = FunctionCall::new(name, vec![]);
-        let json_table = matches!(call.name.as_slice(), [n] if n.eq_ignore_ascii_case("json_table"));
         self.expect_sym("(")?;
         if !self.sym(")") {
             call.args = self.comma_list(|p| p.argument())?;
-            if json_table && self.eat("COLUMNS") {
-                call.args.extend(self.in_parens(|p| p.comma_list(|p| p.json_column()))?);
-            }
         }
         self.expect_sym(")")?;
         if self.at_all(&["WITH", "ORDINALITY"]) {
@@ -27,33 +22,19 @@ impl Parser<'_> {
             let value = Box::new(self.make(ExprKind::Literal(Literal::Boolean(true)), at));
             call.args.push(self.make(ExprKind::NamedArgument { name: "with ordinality".into(), value }, at));
         }
+        self.function_relation(RelationKind::TableFunction(call), start)
+    }
+
+    /// A relation that reads as a call, with the alias behind it.
+    pub fn function_relation(&mut self, kind: RelationKind, start: usize) -> SparkResult<Relation> {
         self.grow()?;
-        let table = self.relation(RelationKind::TableFunction(call), start);
+        let table = self.relation(kind, start);
         let mut out = self.aliased(table, start)?;
         // A function's place includes its alias.
         if let RelationKind::Alias { input, .. } = &mut out.kind {
             input.origin = out.origin.clone();
         }
         Ok(out)
-    }
-
-    /// A column of JSON_TABLE: `name type [PATH 'path']` is `name => CAST('path' AS type)` with a NULL for
-    /// a missing path, `name FOR ORDINALITY` is `name => DEFAULT`.
-    fn json_column(&mut self) -> SparkResult<Expr> {
-        let start = self.pos;
-        let name = self.strict_ident()?;
-        let value = if self.eat_all(&["FOR", "ORDINALITY"]) {
-            self.make(ExprKind::Default, start)
-        } else {
-            let to = self.data_type()?;
-            let path = if self.eat("PATH") {
-                self.string_literal()?
-            } else {
-                self.make(ExprKind::Literal(Literal::Null(DataType::STRING)), start)
-            };
-            self.make(ExprKind::Cast { child: Box::new(path), to, mode: CastMode::Session }, start)
-        };
-        Ok(self.make(ExprKind::NamedArgument { name, value: Box::new(value) }, start))
     }
 
     /// `TABLE(t)`, `TABLE t`, `TABLE (query)` with its partitioning, as an argument.
