@@ -10,11 +10,12 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Case, Expr as DfExpr, Filter, Join as DfJoin, LogicalPlan, Projection};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::Body;
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
 use vonk_expr::order::compared_key;
 use vonk_expr::spark_error;
-use vonk_plan::relation::{Join, JoinCondition, JoinKind};
+use vonk_plan::relation::{Join, JoinCondition, JoinKind, Relation, RelationKind};
 use vonk_plan::types::DataType;
 
 use super::Outer;
@@ -43,6 +44,11 @@ impl Analyzer {
         } else {
             self.relation(&j.right, outer)?
         };
+        if j.lateral && j.kind == JoinKind::Left && j.condition == JoinCondition::None && self.generates(&j.right) {
+            // Spark's optimizer hands the rows of the left to the generator, and there forgets those without any.
+            let scope = after(&left.scope, &right.scope, JoinKind::Left);
+            return Ok(self.join_on(left, right, JoinKind::Inner, None, true, outer)?.with_scope(scope));
+        }
         let names = match &j.condition {
             JoinCondition::None => return self.join_on(left, right, j.kind, None, j.lateral, outer),
             JoinCondition::On(e) => return self.join_on(left, right, j.kind, Some(e), j.lateral, outer),
@@ -50,6 +56,20 @@ impl Analyzer {
             JoinCondition::Natural => self.common_names(&left.scope, &right.scope),
         };
         self.join_using(left, right, j.kind, &names, j.lateral)
+    }
+
+    /// Whether the relation is a generator alone.
+    fn generates(&self, mut r: &Relation) -> bool {
+        while let RelationKind::Alias { input, .. } = &r.kind {
+            r = input;
+        }
+        match &r.kind {
+            RelationKind::JsonTable(_) => true,
+            RelationKind::TableFunction(call) => {
+                self.builtin(&call.name).is_some_and(|spec| matches!(spec.body, Body::Generator(_)))
+            }
+            _ => false,
+        }
     }
 
     fn common_names(&self, left: &Scope, right: &Scope) -> Vec<String> {

@@ -2,7 +2,7 @@
 //!
 //! Without COLUMNS it is a call of a table function that there is not, whose error comes later.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
@@ -54,10 +54,10 @@ impl Parser<'_> {
         let columns = self.in_parens(|p| p.comma_list(|p| p.json_column()))?;
         let exact = self.opts.conf.case_sensitive();
         let key = |c: &JsonTableColumn| if exact { c.name().to_string() } else { c.name().to_lowercase() };
-        let mut seen = HashSet::new();
-        if let Some(twice) = columns.iter().map(key).find(|name| !seen.insert(name.clone())) {
+        let mut seen = HashMap::new();
+        if let Some(first) = columns.iter().find_map(|c| seen.insert(key(c), c)) {
             let error = SparkError::new("INVALID_SQL_SYNTAX.DUPLICATE_JSON_TABLE_COLUMN")
-                .param("columnName", quote_id([twice.as_str()]));
+                .param("columnName", quote_id([first.name()]));
             let error = self.error(error, start);
             self.defer(error);
         }
