@@ -11,9 +11,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as Arrow, Field, Schema};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::bytes::{
     physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec,
@@ -369,6 +372,14 @@ fn without_bytes(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
         return Some(plan.name().to_string());
     }
     let any: &dyn Any = plan.as_ref();
+    // Only DataFusion's own operators are given the results of sub-queries when they are read back.
+    if any.downcast_ref::<GenerateExec>().is_some_and(|g| reads_subquery(&g.rows)) {
+        return Some(format!("{} of a sub-query", plan.name()));
+    }
     let shared = any.downcast_ref::<SharedExec>().map(|s| &s.input);
     plan.children().into_iter().chain(shared).find_map(without_bytes)
+}
+
+fn reads_subquery(e: &Arc<dyn PhysicalExpr>) -> bool {
+    e.exists(|e| Ok(e.downcast_ref::<ScalarSubqueryExpr>().is_some())).unwrap_or(false)
 }
