@@ -27,6 +27,8 @@ use super::options::flag;
 pub struct Builder<'c> {
     pub options: &'c Options,
     pub conf: &'c SessionConf,
+    /// What is no string is copied into strings as Jackson copies it, not as it was written.
+    copies: bool,
     /// Converters of text, one for each type met.
     converters: std::cell::RefCell<Vec<(DataType, Converter)>>,
 }
@@ -39,7 +41,11 @@ struct Values<'v, 'a> {
 
 impl<'c> Builder<'c> {
     pub fn new(options: &'c Options, conf: &'c SessionConf) -> Self {
-        Builder { options, conf, converters: Default::default() }
+        Builder { options, conf, copies: false, converters: Default::default() }
+    }
+
+    pub fn copying(self) -> Self {
+        Builder { copies: true, ..self }
     }
 
     /// The columns of some records. A record that is `None` gives a row of NULLs; rows with values
@@ -65,7 +71,10 @@ impl<'c> Builder<'c> {
                     Some(Json::String(s)) => Some(Cow::Borrowed(s.as_ref())),
                     Some(other) => {
                         let mut out = String::new();
-                        other.write(&mut out);
+                        match self.copies {
+                            true => other.copy(&mut out),
+                            false => other.write(&mut out),
+                        }
                         Some(Cow::Owned(out))
                     }
                 });

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use vonk_common::SparkResult;
+use vonk_expr::cast::text::number::write_f64;
 use vonk_plan::relation::Options;
 
 use super::options::flag;
@@ -292,25 +293,34 @@ impl<'a> Reader<'a> {
 }
 
 impl Json<'_> {
-    /// The value as compact JSON text: what a string column gets of a value that is no string.
+    /// The value as compact JSON text, with the numbers as they were written.
     pub fn write(&self, out: &mut String) {
-        self.write_with(&mut |number, out| out.push_str(number), out);
+        self.write_as(&mut |number, out| out.push_str(number), write_string, out);
+    }
+
+    /// As Jackson copies it: numbers as it reads them, characters beyond the first 65,536 as pairs of escapes.
+    pub fn copy(&self, out: &mut String) {
+        self.copy_with(&mut copy_number, out);
     }
 
     /// The same with the numbers as the closure writes them.
-    pub fn write_with(&self, number: &mut dyn FnMut(&str, &mut String), out: &mut String) {
+    pub fn copy_with(&self, number: &mut dyn FnMut(&str, &mut String), out: &mut String) {
+        self.write_as(number, copy_string, out);
+    }
+
+    fn write_as(&self, number: &mut dyn FnMut(&str, &mut String), string: fn(&str, &mut String), out: &mut String) {
         match self {
             Json::Null => out.push_str("null"),
             Json::Boolean(b) => out.push_str(if *b { "true" } else { "false" }),
             Json::Number(n) => number(n, out),
-            Json::String(s) => write_string(s, out),
+            Json::String(s) => string(s, out),
             Json::Array(items) => {
                 out.push('[');
                 for (i, item) in items.iter().enumerate() {
                     if i > 0 {
                         out.push(',');
                     }
-                    item.write_with(number, out);
+                    item.write_as(number, string, out);
                 }
                 out.push(']');
             }
@@ -320,9 +330,9 @@ impl Json<'_> {
                     if i > 0 {
                         out.push(',');
                     }
-                    write_string(name, out);
+                    string(name, out);
                     out.push(':');
-                    value.write_with(number, out);
+                    value.write_as(number, string, out);
                 }
                 out.push('}');
             }
@@ -330,23 +340,55 @@ impl Json<'_> {
     }
 }
 
-/// The text in quotes, with the escapes JSON asks for.
-pub fn write_string(text: &str, out: &mut String) {
+/// Fractions as doubles, those that are none as strings.
+fn copy_number(text: &str, out: &mut String) {
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        return out.push_str(if text == "-0" { "0" } else { text });
+    }
+    match text.parse::<f64>() {
+        Ok(v) if v.is_finite() => write_f64(out, v),
+        Ok(v) => {
+            out.push('"');
+            write_f64(out, v);
+            out.push('"');
+        }
+        Err(_) => out.push_str(text),
+    }
+}
+
+fn copy_string(text: &str, out: &mut String) {
+    if text.chars().all(|c| c.len_utf16() == 1) {
+        return write_string(text, out);
+    }
     out.push('"');
     for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c => out.push(c),
+        match c.len_utf16() {
+            1 => write_escaped(c, out),
+            _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04X}"))),
         }
     }
     out.push('"');
+}
+
+/// The text in quotes, with the escapes JSON asks for.
+pub fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    text.chars().for_each(|c| write_escaped(c, out));
+    out.push('"');
+}
+
+fn write_escaped(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        c if c < ' ' => out.push_str(&format!("\\u{:04X}", c as u32)),
+        c => out.push(c),
+    }
 }
 
 #[cfg(test)]

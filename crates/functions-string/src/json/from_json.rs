@@ -74,7 +74,7 @@ fn from_json(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
     let text = Col::<StringArray>::new(args, 0)?;
     let (options, conf) = from_params(call);
     let allow = Liberties::new(&options).map_err(|e| call.error(e))?;
-    let builder = Builder::new(&options, &conf);
+    let builder = Builder::new(&options, &conf).copying();
     let fail_fast = parse_mode(&options) == ParseMode::FailFast;
     // Rows without text give NULL, whatever the type.
     let texts: Vec<Option<&str>> = (0..rows).map(|i| text.get(i).filter(|t| !t.trim().is_empty())).collect();

@@ -10,7 +10,6 @@ use datafusion::logical_expr::ColumnarValue;
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::{element_field, struct_fields};
-use vonk_expr::cast::text::number::write_f64;
 use vonk_expr::columns::string_rows;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Body, Call, Col, FnContext, FunctionSpec, GeneratorCall, Kernel, TypedExpr, Want, exec_err, not_null};
@@ -76,15 +75,6 @@ impl Writer {
     }
 }
 
-/// JSON again, with numbers as Jackson copies them: fractions as doubles.
-fn copy(value: &Json<'_>, out: &mut String) {
-    let number = &mut |n: &str, out: &mut String| match n.parse::<f64>() {
-        Ok(v) if n.contains(['.', 'e', 'E']) => write_f64(out, v),
-        _ => out.push_str(n),
-    };
-    value.write_with(number, out);
-}
-
 /// Whether something was written.
 fn walk(value: &Json<'_>, steps: &[Step], style: Style, w: &mut Writer) -> bool {
     match (value, steps) {
@@ -102,7 +92,7 @@ fn walk(value: &Json<'_>, steps: &[Step], style: Style, w: &mut Writer) -> bool 
         }
         (value, []) => {
             w.separate();
-            copy(value, &mut w.out);
+            value.copy(&mut w.out);
             true
         }
         (Json::Object(fields), [Step::Name(name), rest @ ..]) => {
@@ -175,7 +165,7 @@ fn plain<'v>(value: &'v Json<'_>) -> Option<Cow<'v, str>> {
         Json::String(s) => Some(Cow::Borrowed(s)),
         other => {
             let mut out = String::new();
-            copy(other, &mut out);
+            other.copy(&mut out);
             Some(Cow::Owned(out))
         }
     }

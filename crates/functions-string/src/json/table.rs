@@ -117,7 +117,7 @@ impl Column {
             }
             Some(other) => {
                 buffer.clear();
-                other.write_with(&mut |number, out| written &= write_big_number(number, out), buffer);
+                other.copy_with(&mut |number, out| written &= write_big_number(number, out), buffer);
                 *bytes = fits(*bytes, buffer.len())?;
                 cells.append_value(&buffer);
             }
