@@ -73,14 +73,16 @@ def near(a, b):
 
 
 def one_double(a, b):
-    """Texts that differ in nothing but how many digits show a double: Java 17 has more of some than Java 19 and we."""
+    """Texts that differ in nothing but how many digits show a double: Java 17 has more of some than Java 19 and we,
+    and fewer of the smallest."""
     if a is None or b is None:
         return a == b
     x, y = LONG.findall(a), LONG.findall(b)
     if len(x) != len(y) or LONG.sub("#", a) != LONG.sub("#", b):
         return False
     value = lambda text: float(text.replace(",", ""))
-    return all(p == q or (DIGITS < min(len(p), len(q)) and value(p) == value(q)) for p, q in zip(x, y))
+    free = lambda p, q: DIGITS < min(len(p), len(q)) or 0 < abs(value(p)) < sys.float_info.min
+    return all(p == q or (free(p, q) and value(p) == value(q)) for p, q in zip(x, y))
 
 
 def floating(kind):
