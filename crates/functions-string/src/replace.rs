@@ -88,9 +88,9 @@ impl Table {
         for c in from.chars() {
             let by = to.next();
             match table.ascii.get_mut(c as usize) {
-                Some(slot) => *slot = slot.or(Some(by.filter(|b| *b != '\0'))),
+                Some(slot) => *slot = slot.or(Some(by)),
                 None => {
-                    table.other.entry(c).or_insert(by.filter(|b| *b != '\0'));
+                    table.other.entry(c).or_insert(by);
                 }
             }
         }
@@ -115,7 +115,7 @@ fn translate_letters(collator: &Collator, s: &str, from: &str, to: &str, out: &m
         key.clear();
         collator.write_key(c.encode_utf8(&mut [0; 4]), &mut key);
         match keys.iter().position(|k| *k == key) {
-            Some(i) => out.extend(to.get(i).filter(|c| **c != '\0')),
+            Some(i) => out.extend(to.get(i)),
             None => out.push(c),
         }
     }
