@@ -67,7 +67,7 @@ def near(a, b):
     if len(x) != len(y) or NUMBER.sub("#", a) != NUMBER.sub("#", b):
         return False
     try:
-        return all(math.isclose(float(p), float(q), rel_tol=2e-13, abs_tol=1e-13) for p, q in zip(x, y))
+        return all(math.isclose(float(p), float(q), rel_tol=2e-13, abs_tol=1e-12) for p, q in zip(x, y))
     except OverflowError:
         return False
 

@@ -12,6 +12,8 @@ use crate::sql_text::SqlText;
 pub fn can_cast(from: &DataType, to: &DataType, mode: Mode) -> bool {
     use DataType as T;
     let legacy = mode == Mode::Legacy;
+    // Within arrays, maps and structs Spark's TRY_CAST takes what casts without ANSI take.
+    let within = if mode == Mode::Try { Mode::Legacy } else { mode };
     match (from, to) {
         (a, b) if a == b => true,
         (T::Null, _) => true,
@@ -23,17 +25,17 @@ pub fn can_cast(from: &DataType, to: &DataType, mode: Mode) -> bool {
         (t, T::Variant) => reaches_variant(t),
         (_, t) if t.is_string() => true,
         (f, T::Binary) => f.is_string() || (legacy && f.is_integral()),
-        (T::Array(a, n), T::Array(b, m)) => can_cast(a, b, mode) && keeps_nulls(*n, *m, a, b, mode),
+        (T::Array(a, n), T::Array(b, m)) => can_cast(a, b, within) && keeps_nulls(*n, *m, a, b, mode),
         (T::Map(ak, av, n), T::Map(bk, bv, m)) => {
-            can_cast(ak, bk, mode)
+            can_cast(ak, bk, within)
                 && !(can_null(ak, bk) && mode != Mode::Ansi)
-                && can_cast(av, bv, mode)
+                && can_cast(av, bv, within)
                 && keeps_nulls(*n, *m, av, bv, mode)
         }
         (T::Struct(a), T::Struct(b)) => {
             a.len() == b.len()
                 && a.fields.iter().zip(b.fields.iter()).all(|(x, y)| {
-                    can_cast(&x.data_type, &y.data_type, mode)
+                    can_cast(&x.data_type, &y.data_type, within)
                         && keeps_nulls(x.nullable, y.nullable, &x.data_type, &y.data_type, mode)
                 })
         }
