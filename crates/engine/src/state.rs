@@ -20,6 +20,7 @@ use vonk_python::Environment;
 
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::cuts::CutSums;
+use crate::operators::failing_constants::FailingConstants;
 use crate::operators::gather::GatherInOrder;
 use crate::operators::guarded::guarded;
 use crate::operators::hash_order::OrderOfGroups;
@@ -102,7 +103,8 @@ fn rules() -> Vec<Rule> {
     const IDLE: &[&str] =
         &["rewrite_set_comparison", "unions_to_filter", "extract_leaf_expressions", "push_down_leaf_projections"];
     let rules = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name()));
-    let mut rules: Vec<Rule> = rules.map(guarded).collect();
+    let first: Rule = Arc::new(FailingConstants);
+    let mut rules: Vec<Rule> = std::iter::once(first).chain(rules.map(guarded)).collect();
     rules.push(Arc::new(CountDistinctByGroups));
     rules
 }

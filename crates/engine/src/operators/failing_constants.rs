@@ -1,20 +1,59 @@
 //! Constants that fail, wherever they stand: `SELECT 1 / 0 FROM t` fails over an empty `t`, too.
 //!
-//! The planner asks once DataFusion has dropped the columns that nobody asks for and computed the constants that
-//! can be. What it computes once for several places is looked at in each of them: it may wait there for a row that asks.
-//! (Spark's `ConstantFolding`; what stands in conditions the analyzer looked at, before parts of it can go.)
+//! Looked for twice. [`FailingConstants`] comes before the rules that drop parts without rows, as in Spark; it does not count
+//! what stands in columns that nobody asks for, which Spark has dropped by then. The planner asks again for what the
+//! rules have brought together. What DataFusion computes once for several places is looked at in each of them: it may wait
+//! there for a row that asks. (Spark's `ConstantFolding`; what stands in conditions the analyzer looked at.)
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, FetchType, LogicalPlan};
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use vonk_analyzer::constants::{is_local, no_failing_constants};
 use vonk_expr::exec_err;
 
 /// Names that DataFusion gives to what it computes once (`CommonSubexprEliminate`).
 const COMMON: &str = "__common_expr_";
+
+/// The rule that comes first. It changes no plan.
+#[derive(Debug, Default)]
+pub struct FailingConstants;
+
+impl OptimizerRule for FailingConstants {
+    fn name(&self) -> &str {
+        "failing_constants"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        None
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        if no_failing_constants_in(&plan).is_err()
+            && let Ok(asked_for) = pruned(plan.clone(), config)
+        {
+            no_failing_constants_in(&asked_for)?;
+        }
+        Ok(Transformed::no(plan))
+    }
+}
+
+/// The plan without the columns that nobody asks for.
+fn pruned(plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<LogicalPlan> {
+    let rule = OptimizeProjections::new();
+    let order = rule.apply_order();
+    let rewrite = |node: LogicalPlan| rule.rewrite(node, config);
+    let rewritten = match order {
+        Some(ApplyOrder::TopDown) => plan.transform_down_with_subqueries(rewrite),
+        Some(ApplyOrder::BottomUp) => plan.transform_up_with_subqueries(rewrite),
+        None => rewrite(plan),
+    };
+    rewritten.map(|plan| plan.data)
+}
 
 /// Error: that of a constant of the plan that fails.
 pub fn no_failing_constants_in(plan: &LogicalPlan) -> Result<()> {
@@ -30,6 +69,11 @@ pub fn no_failing_constants_in(plan: &LogicalPlan) -> Result<()> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node
+            && matches!(limit.get_fetch_type(), Ok(FetchType::Literal(Some(0))))
+        {
+            return Ok(TreeNodeRecursion::Jump);
+        }
         let seen_earlier = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
         if !seen_earlier && !node.inputs().into_iter().all(is_local) {
             node.apply_expressions(|e| {
