@@ -54,7 +54,9 @@ fn batch_rows(server: &Server, conf: &SessionConf) -> usize {
 /// The state of a session with these settings.
 pub fn build(server: &Server, conf: &SessionConf, id: &str, python: Environment) -> SessionState {
     let python = PythonSession::new(server.python.clone(), Arc::new(python), conf);
-    let analyzers = Analyzer::new().rules.into_iter().filter(|r| r.name() != "type_coercion").collect();
+    let mut analyzers = Analyzer::new().rules;
+    analyzers.retain(|r| r.name() != "type_coercion");
+    analyzers.push(Arc::new(FailingConstants));
     SessionStateBuilder::new()
         .with_default_features()
         .with_session_id(id.to_string())
@@ -103,8 +105,7 @@ fn rules() -> Vec<Rule> {
     const IDLE: &[&str] =
         &["rewrite_set_comparison", "unions_to_filter", "extract_leaf_expressions", "push_down_leaf_projections"];
     let rules = Optimizer::new().rules.into_iter().filter(|r| !IDLE.contains(&r.name()));
-    let first: Rule = Arc::new(FailingConstants);
-    let mut rules: Vec<Rule> = std::iter::once(first).chain(rules.map(guarded)).collect();
+    let mut rules: Vec<Rule> = rules.map(guarded).collect();
     rules.push(Arc::new(CountDistinctByGroups));
     rules
 }

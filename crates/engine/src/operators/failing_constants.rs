@@ -1,6 +1,6 @@
 //! Constants that fail, wherever they stand: `SELECT 1 / 0 FROM t` fails over an empty `t`, too.
 //!
-//! Looked for twice. [`FailingConstants`] comes before the rules that drop parts without rows, as in Spark; it does not count
+//! Looked for twice. [`FailingConstants`] comes once, before the rules that drop parts without rows, as in Spark; it does not count
 //! what stands in columns that nobody asks for, which Spark has dropped by then. The planner asks again for what the
 //! rules have brought together. What DataFusion computes once for several places is looked at in each of them: it may wait
 //! there for a row that asks. (Spark's `ConstantFolding`; what stands in conditions the analyzer looked at.)
@@ -9,10 +9,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, FetchType, LogicalPlan};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerContext, OptimizerRule};
 use vonk_analyzer::constants::{is_local, no_failing_constants};
 use vonk_expr::exec_err;
 
@@ -23,30 +24,26 @@ const COMMON: &str = "__common_expr_";
 #[derive(Debug, Default)]
 pub struct FailingConstants;
 
-impl OptimizerRule for FailingConstants {
+impl AnalyzerRule for FailingConstants {
     fn name(&self) -> &str {
         "failing_constants"
     }
 
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        None
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         if no_failing_constants_in(&plan).is_err()
-            && let Ok(asked_for) = pruned(plan.clone(), config)
+            && let Ok(asked_for) = pruned(plan.clone())
         {
             no_failing_constants_in(&asked_for)?;
         }
-        Ok(Transformed::no(plan))
+        Ok(plan)
     }
 }
 
 /// The plan without the columns that nobody asks for.
-fn pruned(plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<LogicalPlan> {
-    let rule = OptimizeProjections::new();
+fn pruned(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let (rule, config) = (OptimizeProjections::new(), OptimizerContext::new());
     let order = rule.apply_order();
-    let rewrite = |node: LogicalPlan| rule.rewrite(node, config);
+    let rewrite = |node: LogicalPlan| rule.rewrite(node, &config);
     let rewritten = match order {
         Some(ApplyOrder::TopDown) => plan.transform_down_with_subqueries(rewrite),
         Some(ApplyOrder::BottomUp) => plan.transform_up_with_subqueries(rewrite),
