@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use crate::SparkResult;
+use crate::{SparkError, SparkResult};
 
 mod defaults;
 
@@ -103,4 +103,19 @@ impl SessionConf {
     pub fn case_sensitive(&self) -> bool {
         self.bool("spark.sql.caseSensitive")
     }
+
+    /// `spark.sql.timestampNanosTypes.enabled`.
+    pub fn timestamp_nanos(&self) -> bool {
+        self.bool(TIMESTAMP_NANOS)
+    }
+
+    /// Error: `FEATURE_NOT_ENABLED`, where there are no timestamps of nanoseconds.
+    pub fn check_timestamp_nanos(&self) -> SparkResult<()> {
+        match self.timestamp_nanos() {
+            true => Ok(()),
+            false => Err(SparkError::not_enabled("Nanosecond-precision timestamp types", TIMESTAMP_NANOS)),
+        }
+    }
 }
+
+const TIMESTAMP_NANOS: &str = "spark.sql.timestampNanosTypes.enabled";

@@ -157,6 +157,14 @@ impl SparkError {
         SparkError::new("UNSUPPORTED_FEATURE.VONK").param("feature", feature)
     }
 
+    /// A feature that a setting would switch on.
+    pub fn not_enabled(feature: impl fmt::Display, setting: &str) -> Self {
+        SparkError::new("FEATURE_NOT_ENABLED")
+            .param("featureName", feature)
+            .param("configKey", setting)
+            .param("configValue", "true")
+    }
+
     pub fn class(&self) -> &str {
         &self.0.class
     }

@@ -287,12 +287,8 @@ fn without(text: &str, start: &str, end: char) -> String {
 
 /// Timestamps of nanoseconds do not leave a query unless the session has them.
 fn check_nanos(conf: &SessionConf, schema: &StructType) -> SparkResult<()> {
-    const ENABLED: &str = "spark.sql.timestampNanosTypes.enabled";
-    match schema.fields.iter().any(|f| f.data_type.has_nanos()) && !conf.bool(ENABLED) {
-        true => Err(SparkError::new("FEATURE_NOT_ENABLED")
-            .param("featureName", "Nanosecond-precision timestamp types")
-            .param("configKey", ENABLED)
-            .param("configValue", "true")),
+    match schema.fields.iter().any(|f| f.data_type.has_nanos()) {
+        true => conf.check_timestamp_nanos(),
         false => Ok(()),
     }
 }

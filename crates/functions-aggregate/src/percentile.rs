@@ -155,7 +155,7 @@ fn median(ctx: &FnContext, call: AggregateCall) -> SparkResult<TypedExpr> {
     let Some(col) = call.args.first().cloned() else { return Err(SparkError::internal("median of one")) };
     let (value, ty) = match &col.data_type {
         // Said of the cast, since Spark's median is a percentile of a cast column.
-        t if t.is_datetime() || t.is_nanos() || *t == DataType::Boolean => {
+        t if t.is_moment() || *t == DataType::Boolean => {
             return Err(SparkError::new("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION")
                 .param("sqlExpr", quote_sql(&sql))
                 .param("srcType", quote_sql(col.data_type.sql()))

@@ -14,7 +14,6 @@ use vonk_plan::types::DataType;
 use crate::add::overflow;
 use crate::args::to;
 
-const ENABLED: &str = "spark.sql.timestampNanosTypes.enabled";
 /// The type of counts of nanoseconds.
 const COUNT: DataType = DataType::Decimal(21, 0);
 
@@ -46,14 +45,7 @@ static TO_NANOS: Kernel = Kernel::total("unix_nanos", |call, args, rows| {
 
 /// Whether the session has these types. Error: `FEATURE_NOT_ENABLED`.
 pub fn enabled(ctx: &FnContext) -> SparkResult<()> {
-    match ctx.facts.conf.bool(ENABLED) {
-        true => Ok(()),
-        false => Err(SparkError::new("FEATURE_NOT_ENABLED")
-            .param("featureName", "Nanosecond-precision timestamp types")
-            .param("configKey", ENABLED)
-            .param("configValue", "true")
-            .at(ctx.origin.clone())),
-    }
+    ctx.facts.conf.check_timestamp_nanos().map_err(|e| e.at(ctx.origin.clone()))
 }
 
 fn timestamp_nanos(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {

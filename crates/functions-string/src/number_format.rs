@@ -333,7 +333,7 @@ fn build_number(ctx: &FnContext, args: Vec<TypedExpr>, tolerant: bool) -> SparkR
 fn build_char(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=2)?;
     match args.first().map(|a| a.data_type.clone()) {
-        Some(t) if t.is_datetime() || t.is_nanos() => {
+        Some(t) if t.is_moment() => {
             let named = FnContext { name: "date_format".into(), ..ctx.clone() };
             vonk_functions_datetime::format::date_format(&named, args)
         }

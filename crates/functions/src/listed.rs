@@ -77,10 +77,7 @@ fn refused(ctx: &FnContext, feature: &str, key: &str) -> SparkError {
     let on = ctx.facts.conf.get(key).is_some_and(|v| v.eq_ignore_ascii_case("true"));
     let error = match on {
         true => SparkError::unsupported(format!("{}: {feature}", ctx.name)),
-        false => SparkError::new("FEATURE_NOT_ENABLED")
-            .param("featureName", feature)
-            .param("configKey", key)
-            .param("configValue", "true"),
+        false => SparkError::not_enabled(feature, key),
     };
     error.at(ctx.origin.clone())
 }

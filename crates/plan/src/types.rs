@@ -180,6 +180,11 @@ impl DataType {
         self.nanos().is_some()
     }
 
+    /// A date or a timestamp of any precision.
+    pub fn is_moment(&self) -> bool {
+        self.is_datetime() || self.is_nanos()
+    }
+
     /// The type or one that it is made of is a timestamp of nanoseconds.
     pub fn has_nanos(&self) -> bool {
         match self {

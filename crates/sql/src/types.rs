@@ -92,16 +92,15 @@ impl Parser<'_> {
                 let error = SparkError::new("INVALID_TIMESTAMP_PRECISION").param("precision", p).param("type", name);
                 return Err(self.error(error, start));
             }
-            ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [7..=9]) if !self.has_nanos() => {
-                let error = SparkError::new("FEATURE_NOT_ENABLED")
-                    .param("featureName", "Nanosecond-precision timestamp types")
-                    .param("configKey", "spark.sql.timestampNanosTypes.enabled")
-                    .param("configValue", "true");
-                return Err(self.error(error, start));
+            ("TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ", [p @ 6..=9]) => {
+                if *p > 6 {
+                    self.opts.conf.check_timestamp_nanos().map_err(|e| self.error(e, start))?;
+                }
+                match word {
+                    "TIMESTAMP" => self.timestamp_type(*p as u8),
+                    zone => DataType::timestamp(*p as u8, zone == "TIMESTAMP_NTZ"),
+                }
             }
-            ("TIMESTAMP", [p @ 6..=9]) => self.timestamp_type(*p as u8),
-            ("TIMESTAMP_LTZ", [p @ 6..=9]) => DataType::timestamp(*p as u8, false),
-            ("TIMESTAMP_NTZ", [p @ 6..=9]) => DataType::timestamp(*p as u8, true),
             ("TIMESTAMP_NTZ", []) => DataType::TimestampNtz,
             ("TIMESTAMP_LTZ", []) => DataType::Timestamp,
             ("TIME", []) => self.time_zone_suffix(DataType::Time(6)),

@@ -48,7 +48,7 @@ pub fn can_cast(from: &DataType, to: &DataType, mode: Mode) -> bool {
         (T::Timestamp, t) if t.is_numeric() => true,
         (T::Date, t) if t.is_numeric() => legacy,
         (f, t) if f.is_datetime() && t.is_datetime() => true,
-        (f, t) if f.is_nanos() || t.is_nanos() => is_moment(f) && is_moment(t),
+        (f, t) if f.is_nanos() || t.is_nanos() => is_moment_or_time(f) && is_moment_or_time(t),
         (T::Time(_), T::Time(_) | T::Timestamp | T::TimestampNtz | T::Decimal(..)) => true,
         (T::Timestamp | T::TimestampNtz, T::Time(_)) => true,
         (T::Time(_), t) => t.is_integral(),
@@ -61,8 +61,8 @@ pub fn can_cast(from: &DataType, to: &DataType, mode: Mode) -> bool {
 }
 
 /// What timestamps of nanoseconds are cast from and to, beside text.
-fn is_moment(t: &DataType) -> bool {
-    t.is_datetime() || t.is_nanos() || matches!(t, DataType::Time(_))
+fn is_moment_or_time(t: &DataType) -> bool {
+    t.is_moment() || matches!(t, DataType::Time(_))
 }
 
 /// Null elements, and elements that may turn NULL, need room for them.

@@ -63,7 +63,7 @@ pub fn tightest_common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<Da
             (T::Timestamp, _) | (_, T::Timestamp) => T::Timestamp,
             _ => T::TimestampNtz,
         }),
-        (x, y) if is_moment(x) && is_moment(y) => {
+        (x, y) if x.is_moment() && y.is_moment() => {
             let precision = [x, y].iter().filter_map(|t| t.nanos()).map(|(p, _)| p).max()?;
             Some(T::timestamp(precision, !is_instant(x) && !is_instant(y)))
         }
@@ -74,10 +74,6 @@ pub fn tightest_common_type(a: &DataType, b: &DataType, ansi: bool) -> Option<Da
         }
         (a, b) => nested(a, b, ansi, |x, y| tightest_common_type(x, y, ansi)),
     }
-}
-
-fn is_moment(t: &DataType) -> bool {
-    t.is_datetime() || t.is_nanos()
 }
 
 fn is_instant(t: &DataType) -> bool {

@@ -56,12 +56,8 @@ fn legacy_type(from: &DataType, to: &DataType) -> Option<DataType> {
     use DataType as T;
     match (from, to) {
         (f, t) if f.is_numeric() && t.is_numeric() => Some(t.clone()),
-        (f, t) if (f.is_datetime() || f.is_nanos()) && (t.is_datetime() || t.is_nanos()) => Some(t.clone()),
-        (T::String(_), t)
-            if t.is_numeric() || t.is_datetime() || t.is_nanos() || matches!(t, T::Binary | T::Time(_)) =>
-        {
-            Some(t.clone())
-        }
+        (f, t) if f.is_moment() && t.is_moment() => Some(t.clone()),
+        (T::String(_), t) if t.is_numeric() || t.is_moment() || matches!(t, T::Binary | T::Time(_)) => Some(t.clone()),
         (T::Array(_, true), T::Array(_, false)) => None,
         (T::Array(a, _), T::Array(b, m)) => {
             let item = implicit_cast_target(a, &Want::Type((**b).clone()), false)?;

@@ -52,7 +52,7 @@ impl Parser<'_> {
             "TIMESTAMP" => self.opts.conf.get("spark.sql.timestampType") == Some("TIMESTAMP_NTZ") && !has_zone(value),
             _ => return None,
         };
-        if !self.has_nanos() {
+        if !self.opts.conf.timestamp_nanos() {
             return None;
         }
         let fraction = value.split_once('.').map_or("", |(_, tail)| tail);
@@ -67,11 +67,6 @@ impl Parser<'_> {
             true => Literal::TimestampNtzNanos(nanos, precision),
             false => Literal::TimestampLtzNanos(nanos, precision),
         }))
-    }
-
-    /// Whether there are timestamps of nanoseconds.
-    pub(crate) fn has_nanos(&self) -> bool {
-        self.opts.conf.bool("spark.sql.timestampNanosTypes.enabled")
     }
 
     fn zone(&self) -> &str {
