@@ -177,8 +177,9 @@ class Fuzz:
                 continue
             if kind == "error" and not spread:
                 # As with expressions: what Spark computes at once because it is VALUES.
+                spread = True
                 stored, _ = self.differ(with_tables(TABLES, str(query), spread=True), conf, shape, ordered)
-                if not stored:
+                if not any(k == kind and d == detail for k, d in stored):
                     self.causes[("VALUES are computed first", "", "")] += 1
                     continue
             if kind == "error" and detail[0] is None and self.spark.ask(sql, conf | KEEP_EMPTY_PARTS).get("error") == detail[1]:
