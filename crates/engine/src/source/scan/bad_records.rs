@@ -21,7 +21,7 @@ pub fn corrupt_name(options: &Options, conf: &SessionConf) -> String {
 }
 
 impl Reading {
-    /// The name of the column for records that cannot be read, and its number.
+    /// Where the column for records that cannot be read stands; none when nobody asked for it.
     pub(super) fn corrupt_column(&self) -> Option<usize> {
         let name = corrupt_name(&self.settings.options, &self.settings.conf);
         self.settings.data_schema.fields.iter().position(|f| f.name == name && f.data_type.is_string())

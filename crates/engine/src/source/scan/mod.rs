@@ -15,7 +15,6 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
@@ -227,9 +226,4 @@ pub fn fixed_schema(format: Format) -> StructType {
         ]),
         _ => StructType::new([field("value", DataType::STRING)]),
     }
-}
-
-/// An Arrow schema without columns, for batches that only count.
-pub fn no_columns() -> SchemaRef {
-    Arc::new(Schema::empty())
 }
