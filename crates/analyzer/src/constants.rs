@@ -1,8 +1,8 @@
 //! Constants that fail: `WHERE day >= 'abc'`.
 //!
 //! Spark computes constants when it plans, so that such a query fails though no row should ever ask. In the
-//! branches of CASE and `coalesce` they wait, and what is over VALUES alone is computed even earlier, row by
-//! row. Conditions are looked at here, what other clauses hold once the plan is optimised. (Spark's
+//! branches of CASE and `coalesce` they wait, beside a NULL nothing is computed, and what is over VALUES alone is computed
+//! even earlier, row by row. Conditions are looked at here, what other clauses hold once the plan is optimised. (Spark's
 //! `ConstantFolding`.)
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -21,7 +21,7 @@ use crate::subqueries::contains_subquery;
 /// Error: that of the first constant in the expression that fails.
 pub fn no_failing_constants(e: &Expr) -> SparkResult<()> {
     let mut failed = None;
-    if visit(e, &mut failed) {
+    if visit(e, &mut failed) == Known::Constant {
         compute(e, &mut failed);
     }
     match failed {
@@ -67,26 +67,63 @@ pub fn is_local(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Is the expression constant? The constants of one that is not are computed on the way.
-fn visit(e: &Expr, failed: &mut Option<SparkError>) -> bool {
+/// What is known of an expression before there is a row.
+#[derive(Clone, Copy, PartialEq)]
+enum Known {
+    Nothing,
+    Constant,
+    /// NULL by what is written, whatever stands beside that.
+    Null,
+    /// The same, and what stands beside it is not constant.
+    NullBesideRows,
+}
+
+impl Known {
+    fn is_null(self) -> bool {
+        matches!(self, Known::Null | Known::NullBesideRows)
+    }
+}
+
+/// What is known of the expression? The constants of one that is not itself constant are computed on the way.
+fn visit(e: &Expr, failed: &mut Option<SparkError>) -> Known {
     let parts = match e {
-        Expr::Literal(..) => return true,
-        Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_) => return false,
-        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => return false,
-        Expr::ScalarFunction(call) if call.func.inner().downcast_ref::<Sealed>().is_some() => return false,
-        _ if e.is_volatile_node() => return false,
+        Expr::Literal(value, _) if value.is_null() => return Known::Null,
+        Expr::Literal(..) => return Known::Constant,
+        Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_) => return Known::Nothing,
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => return Known::Nothing,
+        Expr::ScalarFunction(call) if call.func.inner().downcast_ref::<Sealed>().is_some() => return Known::Nothing,
+        _ if e.is_volatile_node() => return Known::Nothing,
         _ => children(e),
     };
     let waits = is_conditional(e);
-    let mut unseen = None;
-    let seen = if waits { &mut unseen } else { &mut *failed };
-    let constant: Vec<bool> = parts.iter().map(|child| visit(child, seen)).collect();
-    let whole = constant.iter().all(|c| *c) && folds(e) && !parts.is_empty();
-    if !whole {
-        let computed = parts.iter().zip(constant).take(if waits { first_of_coalesce(e) } else { usize::MAX });
-        computed.filter(|(_, c)| *c).for_each(|(child, _)| compute(child, failed));
+    let mut below = None;
+    let known: Vec<Known> = parts.iter().map(|child| visit(child, &mut below)).collect();
+    let whole = known.iter().all(|k| matches!(k, Known::Constant | Known::Null)) && folds(e) && !parts.is_empty();
+    if known.iter().take(stops_at_null(e)).any(|k| k.is_null()) {
+        return if whole { Known::Null } else { Known::NullBesideRows };
     }
-    whole
+    if !waits && failed.is_none() {
+        *failed = below;
+    }
+    if whole {
+        return Known::Constant;
+    }
+    let computed = parts.iter().zip(known).take(if waits { first_of_coalesce(e) } else { usize::MAX });
+    computed.filter(|(_, k)| *k == Known::Constant).for_each(|(child, _)| compute(child, failed));
+    Known::Nothing
+}
+
+/// How many parts, from the first one on, make the expression NULL when they are.
+fn stops_at_null(e: &Expr) -> usize {
+    match e {
+        Expr::BinaryExpr(binary) if binary.op.returns_null_on_null() => 2,
+        Expr::Alias(_) | Expr::Not(_) | Expr::Negative(_) | Expr::Cast(_) | Expr::TryCast(_) | Expr::InList(_) => 1,
+        Expr::ScalarFunction(call) => match call.func.inner().downcast_ref::<KernelUdf>() {
+            Some(kernel) => kernel.call.kernel.stops_at_null_of(),
+            None => 0,
+        },
+        _ => 0,
+    }
 }
 
 /// Do the parts wait until a row asks, if they are not all constant? (Spark's `ConditionalExpression`.)

@@ -204,10 +204,10 @@ impl FnContext {
 
 /// Beside a NULL, Spark's optimizer does not come to evaluate the other arguments of a function that stops
 /// at one: one of them that fails is not noticed.
-fn nothing_to_compute(args: &[TypedExpr]) -> bool {
+pub fn nothing_to_compute<'a>(args: impl IntoIterator<Item = &'a TypedExpr> + Clone) -> bool {
     let null = |a: &TypedExpr| is_null(&a.expr);
     let fails = |a: &TypedExpr| a.foldable && a.as_literal().is_none() && a.constant().is_err();
-    args.len() > 1 && args.iter().any(null) && args.iter().any(fails)
+    args.clone().into_iter().any(null) && args.into_iter().any(fails)
 }
 
 /// Is it NULL, or a NULL brought to another type?

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, new_empty_array};
 use datafusion::arrow::datatypes::{DataType as Arrow, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result as DfResult, ScalarValue};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
@@ -132,8 +133,18 @@ impl Kernel {
         Kernel { looks: Looks::UntilEqual, ..self }
     }
 
+    /// Is any NULL among the arguments the whole answer?
     pub const fn stops_at_null(&self) -> bool {
-        matches!(self.looks, Looks::UntilNull | Looks::UntilNullFromRight | Looks::UntilZeroFromRight)
+        self.stops_at_null_of() == usize::MAX
+    }
+
+    /// Of how many arguments, from the first one on, is a NULL that is written the whole answer to Spark's optimizer?
+    pub const fn stops_at_null_of(&self) -> usize {
+        match self.looks {
+            Looks::UntilNull | Looks::UntilNullFromRight | Looks::UntilZeroFromRight => usize::MAX,
+            Looks::UntilEqual => 1,
+            Looks::UntilNullOf(_) | Looks::UntilNullOfLast | Looks::AtAll => 0,
+        }
     }
 }
 
@@ -265,6 +276,16 @@ impl ScalarUDFImpl for KernelUdf {
 
     fn coerce_types(&self, arg_types: &[Arrow]) -> DfResult<Vec<Arrow>> {
         Ok(arg_types.to_vec())
+    }
+
+    /// Beside a NULL that is written, a call that stops at one is NULL (Spark's `NullPropagation`).
+    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> DfResult<ExprSimplifyResult> {
+        let null = |e: &Expr| matches!(e, Expr::Literal(value, _) if value.is_null());
+        if args.iter().take(self.call.kernel.stops_at_null_of()).any(null) {
+            let value = ScalarValue::try_from(&self.call.arrow_return_type())?;
+            return Ok(ExprSimplifyResult::Simplified(Expr::Literal(value, None)));
+        }
+        Ok(ExprSimplifyResult::Original(args))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {

@@ -27,7 +27,7 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&LUHN]),
 ];
 
-static LEVENSHTEIN: Kernel = Kernel::total("levenshtein", levenshtein);
+static LEVENSHTEIN: Kernel = Kernel::total("levenshtein", levenshtein).until_null_of(2);
 static JARO_WINKLER: Kernel = Kernel::new("jaro_winkler_similarity", jaro_winkler);
 static SOUNDEX: Kernel = Kernel::total("soundex", soundex);
 static LUHN: Kernel = Kernel::new("luhn_check", luhn);

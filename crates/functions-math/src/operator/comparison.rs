@@ -11,6 +11,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::comparison_operands;
 use vonk_expr::collation::Collating;
+use vonk_expr::context::nothing_to_compute;
 use vonk_expr::order::compared_key;
 use vonk_expr::{FnContext, FunctionSpec, SqlText, TypedExpr};
 use vonk_plan::Literal;
@@ -153,7 +154,8 @@ pub fn comparison(ctx: &FnContext, a: TypedExpr, b: TypedExpr, op: Operator, sql
     let (a, b) = aligned(ctx, a, b, &sql, symbol(op))?;
     let null_safe = op == Operator::IsNotDistinctFrom;
     let nullable = !null_safe && (a.nullable || b.nullable);
-    let expr = match (a.data_type == DataType::Null, null_safe) {
+    let null = a.data_type == DataType::Null || (!null_safe && nothing_to_compute([&a, &b]));
+    let expr = match (null, null_safe) {
         (true, false) => Expr::Literal(ScalarValue::Boolean(None), None),
         (true, true) => Expr::Literal(ScalarValue::Boolean(Some(true)), None),
         _ => {
