@@ -52,6 +52,8 @@ pub struct FunctionSpec {
     pub table_only: bool,
     /// What it does with the collations of its arguments.
     pub collating: Collating,
+    /// Whether an argument of type VOID is the literal NULL to it.
+    pub literal_nulls: bool,
     /// Kernels that the builder uses: how a serialised plan finds them by name.
     pub kernels: &'static [&'static Kernel],
 }
@@ -104,6 +106,7 @@ impl FunctionSpec {
             body,
             table_only: false,
             collating: Collating::APART,
+            literal_nulls: false,
             kernels: &[],
         }
     }
@@ -143,6 +146,14 @@ impl FunctionSpec {
 
     pub const fn collating(mut self, collating: Collating) -> Self {
         self.collating = collating;
+        self
+    }
+
+    /// For functions whose arguments Spark only expects to be of a type (`ExpectsInputTypes`) instead of casting
+    /// implicitly: it gives them a literal NULL for an argument of type VOID. Builders that check all their arguments
+    /// by [`FnContext::expect`] have it from there.
+    pub const fn literal_nulls(mut self) -> Self {
+        self.literal_nulls = true;
         self
     }
 

@@ -19,11 +19,14 @@ use crate::udaf::{Aggregate, AggregateCallData};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::new("bit_and", "agg_funcs", Body::Aggregate(|c, a| bits(c, a, bit_and_udaf())))
-        .usage("bit_and(expr) - The bitwise AND of a group."),
+        .usage("bit_and(expr) - The bitwise AND of a group.")
+        .literal_nulls(),
     &FunctionSpec::new("bit_or", "agg_funcs", Body::Aggregate(|c, a| bits(c, a, bit_or_udaf())))
-        .usage("bit_or(expr) - The bitwise OR of a group."),
+        .usage("bit_or(expr) - The bitwise OR of a group.")
+        .literal_nulls(),
     &FunctionSpec::new("bit_xor", "agg_funcs", Body::Aggregate(|c, a| bits(c, a, bit_xor_udaf())))
-        .usage("bit_xor(expr) - The bitwise exclusive OR of a group."),
+        .usage("bit_xor(expr) - The bitwise exclusive OR of a group.")
+        .literal_nulls(),
     &FunctionSpec::new("bool_and", "agg_funcs", Body::Aggregate(|c, a| conditions(c, a, min_udaf())))
         .aliases(&["every"])
         .usage("bool_and(expr) - True if the condition is true throughout."),

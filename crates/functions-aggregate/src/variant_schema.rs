@@ -15,7 +15,8 @@ use crate::build::{text, typed, unexpected};
 use crate::udaf::{Aggregate, AggregateCallData};
 
 pub const SPECS: &[&FunctionSpec] = &[&FunctionSpec::new("schema_of_variant_agg", "agg_funcs", Body::Aggregate(build))
-    .usage("schema_of_variant_agg(v) - The type that holds all the variants.")];
+    .usage("schema_of_variant_agg(v) - The type that holds all the variants.")
+    .literal_nulls()];
 
 /// The state is the type so far, as JSON.
 pub static SCHEMA_OF_VARIANT_AGG: Aggregate = Aggregate {

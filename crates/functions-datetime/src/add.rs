@@ -19,10 +19,12 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("date_add", "datetime_funcs", |c, a| shift(c, a, &DATE_ADD, "date_add"))
         .aliases(&["dateadd"])
         .usage("The date a number of days later.")
-        .kernels(&[&DATE_ADD]),
+        .kernels(&[&DATE_ADD])
+        .literal_nulls(),
     FunctionSpec::scalar("date_sub", "datetime_funcs", |c, a| shift(c, a, &DATE_SUB, "date_sub"))
         .usage("The date a number of days earlier.")
-        .kernels(&[&DATE_SUB]),
+        .kernels(&[&DATE_SUB])
+        .literal_nulls(),
     FunctionSpec::scalar("datediff", "datetime_funcs", build_diff)
         .aliases(&["date_diff"])
         .usage("Number of days from the second date to the first.")

@@ -23,7 +23,8 @@ pub static SPECS: &[FunctionSpec] = &[
         .kernels(&[&NANOS, &DECIMAL_NANOS]),
     FunctionSpec::scalar("unix_nanos", "datetime_funcs", unix_nanos)
         .usage("unix_nanos(timestamp) - Nanoseconds since the epoch of a timestamp of nanoseconds.")
-        .kernels(&[&TO_NANOS]),
+        .kernels(&[&TO_NANOS])
+        .literal_nulls(),
 ];
 
 static NANOS: Kernel = Kernel::new("timestamp_nanos", |call, args, rows| {

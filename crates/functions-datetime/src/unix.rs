@@ -17,22 +17,28 @@ use crate::args::{Clock, moment, to};
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("timestamp_seconds", "datetime_funcs", from_seconds)
         .usage("The moment that many seconds after 1970-01-01 00:00 UTC.")
-        .kernels(&[&SECONDS, &DECIMAL_SECONDS, &DOUBLE_SECONDS]),
+        .kernels(&[&SECONDS, &DECIMAL_SECONDS, &DOUBLE_SECONDS])
+        .literal_nulls(),
     FunctionSpec::scalar("timestamp_millis", "datetime_funcs", |c, a| from_integral(c, a, &MILLIS))
         .usage("The moment that many milliseconds after 1970-01-01 00:00 UTC.")
-        .kernels(&[&MILLIS]),
+        .kernels(&[&MILLIS])
+        .literal_nulls(),
     FunctionSpec::scalar("timestamp_micros", "datetime_funcs", |c, a| from_integral(c, a, &MICROS))
         .usage("The moment that many microseconds after 1970-01-01 00:00 UTC.")
-        .kernels(&[&MICROS]),
+        .kernels(&[&MICROS])
+        .literal_nulls(),
     FunctionSpec::scalar("unix_seconds", "datetime_funcs", |c, a| to_count(c, a, &TO_SECONDS))
         .usage("Seconds from 1970-01-01 00:00 UTC to the moment.")
-        .kernels(&[&TO_SECONDS]),
+        .kernels(&[&TO_SECONDS])
+        .literal_nulls(),
     FunctionSpec::scalar("unix_millis", "datetime_funcs", |c, a| to_count(c, a, &TO_MILLIS))
         .usage("Milliseconds from 1970-01-01 00:00 UTC to the moment.")
-        .kernels(&[&TO_MILLIS]),
+        .kernels(&[&TO_MILLIS])
+        .literal_nulls(),
     FunctionSpec::scalar("unix_micros", "datetime_funcs", |c, a| to_count(c, a, &TO_MICROS))
         .usage("Microseconds from 1970-01-01 00:00 UTC to the moment.")
-        .kernels(&[&TO_MICROS]),
+        .kernels(&[&TO_MICROS])
+        .literal_nulls(),
     FunctionSpec::scalar("unix_date", "datetime_funcs", unix_date)
         .usage("Days from 1970-01-01 to the date.")
         .kernels(&[&UNIX_DATE]),

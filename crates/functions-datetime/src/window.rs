@@ -28,7 +28,8 @@ const GROUP: &str = "datetime_funcs";
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("time_bucket", GROUP, build_bucket)
         .usage("Start of the bucket of a size, counted from an origin, that the timestamp falls in.")
-        .kernels(&[&BUCKET]),
+        .kernels(&[&BUCKET])
+        .literal_nulls(),
     FunctionSpec::scalar("window", GROUP, tumbling)
         .usage("The time window that the timestamp falls in.")
         .kernels(&[&WINDOW]),

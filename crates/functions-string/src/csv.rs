@@ -27,8 +27,12 @@ use crate::json::schema::{
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("from_csv", "csv_funcs", build_from)
         .usage("The struct that a CSV line holds.")
-        .kernels(&[&FROM_CSV]),
-    FunctionSpec::scalar("to_csv", "csv_funcs", build_to).usage("The struct as a CSV line.").kernels(&[&TO_CSV]),
+        .kernels(&[&FROM_CSV])
+        .literal_nulls(),
+    FunctionSpec::scalar("to_csv", "csv_funcs", build_to)
+        .usage("The struct as a CSV line.")
+        .kernels(&[&TO_CSV])
+        .literal_nulls(),
     FunctionSpec::scalar("schema_of_csv", "csv_funcs", schema_of).usage("The type of a CSV line, in SQL."),
 ];
 

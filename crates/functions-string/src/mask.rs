@@ -18,7 +18,8 @@ pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("mask", "string_funcs
     .defaults(&[Text("X"), Text("x"), Text("n"), Null])
     .usage("The string with upper-case and lower-case letters, digits and others masked; NULL keeps them.")
     .kernels(&[&MASK])
-    .collating(Collating::JOINED)];
+    .collating(Collating::JOINED)
+    .literal_nulls()];
 
 static MASK: Kernel = Kernel::new("mask", mask).eager();
 const PARAMETERS: [&str; 5] = ["str", "upperChar", "lowerChar", "digitChar", "otherChar"];

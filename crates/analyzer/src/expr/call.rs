@@ -102,7 +102,7 @@ impl Analyzer {
                 if &*ctx.name == "struct" {
                     name_extracted(&written, &mut args);
                 }
-                super::void::literal_nulls(&ctx.name, &mut args);
+                super::void::literal_nulls(spec, &mut args);
                 self.pad_char_columns(&ctx.name, &mut args)?;
                 let names: Vec<_> = args.iter().filter_map(|a| a.name.clone()).collect();
                 // `(- a)` when written as an operator; `(a, b)` has a long name.
@@ -260,7 +260,7 @@ impl Analyzer {
         let env = &Env { first: None, ..env.clone() };
         let args = self.arguments(env, spec, call)?;
         let mut args = self.exprs(env, &args)?;
-        super::void::literal_nulls(&call.name.last().map(|n| n.to_lowercase()).unwrap_or_default(), &mut args);
+        super::void::literal_nulls(spec, &mut args);
         let filter = call.filter.as_ref().map(|f| self.aggregate_filter(env, f)).transpose()?;
         if let Some(f) = &filter {
             if !f.deterministic {

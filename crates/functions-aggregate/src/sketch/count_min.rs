@@ -17,7 +17,8 @@ use crate::udaf::{Aggregate, AggregateCallData};
 
 pub const SPECS: &[&FunctionSpec] = &[&FunctionSpec::new("count_min_sketch", "agg_funcs", Body::Aggregate(build))
     .parameters(&["column", "epsilon", "confidence", "seed"])
-    .usage("count_min_sketch(col, eps, confidence, seed) - A count-min sketch of the values.")];
+    .usage("count_min_sketch(col, eps, confidence, seed) - A count-min sketch of the values.")
+    .literal_nulls()];
 
 /// Parameters: depth, width, seed.
 pub static COUNT_MIN: Aggregate = Aggregate {

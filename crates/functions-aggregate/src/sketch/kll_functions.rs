@@ -29,9 +29,11 @@ macro_rules! family {
                 "agg_funcs",
                 Body::Aggregate(|c, a| build(c, a, DataType::$ty)),
             )
-            .usage("kll_sketch_agg(expr[, k]) - A sketch of the distribution of values."),
+            .usage("kll_sketch_agg(expr[, k]) - A sketch of the distribution of values.")
+            .literal_nulls(),
             &FunctionSpec::new(concat!("kll_merge_agg_", $suffix), "agg_funcs", Body::Aggregate(merge_agg))
-                .usage("kll_merge_agg(sketch[, k]) - Sketches as one."),
+                .usage("kll_merge_agg(sketch[, k]) - Sketches as one.")
+                .literal_nulls(),
             &FunctionSpec::scalar(concat!("kll_sketch_get_n_", $suffix), "misc_funcs", |c, a| {
                 read(c, a, "n", DataType::$ty)
             })

@@ -21,64 +21,69 @@ use crate::udaf::{Aggregate, AggregateCallData};
 
 macro_rules! spec {
     ($name:literal, $build:expr, $usage:literal $(, $parameters:expr)?) => {
-        &FunctionSpec::new($name, "agg_funcs", Body::Aggregate($build))
+        FunctionSpec::new($name, "agg_funcs", Body::Aggregate($build))
             .usage($usage)
             $(.parameters($parameters).defaults(LG_K_AND_MODE))?
     };
 }
 
 pub const SPECS: &[&FunctionSpec] = &[
-    spec!(
+    &spec!(
         "hll_sketch_agg",
         |c, a| keys(c, a, Kind::Hll),
         "hll_sketch_agg(expr[, lgK]) - A sketch of the different values."
-    ),
-    spec!("hll_union_agg", hll_union_agg, "hll_union_agg(sketch[, allowDifferentLgK]) - The union of sketches."),
-    spec!(
+    )
+    .literal_nulls(),
+    &spec!("hll_union_agg", hll_union_agg, "hll_union_agg(sketch[, allowDifferentLgK]) - The union of sketches.")
+        .literal_nulls(),
+    &spec!(
         "theta_sketch_agg",
         |c, a| keys(c, a, Kind::Theta),
         "theta_sketch_agg(expr[, lgK]) - A sketch of the different values."
-    ),
-    spec!(
+    )
+    .literal_nulls(),
+    &spec!(
         "theta_union_agg",
         |c, a| merged(c, a, Kind::Theta, "union"),
         "theta_union_agg(sketch[, lgK]) - The union of sketches."
-    ),
-    spec!(
+    )
+    .literal_nulls(),
+    &spec!(
         "theta_intersection_agg",
         |c, a| merged(c, a, Kind::Theta, "intersect"),
         "theta_intersection_agg(sketch) - The intersection of sketches."
-    ),
-    spec!(
+    )
+    .literal_nulls(),
+    &spec!(
         "tuple_sketch_agg_double",
         |c, a| tuples(c, a, Kind::TupleDouble),
         "tuple_sketch_agg_double(key, summary[, lgK[, mode]]) - A sketch of keys with summaries.",
         &["key", "summary", "lgNomEntries", "mode"]
     ),
-    spec!(
+    &spec!(
         "tuple_sketch_agg_integer",
         |c, a| tuples(c, a, Kind::TupleInteger),
         "tuple_sketch_agg_integer(key, summary[, lgK[, mode]]) - A sketch of keys with summaries.",
         &["key", "summary", "lgNomEntries", "mode"]
     ),
-    spec!(
+    &spec!(
         "tuple_union_agg_double",
         |c, a| merged(c, a, Kind::TupleDouble, "union"),
         "tuple_union_agg_double(sketch[, lgK[, mode]]) - The union of sketches.",
         &["child", "lgNomEntries", "mode"]
     ),
-    spec!(
+    &spec!(
         "tuple_union_agg_integer",
         |c, a| merged(c, a, Kind::TupleInteger, "union"),
         "tuple_union_agg_integer(sketch[, lgK[, mode]]) - The union of sketches.",
         &["child", "lgNomEntries", "mode"]
     ),
-    spec!(
+    &spec!(
         "tuple_intersection_agg_double",
         |c, a| merged(c, a, Kind::TupleDouble, "intersect"),
         "tuple_intersection_agg_double(sketch[, mode]) - The intersection of sketches."
     ),
-    spec!(
+    &spec!(
         "tuple_intersection_agg_integer",
         |c, a| merged(c, a, Kind::TupleInteger, "intersect"),
         "tuple_intersection_agg_integer(sketch[, mode]) - The intersection of sketches."

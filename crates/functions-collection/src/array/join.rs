@@ -19,7 +19,8 @@ static JOIN_KERNEL: Kernel = Kernel::new("array_join", eval);
 pub static ARRAY_JOIN: FunctionSpec = FunctionSpec::scalar("array_join", "array_funcs", build)
     .usage("array_join(array, delimiter[, null_text]) - the strings of the array in one; NULLs are left out")
     .kernels(&[&JOIN_KERNEL])
-    .collating(Collating::JOINED);
+    .collating(Collating::JOINED)
+    .literal_nulls();
 
 fn build(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 2..=3)?;

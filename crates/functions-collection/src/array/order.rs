@@ -18,7 +18,8 @@ static EXTREME_KERNEL: Kernel = Kernel::new("array_extreme", eval_extreme);
 
 pub static SORT_ARRAY: FunctionSpec = FunctionSpec::scalar("sort_array", "array_funcs", build_sort)
     .usage("sort_array(array[, ascending]) - the array sorted, NULLs first when ascending, last when not")
-    .kernels(&[&SORT_KERNEL]);
+    .kernels(&[&SORT_KERNEL])
+    .literal_nulls();
 
 pub static ARRAY_MAX: FunctionSpec =
     FunctionSpec::scalar("array_max", "array_funcs", |c, a| build_extreme(c, a, "max"))

@@ -20,7 +20,8 @@ static SET_KERNEL: Kernel = Kernel::new("array_set_operation", eval_set);
 
 pub static ARRAY_DISTINCT: FunctionSpec = FunctionSpec::scalar("array_distinct", "array_funcs", build_distinct)
     .usage("array_distinct(array) - the array without repeated elements")
-    .kernels(&[&DISTINCT_KERNEL]);
+    .kernels(&[&DISTINCT_KERNEL])
+    .literal_nulls();
 
 pub static ARRAY_UNION: FunctionSpec =
     FunctionSpec::scalar("array_union", "array_funcs", |c, a| build_set(c, a, "union"))

@@ -23,7 +23,8 @@ static ZIP_KERNEL: Kernel = Kernel::new("arrays_zip", eval_zip).eager().not_fold
 pub static SIZE: FunctionSpec = FunctionSpec::scalar("size", "collection_funcs", build_size)
     .aliases(&["cardinality"])
     .usage("size(collection) - the number of elements of an array or map")
-    .kernels(&[&SIZE_KERNEL]);
+    .kernels(&[&SIZE_KERNEL])
+    .literal_nulls();
 
 pub static ARRAY_SIZE: FunctionSpec = FunctionSpec::scalar("array_size", "array_funcs", build_array_size)
     .usage("array_size(array) - the number of elements, NULL for NULL");
@@ -34,7 +35,8 @@ pub static FLATTEN: FunctionSpec = FunctionSpec::scalar("flatten", "array_funcs"
 
 pub static ARRAYS_ZIP: FunctionSpec = FunctionSpec::scalar("arrays_zip", "array_funcs", build_zip)
     .usage("arrays_zip(a, b, ...) - an array of structs, the n-th of which holds the n-th elements")
-    .kernels(&[&ZIP_KERNEL]);
+    .kernels(&[&ZIP_KERNEL])
+    .literal_nulls();
 
 fn build_size(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let args = ctx.coerce(args, 1, &[Want::OneOf(vec![Want::AnyArray, Want::AnyMap])])?;

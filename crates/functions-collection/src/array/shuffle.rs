@@ -22,7 +22,8 @@ static SHUFFLE_KERNEL: Kernel = Kernel::volatile("shuffle", eval);
 
 pub static SHUFFLE: FunctionSpec = FunctionSpec::scalar("shuffle", "array_funcs", build)
     .usage("shuffle(array[, seed]) - the elements of the array in random order")
-    .kernels(&[&SHUFFLE_KERNEL]);
+    .kernels(&[&SHUFFLE_KERNEL])
+    .literal_nulls();
 
 static STREAMS: Mutex<BTreeMap<u64, MersenneTwister>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);

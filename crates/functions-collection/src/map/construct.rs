@@ -32,7 +32,8 @@ pub static MAP: FunctionSpec = FunctionSpec::scalar("map", "map_funcs", build_ma
 
 pub static MAP_FROM_ARRAYS: FunctionSpec = FunctionSpec::scalar("map_from_arrays", "map_funcs", build_from_arrays)
     .usage("map_from_arrays(keys, values) - a map of the n-th key to the n-th value")
-    .kernels(&[&FROM_ARRAYS_KERNEL]);
+    .kernels(&[&FROM_ARRAYS_KERNEL])
+    .literal_nulls();
 
 pub static MAP_FROM_ENTRIES: FunctionSpec = FunctionSpec::scalar("map_from_entries", "map_funcs", build_from_entries)
     .usage("map_from_entries(entries) - a map out of an array of (key, value) structs")

@@ -23,15 +23,18 @@ static CONTAINS_KERNEL: Kernel = Kernel::new("map_contains_key", eval_contains);
 
 pub static MAP_KEYS: FunctionSpec = FunctionSpec::scalar("map_keys", "map_funcs", build_keys)
     .usage("map_keys(map) - the keys as an array")
-    .kernels(&[&KEYS_KERNEL]);
+    .kernels(&[&KEYS_KERNEL])
+    .literal_nulls();
 
 pub static MAP_VALUES: FunctionSpec = FunctionSpec::scalar("map_values", "map_funcs", build_values)
     .usage("map_values(map) - the values as an array")
-    .kernels(&[&VALUES_KERNEL]);
+    .kernels(&[&VALUES_KERNEL])
+    .literal_nulls();
 
 pub static MAP_ENTRIES: FunctionSpec = FunctionSpec::scalar("map_entries", "map_funcs", build_entries)
     .usage("map_entries(map) - the entries as an array of (key, value) structs")
-    .kernels(&[&ENTRIES_KERNEL]);
+    .kernels(&[&ENTRIES_KERNEL])
+    .literal_nulls();
 
 pub static MAP_CONTAINS_KEY: FunctionSpec = FunctionSpec::scalar("map_contains_key", "map_funcs", build_contains)
     .usage("map_contains_key(map, key) - true when the map has the key")

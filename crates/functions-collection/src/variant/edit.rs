@@ -41,16 +41,20 @@ pub static TRY_VARIANT_INSERT: FunctionSpec =
         .usage("try_variant_insert(v, path, value) - variant_insert with NULL for a path that does not fit");
 pub static VARIANT_ARRAY_APPEND: FunctionSpec =
     FunctionSpec::scalar("variant_array_append", GROUP, |c, a| change(c, a, "append"))
-        .usage("variant_array_append(v, path, value) - the variant with the value behind the array's items");
+        .usage("variant_array_append(v, path, value) - the variant with the value behind the array's items")
+        .literal_nulls();
 pub static TRY_VARIANT_ARRAY_APPEND: FunctionSpec =
     FunctionSpec::scalar("try_variant_array_append", GROUP, |c, a| change(c, a, "append"))
-        .usage("try_variant_array_append(v, path, value) - variant_array_append with NULL for what is no array");
+        .usage("try_variant_array_append(v, path, value) - variant_array_append with NULL for what is no array")
+        .literal_nulls();
 pub static VARIANT_DELETE: FunctionSpec = FunctionSpec::scalar("variant_delete", GROUP, build_delete)
-    .usage("variant_delete(v, path, ...) - the variant without what the paths lead to");
+    .usage("variant_delete(v, path, ...) - the variant without what the paths lead to")
+    .literal_nulls();
 pub static VARIANT_STRIP_NULLS: FunctionSpec = FunctionSpec::scalar("variant_strip_nulls", GROUP, build_strip)
     .parameters(&["v", "include_arrays"])
     .defaults(&[Boolean(true)])
-    .usage("variant_strip_nulls(v[, arrays]) - the variant without null fields and items");
+    .usage("variant_strip_nulls(v[, arrays]) - the variant without null fields and items")
+    .literal_nulls();
 
 fn change(ctx: &FnContext, mut args: Vec<TypedExpr>, how: &'static str) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 3..=if how == "set" { 4 } else { 3 })?;

@@ -18,11 +18,13 @@ static GET_KERNEL: Kernel = Kernel::new("variant_get", eval_get);
 
 pub static VARIANT_GET: FunctionSpec = FunctionSpec::scalar("variant_get", "variant_funcs", |c, a| get(c, a, true))
     .usage("variant_get(v, path[, type]) - what the path leads to, cast to the type")
-    .kernels(&[&GET_KERNEL]);
+    .kernels(&[&GET_KERNEL])
+    .literal_nulls();
 
 pub static TRY_VARIANT_GET: FunctionSpec =
     FunctionSpec::scalar("try_variant_get", "variant_funcs", |c, a| get(c, a, false))
-        .usage("try_variant_get(v, path[, type]) - variant_get with NULL for what cannot be cast");
+        .usage("try_variant_get(v, path[, type]) - variant_get with NULL for what cannot be cast")
+        .literal_nulls();
 
 /// Not a name of Spark's: the SQL parser's `v:a.b`.
 pub static SEMI_STRUCTURED_EXTRACT: FunctionSpec =

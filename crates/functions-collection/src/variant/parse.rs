@@ -19,19 +19,23 @@ static IS_VALID_KERNEL: Kernel = Kernel::new("is_valid_variant", eval_is_valid);
 
 pub static PARSE_JSON: FunctionSpec = FunctionSpec::scalar("parse_json", "variant_funcs", |c, a| json(c, a, true))
     .usage("parse_json(text) - the JSON text as a variant")
-    .kernels(&[&PARSE_KERNEL]);
+    .kernels(&[&PARSE_KERNEL])
+    .literal_nulls();
 
 pub static TRY_PARSE_JSON: FunctionSpec =
     FunctionSpec::scalar("try_parse_json", "variant_funcs", |c, a| json(c, a, false))
-        .usage("try_parse_json(text) - the JSON text as a variant, NULL where it is malformed");
+        .usage("try_parse_json(text) - the JSON text as a variant, NULL where it is malformed")
+        .literal_nulls();
 
 pub static IS_VARIANT_NULL: FunctionSpec = FunctionSpec::scalar("is_variant_null", "variant_funcs", build_is_null)
     .usage("is_variant_null(v) - whether the variant is a JSON null; false for SQL NULL")
-    .kernels(&[&IS_NULL_KERNEL]);
+    .kernels(&[&IS_NULL_KERNEL])
+    .literal_nulls();
 
 pub static IS_VALID_VARIANT: FunctionSpec = FunctionSpec::scalar("is_valid_variant", "variant_funcs", build_is_valid)
     .usage("is_valid_variant(v) - whether the bytes of the variant can be read")
-    .kernels(&[&IS_VALID_KERNEL]);
+    .kernels(&[&IS_VALID_KERNEL])
+    .literal_nulls();
 
 fn json(ctx: &FnContext, args: Vec<TypedExpr>, strict: bool) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=1)?;

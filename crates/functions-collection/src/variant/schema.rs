@@ -16,7 +16,8 @@ static SCHEMA_KERNEL: Kernel = Kernel::new("schema_of_variant", eval);
 
 pub static SCHEMA_OF_VARIANT: FunctionSpec = FunctionSpec::scalar("schema_of_variant", "variant_funcs", build)
     .usage("schema_of_variant(v) - the type of the variant's value")
-    .kernels(&[&SCHEMA_KERNEL]);
+    .kernels(&[&SCHEMA_KERNEL])
+    .literal_nulls();
 
 /// Deepest nesting that is described.
 const MAX_DEPTH: usize = 500;

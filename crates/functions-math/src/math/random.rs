@@ -28,13 +28,17 @@ pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("rand", "math_funcs", |c, a| rand(c, a, &RAND, "rand"))
         .aliases(&["random"])
         .usage("rand([seed]) - A random number from 0 up to 1.")
-        .kernels(KERNELS),
+        .kernels(KERNELS)
+        .literal_nulls(),
     &FunctionSpec::scalar("randn", "math_funcs", |c, a| rand(c, a, &RANDN, "randn"))
-        .usage("randn([seed]) - A random number from the standard normal distribution."),
+        .usage("randn([seed]) - A random number from the standard normal distribution.")
+        .literal_nulls(),
     &FunctionSpec::scalar("uniform", "math_funcs", uniform)
-        .usage("uniform(min, max[, seed]) - A random number between two numbers."),
+        .usage("uniform(min, max[, seed]) - A random number between two numbers.")
+        .literal_nulls(),
     &FunctionSpec::scalar("randstr", "string_funcs", randstr)
-        .usage("randstr(length[, seed]) - Random letters and digits."),
+        .usage("randstr(length[, seed]) - Random letters and digits.")
+        .literal_nulls(),
     &FunctionSpec::scalar("uuid", "misc_funcs", uuid).usage("uuid() - A random universally unique identifier."),
     &FunctionSpec::scalar("monotonically_increasing_id", "misc_funcs", |ctx, args| {
         ctx.arity(&args, 0..=0)?;

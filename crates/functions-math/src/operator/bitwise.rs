@@ -25,7 +25,10 @@ pub const SPECS: &[&FunctionSpec] = &[
         .usage("expr1 | expr2 - Bitwise OR."),
     &FunctionSpec::scalar("^", "bitwise_funcs", |c, a| bits(c, a, Operator::BitwiseXor))
         .usage("expr1 ^ expr2 - Bitwise exclusive OR."),
-    &FunctionSpec::scalar("~", "bitwise_funcs", complement).usage("~ expr - Bitwise NOT.").kernels(KERNELS),
+    &FunctionSpec::scalar("~", "bitwise_funcs", complement)
+        .usage("~ expr - Bitwise NOT.")
+        .kernels(KERNELS)
+        .literal_nulls(),
     &FunctionSpec::scalar("shiftleft", "bitwise_funcs", |c, a| shift(c, a, &SHIFT_LEFT, "<<"))
         .aliases(&["<<"])
         .usage("shiftleft(base, expr) - The bits moved left."),

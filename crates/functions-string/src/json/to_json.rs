@@ -18,7 +18,8 @@ use crate::formats::write::{Kind, TextFormat};
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("to_json", "json_funcs", build)
     .usage("The struct, array or map as JSON text.")
-    .kernels(&[&TO_JSON])];
+    .kernels(&[&TO_JSON])
+    .literal_nulls()];
 
 static TO_JSON: Kernel = Kernel::new("to_json", to_json);
 

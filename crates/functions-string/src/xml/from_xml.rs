@@ -27,7 +27,8 @@ use crate::json::schema::{
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("from_xml", "xml_funcs", build)
         .usage("The struct that an XML text holds.")
-        .kernels(&[&FROM_XML]),
+        .kernels(&[&FROM_XML])
+        .literal_nulls(),
     FunctionSpec::scalar("schema_of_xml", "xml_funcs", schema_of).usage("The type of an XML text, in SQL."),
 ];
 

@@ -19,8 +19,10 @@ use crate::formats::options::text;
 use crate::formats::write::{Kind, TextFormat, as_stored};
 use crate::json::schema::{from_params, options_argument, to_params};
 
-pub static SPECS: &[FunctionSpec] =
-    &[FunctionSpec::scalar("to_xml", "xml_funcs", build).usage("The struct as XML text.").kernels(&[&TO_XML])];
+pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("to_xml", "xml_funcs", build)
+    .usage("The struct as XML text.")
+    .kernels(&[&TO_XML])
+    .literal_nulls()];
 
 static TO_XML: Kernel = Kernel::new("to_xml", to_xml);
 

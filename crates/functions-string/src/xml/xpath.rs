@@ -22,29 +22,37 @@ const GROUP: &str = "xml_funcs";
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("xpath", GROUP, |c, a| build(c, a, &XPATH, DataType::array(DataType::STRING, true)))
         .usage("The values of the nodes that an XPath finds.")
-        .kernels(&[&XPATH]),
+        .kernels(&[&XPATH])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_boolean", GROUP, |c, a| build(c, a, &BOOLEAN, DataType::Boolean))
         .usage("The XPath's value as a boolean.")
-        .kernels(&[&BOOLEAN]),
+        .kernels(&[&BOOLEAN])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_string", GROUP, |c, a| build(c, a, &STRING, DataType::STRING))
         .usage("The XPath's value as a string.")
-        .kernels(&[&STRING]),
+        .kernels(&[&STRING])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_double", GROUP, |c, a| build(c, a, &DOUBLE, DataType::Double))
         .aliases(&["xpath_number"])
         .usage("The XPath's value as a double.")
-        .kernels(&[&DOUBLE]),
+        .kernels(&[&DOUBLE])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_float", GROUP, |c, a| build(c, a, &FLOAT, DataType::Float))
         .usage("The XPath's value as a float.")
-        .kernels(&[&FLOAT]),
+        .kernels(&[&FLOAT])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_int", GROUP, |c, a| build(c, a, &INT, DataType::Int))
         .usage("The XPath's value as an int.")
-        .kernels(&[&INT]),
+        .kernels(&[&INT])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_long", GROUP, |c, a| build(c, a, &LONG, DataType::Long))
         .usage("The XPath's value as a bigint.")
-        .kernels(&[&LONG]),
+        .kernels(&[&LONG])
+        .literal_nulls(),
     FunctionSpec::scalar("xpath_short", GROUP, |c, a| build(c, a, &SHORT, DataType::Short))
         .usage("The XPath's value as a smallint.")
-        .kernels(&[&SHORT]),
+        .kernels(&[&SHORT])
+        .literal_nulls(),
 ];
 
 static XPATH: Kernel = Kernel::new("xpath", xpath);
