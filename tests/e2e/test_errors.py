@@ -95,3 +95,21 @@ def test_the_session_goes_on_after_errors(spark):
     for n in range(20):
         error(AnalysisException, lambda: spark.sql(f"SELECT nope_{n}").collect())
     assert spark.range(3).count() == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM t ORDER BY EXISTS (SELECT 1 FROM s WHERE y = a), a",
+        "SELECT a, count(*) FROM t GROUP BY a ORDER BY max(a) IN (SELECT y FROM s), 1",
+        "SELECT * FROM t DISTRIBUTE BY a IN (SELECT y FROM s)",
+        "SELECT explode(array(a IN (SELECT y FROM s), true)) FROM t",
+        "SELECT * FROM t LATERAL VIEW explode(array(a IN (SELECT y FROM s), true)) AS e",
+    ],
+)
+def test_sub_queries_that_only_conditions_may_have(spark, query):
+    with_rows = f"WITH t AS (SELECT * FROM VALUES (1), (2) AS t(a)), s AS (SELECT * FROM VALUES (1) AS s(y)) {query}"
+    e = error(AnalysisException, lambda: spark.sql(with_rows).collect())
+    # Its parameter is Spark's text of the plan, which is not ours.
+    assert e.getCondition() == "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_IN_EXISTS_SUBQUERY"
+    assert e.getSqlState() == "0A000"

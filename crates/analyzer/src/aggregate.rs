@@ -27,6 +27,7 @@ use crate::node::Node;
 use crate::nodes::row_id::RowId;
 use crate::python::function::aggregate_call;
 use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
+use crate::subqueries::{Taken, contains_subquery};
 
 const MARKER: &str = "grouping:";
 
@@ -351,7 +352,7 @@ impl Analyzer {
                 };
                 e.expr = std::mem::take(&mut e.expr).transform_down(same).map_err(spark_error)?.data;
             }
-            let taken = self.take_subqueries_of(node, whole)?;
+            let taken = self.take_subqueries_of(node, whole, &mut Taken::new())?;
             node.compute(vec![(id, taken, key.data_type.clone())])?;
             key.expr = column_expr(id);
         }
@@ -359,15 +360,15 @@ impl Analyzer {
     }
 
     fn take_subqueries_of_calls(&self, node: &mut Node, e: &mut TypedExpr) -> SparkResult<()> {
-        if !contains_aggregate(&e.expr) || !crate::subqueries::contains_subquery(&e.expr) {
+        if !contains_aggregate(&e.expr) || !contains_subquery(&e.expr) {
             return Ok(());
         }
-        let mut failure = None;
+        let (mut failure, mut before) = (None, Taken::new());
         let out = std::mem::take(&mut e.expr).transform_down(|x| {
             let DfExpr::AggregateFunction(mut f) = x else { return Ok(Transformed::no(x)) };
             let params = &mut f.params;
             for arg in params.args.iter_mut().chain(params.filter.as_deref_mut()) {
-                match self.take_subqueries_of(node, std::mem::take(arg)) {
+                match self.take_subqueries_of(node, std::mem::take(arg), &mut before) {
                     Ok(taken) => *arg = taken,
                     Err(err) => failure = Some(err),
                 }

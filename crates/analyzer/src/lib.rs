@@ -9,6 +9,7 @@
 
 pub mod aggregate;
 pub mod analyzer;
+mod conjuncts;
 pub mod constants;
 pub mod env;
 pub mod expr;
@@ -17,12 +18,14 @@ pub mod keyed;
 pub mod names;
 pub mod node;
 pub mod nodes;
+mod places;
 pub mod python;
 pub mod relation;
 pub mod resolver;
 pub mod row_ids;
 pub mod scope;
 pub mod subqueries;
+mod tuple;
 pub mod unnest;
 pub mod window;
 

@@ -6,49 +6,54 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType, NullEquality, ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
 use vonk_common::limits::MAX_OPEN_SUBQUERIES;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
+use crate::conjuncts::with_not_inside;
 use crate::constants::is_written_null;
 use crate::keyed::marked;
 use crate::node::Node;
 use crate::nodes::alone::Alone;
 use crate::scope::{ColumnId, column_expr, column_id, column_name};
+use crate::tuple::{self, is_tuple};
 use crate::unnest::{Carried, keyed_join, outer_slots};
+
+/// Sub-queries, and what stands for them since they were joined. A condition may hold one in several places, also in several
+/// of its conjuncts, where one waits for another: it is joined once.
+pub type Taken = Vec<(DfExpr, DfExpr)>;
 
 impl Analyzer {
     /// Replaces the sub-queries of the expressions by columns of the node.
     pub fn take_subqueries(&self, node: &mut Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
+        let mut taken = Taken::new();
         for e in exprs.iter_mut() {
             if contains_subquery(&e.expr) {
-                let taken = self.take(node, std::mem::take(&mut e.expr)).map_err(|err| err.at(e.origin.clone()))?;
-                e.expr = taken;
+                let found = self.take(node, std::mem::take(&mut e.expr), &mut taken);
+                e.expr = found.map_err(|err| err.at(e.origin.clone()))?;
             }
         }
         Ok(())
     }
 
-    /// The same where Spark knows no correlated values.
+    /// The same where Spark knows no correlated values, and no EXISTS and IN.
     pub fn take_plain_subqueries(
         &self,
         node: &mut Node,
         exprs: &mut [&mut TypedExpr],
         operator: &str,
     ) -> SparkResult<()> {
+        no_predicates(exprs, operator)?;
         for e in exprs.iter() {
             let correlated = |x: &DfExpr| match x {
                 DfExpr::ScalarSubquery(q) => !outer_slots(&q.subquery).is_empty(),
                 _ => false,
             };
             if e.expr.exists(|x| Ok(correlated(x))).unwrap_or(false) {
-                return Err(SparkError::new(
-                    "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY",
-                )
-                .param("treeNode", operator)
-                .at(e.origin.clone()));
+                return Err(unsupported("UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY", operator, e));
             }
         }
         self.take_subqueries(node, exprs)
@@ -60,8 +65,8 @@ impl Analyzer {
             return Ok(condition);
         }
         let available = self.slots_of(node)?;
-        let mut out = vec![];
-        for conjunct in datafusion::logical_expr::utils::split_conjunction_owned(condition) {
+        let (mut out, mut taken) = (vec![], Taken::new());
+        for conjunct in split_conjunction_owned(condition) {
             let conjunct = with_output(without_double_negation(conjunct))?;
             let plain = match &conjunct {
                 DfExpr::Not(inner) => inner,
@@ -71,31 +76,37 @@ impl Analyzer {
             let native = match plain {
                 DfExpr::Exists(e) => simple(&e.subquery, &available),
                 DfExpr::InSubquery(i) if i.negated != not => {
-                    out.push(self.take_not_in(node, i.clone())?);
+                    out.push(self.take_not_in(node, i.clone(), &mut taken)?);
+                    continue;
+                }
+                DfExpr::InSubquery(i) if is_tuple(&i.expr) && !contains_subquery(&i.expr) => {
+                    let query = self.equal_rows(node, tuple::values(*i.expr.clone()), &i.subquery, false)?;
+                    let exists = Exists { subquery: as_subquery(query), negated: false };
+                    let native = simple(&exists.subquery, &self.slots_of(node)?);
+                    let exists = DfExpr::Exists(exists);
+                    out.push(if native { exists } else { self.take(node, exists, &mut taken)? });
                     continue;
                 }
                 DfExpr::InSubquery(i) => simple(&i.subquery, &available) && !contains_subquery(&i.expr),
                 _ => false,
             };
-            out.push(if native { conjunct } else { self.take(node, conjunct)? });
+            out.push(if native { conjunct } else { self.take(node, conjunct, &mut taken)? });
         }
-        datafusion::logical_expr::utils::conjunction(out).ok_or_else(|| SparkError::internal("no condition"))
+        conjunction(out).ok_or_else(|| SparkError::internal("no condition"))
     }
 
     /// The same for one bare expression.
-    pub fn take_subqueries_of(&self, node: &mut Node, e: DfExpr) -> SparkResult<DfExpr> {
-        if contains_subquery(&e) { self.take(node, e) } else { Ok(e) }
+    pub fn take_subqueries_of(&self, node: &mut Node, e: DfExpr, taken: &mut Taken) -> SparkResult<DfExpr> {
+        if contains_subquery(&e) { self.take(node, e, taken) } else { Ok(e) }
     }
 
     fn slots_of(&self, node: &mut Node) -> SparkResult<Vec<ColumnId>> {
         Ok(node.plan()?.schema().fields().iter().filter_map(|f| column_id(f.name())).collect())
     }
 
-    fn take(&self, node: &mut Node, e: DfExpr) -> SparkResult<DfExpr> {
+    fn take(&self, node: &mut Node, e: DfExpr, before: &mut Taken) -> SparkResult<DfExpr> {
         let mut failure = None;
-        // A condition may hold one sub-query in several places: it is joined once.
-        let mut before: Vec<(DfExpr, DfExpr)> = vec![];
-        let out = e.transform_down(|e| {
+        let out = with_not_inside(e)?.transform_down(|e| {
             if let Some((_, taken)) = before.iter().find(|(query, _)| same_subquery(query, &e)) {
                 return Ok(Transformed::new(taken.clone(), true, TreeNodeRecursion::Jump));
             }
@@ -106,12 +117,13 @@ impl Analyzer {
                     .take_exists(node, &x.subquery.subquery)
                     .map(|e| if x.negated { DfExpr::Not(Box::new(e)) } else { e }),
                 DfExpr::InSubquery(i) => {
-                    let found = self.take_in(node, *i.expr, &i.subquery, i.negated);
+                    let found = self.take_in(node, *i.expr, &i.subquery, i.negated, before);
                     found.map(|e| if i.negated { DfExpr::Not(Box::new(e)) } else { e })
                 }
                 DfExpr::Not(inner) => match *inner {
                     DfExpr::InSubquery(i) if !i.negated => {
-                        self.take_in(node, *i.expr, &i.subquery, true).map(|e| DfExpr::Not(Box::new(e)))
+                        let found = self.take_in(node, *i.expr, &i.subquery, true, before);
+                        found.map(|e| DfExpr::Not(Box::new(e)))
                     }
                     other => return Ok(Transformed::no(DfExpr::Not(Box::new(other)))),
                 },
@@ -190,9 +202,7 @@ impl Analyzer {
         if slots.is_empty() {
             let counted = Aggregate::try_new(query.clone(), vec![], vec![count()]).map_err(spark_error)?;
             let plan = self.alone_if_deep(Arc::new(LogicalPlan::Aggregate(counted)))?;
-            let outer_ref_columns = plan.all_out_ref_exprs();
-            let q = Subquery { subquery: plan, outer_ref_columns, spans: Spans::new() };
-            return Ok(DfExpr::ScalarSubquery(q).gt(lit(0i64)));
+            return Ok(DfExpr::ScalarSubquery(as_subquery(plan)).gt(lit(0i64)));
         }
         let (plan, carried, nulls) = match self.keyed(query, &slots)? {
             Some(keyed) if keyed.on_empty.is_none() => (keyed.plan, keyed.carried, NullEquality::NullEqualsNothing),
@@ -215,10 +225,10 @@ impl Analyzer {
 
     /// NOT IN as a condition. DataFusion's own join for it knows what NULLs mean, but takes one plain
     /// column on the outer side and nothing from there into the sub-query.
-    fn take_not_in(&self, node: &mut Node, i: InSubquery) -> SparkResult<DfExpr> {
+    fn take_not_in(&self, node: &mut Node, i: InSubquery, before: &mut Taken) -> SparkResult<DfExpr> {
         let constant = !i.expr.any_column_refs();
-        if constant || contains_subquery(&i.expr) || !outer_slots(&i.subquery.subquery).is_empty() {
-            return Ok(DfExpr::Not(Box::new(self.take_in(node, *i.expr, &i.subquery, true)?)));
+        if constant || is_tuple(&i.expr) || contains_subquery(&i.expr) || !outer_slots(&i.subquery.subquery).is_empty() {
+            return Ok(DfExpr::Not(Box::new(self.take_in(node, *i.expr, &i.subquery, true, before)?)));
         }
         let column = match &*i.expr {
             DfExpr::Column(_) => *i.expr,
@@ -236,26 +246,58 @@ impl Analyzer {
 
     /// TRUE if a row is equal, else FALSE: outside of plain filters Spark has no NULL here either.
     /// `maybe`: TRUE if a row is equal or may be, because of a NULL; what NOT IN asks.
-    fn take_in(&self, node: &mut Node, value: DfExpr, q: &Subquery, maybe: bool) -> SparkResult<DfExpr> {
-        let value = self.take(node, value)?;
-        if is_written_null(&value)
+    fn take_in(
+        &self,
+        node: &mut Node,
+        value: DfExpr,
+        q: &Subquery,
+        maybe: bool,
+        before: &mut Taken,
+    ) -> SparkResult<DfExpr> {
+        let values = tuple::values(value);
+        let values = values.into_iter().map(|value| self.take(node, value, before)).collect::<SparkResult<Vec<_>>>()?;
+        if let [value] = values.as_slice()
+            && is_written_null(value)
             && let Some(taken) = self.take_null_in(node, q)?
         {
             return Ok(taken);
         }
+        let query = self.equal_rows(node, values, q, maybe)?;
+        self.take_exists(node, &query)
+    }
+
+    /// The rows of the sub-query that are equal to the values, with `maybe` also those that may be.
+    fn equal_rows(
+        &self,
+        node: &mut Node,
+        values: Vec<DfExpr>,
+        q: &Subquery,
+        maybe: bool,
+    ) -> SparkResult<Arc<LogicalPlan>> {
         let schema = node.plan()?.schema().clone();
-        let data_type = datafusion::logical_expr::ExprSchemable::get_type(&value, &schema).map_err(spark_error)?;
-        let data_type = vonk_expr::arrow_types::from_arrow(&data_type)?;
-        let id = self.fresh();
-        node.compute(vec![(id, value, data_type.clone())])?;
-        let outer = crate::names::outer_column(&crate::scope::ScopeColumn::new(id, "", data_type, true)).expr;
-        let Some(column) = q.subquery.schema().columns().into_iter().next().map(DfExpr::Column) else {
-            return Err(SparkError::internal("IN without columns"));
-        };
-        let equal = outer.eq(column);
+        let mut equal = vec![];
+        for (value, column) in values.into_iter().zip(q.subquery.schema().columns()) {
+            let arrow = datafusion::logical_expr::ExprSchemable::get_type(&value, &schema).map_err(spark_error)?;
+            let data_type = vonk_expr::arrow_types::from_arrow(&arrow)?;
+            let id = match &value {
+                DfExpr::Column(c) => column_id(&c.name),
+                _ => None,
+            };
+            let id = match id {
+                Some(id) => id,
+                None => {
+                    let id = self.fresh();
+                    node.compute(vec![(id, value, data_type.clone())])?;
+                    id
+                }
+            };
+            let outer = crate::names::outer_column(&crate::scope::ScopeColumn::new(id, "", data_type, true)).expr;
+            equal.push(outer.eq(DfExpr::Column(column)));
+        }
+        let Some(equal) = conjunction(equal) else { return Err(SparkError::internal("IN without columns")) };
         let equal = if maybe { equal.is_not_false() } else { equal };
         let filter = Filter::try_new(equal, q.subquery.clone()).map_err(spark_error)?;
-        self.take_exists(node, &Arc::new(LogicalPlan::Filter(filter)))
+        Ok(Arc::new(LogicalPlan::Filter(filter)))
     }
 
     /// `NULL IN (…)` of a NULL that is written: NULL, but FALSE where the sub-query is without rows; in legacy mode
@@ -302,6 +344,26 @@ impl Analyzer {
         let plan = Arc::new(self.extract_python(Arc::unwrap_or_clone(plan))?);
         Ok(Arc::new(Alone::over(plan, self.fresh())))
     }
+}
+
+fn as_subquery(plan: Arc<LogicalPlan>) -> Subquery {
+    let outer_ref_columns = plan.all_out_ref_exprs();
+    Subquery { subquery: plan, outer_ref_columns, spans: Spans::new() }
+}
+
+/// Error: there is an EXISTS or IN of a sub-query in one of the expressions.
+pub fn no_predicates(exprs: &[&mut TypedExpr], operator: &str) -> SparkResult<()> {
+    let predicate = |x: &DfExpr| matches!(x, DfExpr::Exists(_) | DfExpr::InSubquery(_));
+    match exprs.iter().find(|e| e.expr.exists(|x| Ok(predicate(x))).unwrap_or(false)) {
+        Some(e) => Err(unsupported("UNSUPPORTED_IN_EXISTS_SUBQUERY", operator, e)),
+        None => Ok(()),
+    }
+}
+
+fn unsupported(category: &str, operator: &str, e: &TypedExpr) -> SparkError {
+    SparkError::new(format!("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.{category}"))
+        .param("treeNode", operator)
+        .at(e.origin.clone())
 }
 
 /// `NOT (x NOT IN q)` is `x IN q`, also where NULLs are asked for.

@@ -33,6 +33,7 @@ pub mod spec;
 pub mod sql_text;
 pub mod strict;
 pub mod typed;
+pub mod waiting;
 
 pub use columns::Col;
 pub use context::FnContext;

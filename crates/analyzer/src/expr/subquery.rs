@@ -23,6 +23,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
 use crate::scope::{Scope, ScopeColumn};
+use crate::tuple::tuple;
 
 impl Analyzer {
     pub fn subquery(&self, env: &Env, q: &SubqueryExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {
@@ -139,31 +140,14 @@ impl Analyzer {
             targets.push(to);
         }
         self.cast_columns(&mut node, &targets)?;
-        let expr = match <[TypedExpr; 1]>::try_from(values) {
-            Ok([value]) => {
-                self.key_columns(&mut node)?;
-                let subquery = self.as_subquery(&mut node)?;
-                let value = collation::key(value.expr, &value.data_type);
-                DfExpr::InSubquery(InSubquery::new(Box::new(value), subquery, false))
-            }
-            Err(values) => {
-                // Several columns: equal in all of them.
-                let columns = node.scope.columns.clone();
-                let equal = values
-                    .into_iter()
-                    .zip(&columns)
-                    .map(|(v, c)| to_outer(collation::key(v.expr, &v.data_type), env).eq(c.key()));
-                let all = datafusion::logical_expr::utils::conjunction(equal)
-                    .ok_or_else(|| SparkError::internal("IN without columns"))?;
-                node.over(|plan| {
-                    Ok(datafusion::logical_expr::LogicalPlan::Filter(datafusion::logical_expr::Filter::try_new(
-                        all, plan,
-                    )?))
-                })?;
-                let subquery = self.as_subquery(&mut node)?;
-                DfExpr::Exists(Exists { subquery, negated: false })
-            }
+        self.key_columns(&mut node)?;
+        let subquery = self.as_subquery(&mut node)?;
+        let mut keys: Vec<DfExpr> = values.into_iter().map(|v| collation::key(v.expr, &v.data_type)).collect();
+        let value = match keys.len() {
+            1 => keys.remove(0),
+            _ => tuple(keys, &targets),
         };
+        let expr = DfExpr::InSubquery(InSubquery::new(Box::new(value), subquery, false));
         Ok(TypedExpr::new(expr, DataType::Boolean, nullable, text))
     }
 
@@ -189,22 +173,4 @@ impl Analyzer {
         let outer_ref_columns = subquery.all_out_ref_exprs();
         Ok(Subquery { subquery, outer_ref_columns, spans: Spans::new() })
     }
-}
-
-/// Columns of the query around as outer references, for a condition put inside the sub-query.
-fn to_outer(e: DfExpr, env: &Env) -> DfExpr {
-    use datafusion::common::tree_node::{Transformed, TreeNode};
-    let moved = e.clone().transform_up(|e| {
-        Ok(match &e {
-            DfExpr::Column(c) => {
-                let slot = crate::scope::column_id(&c.name);
-                match env.scope.columns.iter().chain(&env.scope.hidden).find(|s| Some(s.slot) == slot) {
-                    Some(column) => Transformed::yes(crate::names::outer_column(column).expr),
-                    None => Transformed::no(e),
-                }
-            }
-            _ => Transformed::no(e),
-        })
-    });
-    moved.map(|t| t.data).unwrap_or(e)
 }

@@ -9,11 +9,13 @@ use vonk_plan::Expr;
 
 use super::Outer;
 use crate::analyzer::Analyzer;
+use crate::conjuncts::{filters, with_not_inside};
 use crate::constants::no_failing_constants;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::hopeless::without_hopeless;
 use crate::node::Node;
+use crate::places;
 
 impl Analyzer {
     pub fn filter(&self, node: Node, condition: &Expr, outer: Outer) -> SparkResult<Node> {
@@ -41,8 +43,11 @@ impl Analyzer {
         }
         condition.expr = without_hopeless(condition.expr);
         self.take_row_ids(&mut node, &mut [&mut condition])?;
-        let predicate = self.take_subqueries_of_filter(&mut node, condition.expr)?;
-        node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;
+        let plan = node.plan()?;
+        for part in filters(with_not_inside(condition.expr)?, |columns| places::below(&plan, columns)) {
+            let predicate = self.take_subqueries_of_filter(&mut node, part)?;
+            node.over(|plan| Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::clone(&plan))?)))?;
+        }
         Ok(node)
     }
 }

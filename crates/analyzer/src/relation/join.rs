@@ -20,6 +20,7 @@ use vonk_plan::types::DataType;
 
 use super::Outer;
 use crate::analyzer::Analyzer;
+use crate::conjuncts::{with_fewer_waits, with_not_inside};
 use crate::constants::no_failing_constants;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
@@ -27,7 +28,8 @@ use crate::keyed::{Keyed, marked};
 use crate::node::Node;
 use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
-use crate::subqueries::contains_subquery;
+use crate::places;
+use crate::subqueries::{Taken, contains_subquery};
 use crate::unnest::keyed_join;
 
 impl Analyzer {
@@ -110,6 +112,9 @@ impl Analyzer {
                         .param("conditionType", vonk_common::error::quote_sql(typed.data_type.sql()))
                         .at(e.origin.clone()));
                 }
+                let (of_left, of_right) = (left.plan()?, right.plan()?);
+                let place = |columns| places::of_join(join_type(kind), &of_left, &of_right, columns);
+                typed.expr = with_fewer_waits(with_not_inside(typed.expr)?, place);
                 typed.expr = self
                     .take_subqueries_of_join(typed.expr, &mut left, &mut right)
                     .map_err(|err| err.at(e.origin.clone()))?;
@@ -244,14 +249,7 @@ impl Analyzer {
         condition: Option<DfExpr>,
         lateral: bool,
     ) -> SparkResult<LogicalPlan> {
-        let join_type = match kind {
-            JoinKind::Inner | JoinKind::Cross => JoinType::Inner,
-            JoinKind::Left => JoinType::Left,
-            JoinKind::Right => JoinType::Right,
-            JoinKind::Full => JoinType::Full,
-            JoinKind::LeftSemi => JoinType::LeftSemi,
-            JoinKind::LeftAnti => JoinType::LeftAnti,
-        };
+        let join_type = join_type(kind);
         let right_plan = right.plan()?;
         let own: Vec<_> =
             left.plan()?.schema().fields().iter().filter_map(|f| crate::scope::column_id(f.name())).collect();
@@ -285,6 +283,7 @@ impl Analyzer {
         }
         let has = |scope: &Scope, slot| scope.columns.iter().chain(&scope.hidden).any(|c| c.slot == slot);
         let mut failure = None;
+        let (mut of_lefts, mut of_rights) = (Taken::new(), Taken::new());
         let out = e.transform_down(|e| {
             let (query, value) = match &e {
                 DfExpr::ScalarSubquery(q) => (q, None),
@@ -306,8 +305,8 @@ impl Analyzer {
                 (DfExpr::ScalarSubquery(_), false, false) => Ok(e),
                 (DfExpr::ScalarSubquery(_), ..) => Err(not_supported("UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY")),
                 (_, true, true) => Err(not_supported("UNSUPPORTED_CORRELATED_EXPRESSION_IN_JOIN_CONDITION")),
-                (_, false, true) => self.take_subqueries_of(right, e),
-                _ => self.take_subqueries_of(left, e),
+                (_, false, true) => self.take_subqueries_of(right, e, &mut of_rights),
+                _ => self.take_subqueries_of(left, e, &mut of_lefts),
             };
             Ok(match taken {
                 Ok(e) => Transformed::new(e, true, TreeNodeRecursion::Jump),
@@ -413,4 +412,15 @@ pub fn after(left: &Scope, right: &Scope, kind: JoinKind) -> Scope {
 /// Whether a list of names has the name.
 pub fn contains_name(names: &[String], name: &str, case: bool) -> bool {
     names.iter().any(|n| same_name(n, name, case))
+}
+
+fn join_type(kind: JoinKind) -> JoinType {
+    match kind {
+        JoinKind::Inner | JoinKind::Cross => JoinType::Inner,
+        JoinKind::Left => JoinType::Left,
+        JoinKind::Right => JoinType::Right,
+        JoinKind::Full => JoinType::Full,
+        JoinKind::LeftSemi => JoinType::LeftSemi,
+        JoinKind::LeftAnti => JoinType::LeftAnti,
+    }
 }

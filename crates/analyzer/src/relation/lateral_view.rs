@@ -31,9 +31,10 @@ impl Analyzer {
                 .param("classCanonicalName", ""));
         };
         call.outer |= keep;
-        let Item::Generated { rows, columns, outer } = self.generated(call, names)? else {
+        let Item::Generated { mut rows, columns, outer } = self.generated(call, names)? else {
             return Err(SparkError::internal("generator"));
         };
+        self.take_plain_subqueries(&mut node, &mut [&mut rows], "Generate")?;
         let qualifier: Arc<[String]> = alias.into_iter().map(String::from).collect::<Vec<_>>().into();
         let columns: Vec<_> = columns.into_iter().map(|c| ScopeColumn { qualifier: qualifier.clone(), ..c }).collect();
         self.generate(&mut node, rows, &columns, outer)?;

@@ -20,6 +20,7 @@ use crate::expr::call::{contains_aggregate, contains_window};
 use crate::expr::order::SortKey;
 use crate::node::Node;
 use crate::scope::{Scope, ScopeColumn};
+use crate::subqueries::no_predicates;
 
 /// What stands around the list of a SELECT.
 #[derive(Default)]
@@ -159,7 +160,10 @@ impl Analyzer {
         let mut sorted: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).collect();
         match is_aggregate {
             // What an aggregated query sorts by is computed with the aggregates.
-            true => self.take_subqueries(&mut node, &mut sorted)?,
+            true => {
+                no_predicates(&sorted, "Sort")?;
+                self.take_subqueries(&mut node, &mut sorted)?;
+            }
             false => self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?,
         }
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();

@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::compute::{and_kleene, or_kleene};
-use datafusion::arrow::datatypes::DataType as Arrow;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::Case;
-use datafusion::logical_expr::{ColumnarValue, Expr, Operator, cast};
+use datafusion::logical_expr::{ColumnarValue, Expr, Operator};
 use vonk_common::limits::MAX_NATIVE_OPERANDS;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::coercion::{ArithmeticOp, Mismatch, binary_operands};
 use vonk_expr::kernel::typed_arg;
 use vonk_expr::sealed::Sealed;
+use vonk_expr::waiting::{Waiting, case_of_numbers};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, KernelUdf, SqlText, TypedExpr};
 use vonk_plan::expr::CastMode;
 use vonk_plan::types::DataType;
 
 use super::membership;
-use crate::support::{balanced, cast_to, diff_types, native, one, unexpected, wrong_type};
+use crate::support::{balanced, cast_to, diff_types, one, unexpected, wrong_type};
 
 pub const SPECS: &[&FunctionSpec] = &[
     &FunctionSpec::scalar("and", "predicate_funcs", |c, a| chain(c, a, Operator::And))
@@ -182,14 +182,7 @@ fn guarded(exprs: Vec<Expr>, op: Operator) -> Vec<Expr> {
         before.push(expr.clone());
         out.push(match condition {
             None => expr,
-            Some(condition) => {
-                let (open, decided) = match op {
-                    Operator::And => (Expr::IsNotFalse(Box::new(condition)), false),
-                    _ => (Expr::IsNotTrue(Box::new(condition)), true),
-                };
-                let decided = Expr::Literal(ScalarValue::Boolean(Some(decided)), None);
-                lazy_case(vec![(Box::new(open), Box::new(expr))], Some(Box::new(decided)))
-            }
+            Some(before) => Waiting { op, before, operand: expr }.expr(),
         });
     }
     out
@@ -201,10 +194,7 @@ pub fn lazy_case(branches: Vec<(Box<Expr>, Box<Expr>)>, otherwise: Option<Box<Ex
     if !branches.iter().map(|(_, v)| v).chain(&otherwise).any(|v| can_raise(v)) {
         return Expr::Case(Case::new(None, branches, otherwise));
     }
-    let number = |e: Box<Expr>| Box::new(cast(*e, Arrow::Int8));
-    let branches = branches.into_iter().map(|(c, v)| (c, number(v))).collect();
-    let case = Expr::Case(Case::new(None, branches, otherwise.map(number)));
-    native(case, Operator::Eq, Expr::Literal(ScalarValue::Int8(Some(1)), None))
+    case_of_numbers(branches, otherwise)
 }
 
 /// The expression calls a kernel that raises on some input of its columns.
