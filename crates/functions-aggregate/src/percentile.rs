@@ -9,7 +9,10 @@ use datafusion::arrow::datatypes::{DataType as Arrow, Int32Type, IntervalYearMon
 use datafusion::common::{Result as DfResult, ScalarValue};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::cast::zone::Zone;
+use vonk_expr::cast::{Caster, Mode, convert};
 use vonk_expr::coercion::implicit_cast_target;
+use vonk_expr::exec_err;
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, SqlText, TypedExpr, Want};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -292,10 +295,33 @@ fn finish(call: &AggregateCallData, columns: &[ArrayRef]) -> DfResult<ScalarValu
                 at(if kind == "approx" { rank.max(1) } else { rank })
             });
             let picked = take(&sorted, &UInt32Array::from_iter_values(ranks), None)?;
-            if kind == "disc" { from_numbers(&numbers(&picked)?, sorted.data_type())? } else { picked }
+            match kind {
+                "disc" => from_numbers(&numbers(&picked)?, sorted.data_type())?,
+                _ => by_way_of_doubles(&picked)?,
+            }
         }
     };
     if call.param(3) == "array" { list(call, picked) } else { ScalarValue::try_from_array(&picked, 0) }
+}
+
+/// The values as far as doubles can hold them, as which Spark's digest does (`ApproximatePercentile`): what is larger than
+/// its type is NULL of decimals, and the largest value of others.
+fn by_way_of_doubles(values: &ArrayRef) -> DfResult<ArrayRef> {
+    Ok(match values.data_type() {
+        Arrow::Decimal128(precision, scale) => {
+            let own = DataType::Decimal(*precision, *scale);
+            let zone = Zone::named("UTC").map_err(exec_err)?;
+            let caster = Caster { mode: Mode::Try, zone: &zone, origin: None };
+            let doubles = convert(&caster, values, &own, &DataType::Double)?;
+            convert(&caster, &doubles, &DataType::Double, &own)?
+        }
+        Arrow::Int64 | Arrow::Timestamp(..) | Arrow::Duration(_) | Arrow::Time64(_) => {
+            let whole: Int64Array = column(&[arrow_cast(values, &Arrow::Int64)?], 0)?;
+            let rounded: Int64Array = whole.unary(|v| v as f64 as i64);
+            arrow_cast(&rounded, values.data_type())?
+        }
+        _ => Arc::clone(values),
+    })
 }
 
 /// Doubles of numbers and intervals.

@@ -151,8 +151,7 @@ impl Analyzer {
             RelationKind::ToSchema { input, schema } => self.to_schema(self.relation(input, outer)?, schema),
             RelationKind::Hint { input, name, parameters } => {
                 let node = self.relation(input, outer)?;
-                self.hint(&node, name, parameters)?;
-                Ok(node)
+                self.hint(node, name, parameters, outer)
             }
             RelationKind::Unpivot(u) => self.unpivot(u, outer),
             RelationKind::Pivot(p) => self.pivot(p, outer),

@@ -104,7 +104,7 @@ impl Analyzer {
     }
 }
 
-fn positive(n: i32) -> SparkResult<usize> {
+pub fn positive(n: i32) -> SparkResult<usize> {
     usize::try_from(n).ok().filter(|n| *n > 0).ok_or_else(|| {
         SparkError::new("INTERNAL_ERROR").param("message", format!("number of partitions ({n}) must be positive"))
     })

@@ -32,11 +32,13 @@ pub struct Clauses<'a> {
 
 impl Analyzer {
     pub fn select(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
-        let node = self.select_list(s, order, outer)?;
-        for (name, parameters) in &s.hints {
-            self.hint(&node, name, parameters)?;
+        let mut node = self.select_list(s, order, outer)?;
+        // The order is above the partitions, and makes others of them.
+        let sorted = (!order.is_empty()).then(|| node.clone());
+        for (name, parameters) in s.hints.iter().rev() {
+            node = self.hint(node, name, parameters, outer)?;
         }
-        Ok(node)
+        Ok(sorted.unwrap_or(node))
     }
 
     fn select_list(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
