@@ -1,5 +1,7 @@
 """Reading and writing files: formats, options, save modes, partitions, and writes that fail."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql.connect import functions as F
@@ -200,3 +202,24 @@ def test_each_row_knows_its_file(spark, tmp_path, form):
     later = read.withColumn("file", F.input_file_name()).groupBy("file").count().collect()
     assert sum(r["count"] for r in later) == 4 and all(r["file"].startswith("file:///") for r in later)
     assert spark.range(1).select(F.input_file_name()).collect() == [("",)]
+
+
+def test_the_partitions_of_a_join_become_one(spark, tmp_path):
+    """Those of a join over files wait for each other: read one after the other they would wait for ever."""
+    big, small, out = (str(tmp_path / name) for name in ("big", "small", "out"))
+    spark.range(0, 200000, 1, 8).withColumn("k", F.col("id") % 1000).write.parquet(big)
+    spark.range(0, 100, 1, 1).withColumnRenamed("id", "k").write.parquet(small)
+
+    def write():
+        joined = spark.read.parquet(big).join(spark.read.parquet(small), "k")
+        joined.coalesce(1).write.parquet(out)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            writing.result(timeout=60)
+        finally:
+            if not writing.done():
+                spark.interruptAll()
+    assert len(files_under(out, ".parquet")) == 1
+    assert spark.read.parquet(out).count() == 20000

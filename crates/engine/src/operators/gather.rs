@@ -5,6 +5,7 @@
 //! by at most [`AHEAD_BYTES`].
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -111,17 +112,25 @@ impl ExecutionPlan for Gather {
 
 /// The rows of all partitions in order, as one stream. Dropping it stops the work.
 pub fn in_order(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-    let partitions = plan.output_partitioning().partition_count();
-    if partitions == 0 {
+    parts_in_order(plan, 0..plan.output_partitioning().partition_count(), context)
+}
+
+/// The same of some of the partitions. They run at one time, since those of a join wait for each other.
+pub fn parts_in_order(
+    plan: &Arc<dyn ExecutionPlan>,
+    parts: Range<usize>,
+    context: &Arc<TaskContext>,
+) -> Result<SendableRecordBatchStream> {
+    if parts.is_empty() {
         return Ok(adapt(plan, futures::stream::empty().boxed()));
     }
-    if partitions == 1 {
-        return plan.execute(0, Arc::clone(context));
+    if parts.len() == 1 {
+        return plan.execute(parts.start, Arc::clone(context));
     }
     let mut tasks = JoinSet::new();
-    let mut receivers = Vec::with_capacity(partitions);
+    let mut receivers = Vec::with_capacity(parts.len());
     let (refuse, refused) = mpsc::unbounded_channel();
-    for partition in 0..partitions {
+    for partition in parts {
         let (send, receive) = mpsc::unbounded_channel();
         let input = plan.execute(partition, Arc::clone(context))?;
         tasks.spawn(run_ahead(input, send, refuse.clone()));

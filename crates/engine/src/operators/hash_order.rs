@@ -115,14 +115,16 @@ impl ExecutionPlan for OrderExec {
                 parts.map(|p| self.input.execute(p, Arc::clone(&context))).collect::<Result<_>>()?
             }
         };
-        let of = Arc::clone(&schema);
-        let rows = futures::stream::iter(parts).then(move |part| {
+        // All at one time: those of a join wait for each other before they give a row.
+        let (of, at_once) = (Arc::clone(&schema), parts.len().max(1));
+        let rows = futures::stream::iter(parts).map(move |part| {
             let of = Arc::clone(&of);
             async move {
                 let batches: Vec<RecordBatch> = part.try_collect().await?;
                 ordered(&concat_batches(&of, &batches)?, order)
             }
         });
+        let rows = rows.buffered(at_once);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 

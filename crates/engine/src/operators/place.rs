@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use vonk_analyzer::nodes::place::How;
 use vonk_analyzer::relation::range;
 
-use super::gather::Gather;
+use super::gather::{Gather, parts_in_order};
 use super::row_id::RowIdExec;
 use super::targets::Targets;
 use crate::operators::one_input::one_input;
@@ -170,8 +170,7 @@ impl ExecutionPlan for PlaceExec {
         let (has, shown) =
             (source.output_partitioning().partition_count(), self.properties.partitioning.partition_count());
         let parts = partition * has / shown..(partition + 1) * has / shown;
-        let streams: Result<Vec<_>> = parts.map(|p| source.execute(p, Arc::clone(&context))).collect();
-        let rows = futures::stream::iter(streams?.into_iter().map(Ok::<_, DataFusionError>)).try_flatten();
+        let rows = parts_in_order(source, parts, &context)?;
         let schema: SchemaRef = self.schema();
         let columns: Vec<usize> = (0..schema.fields().len()).collect();
         let rows = rows.map(move |batch| Ok(batch?.project(&columns)?)).boxed();
