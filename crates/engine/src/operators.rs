@@ -3,6 +3,7 @@
 pub(crate) mod as_its_inner;
 pub mod count_distinct;
 pub mod cuts;
+mod dependencies;
 pub mod existing;
 pub mod failing_constants;
 pub mod gather;

@@ -4,6 +4,7 @@
 //!   other rows (Spark moves no filter below a projection that has some), and an aggregate without groups has a
 //!   row in any case, also under a condition that asks none of its columns.
 //! - A join in which NULL equals NULL gets no keys of `=` beside those of `<=>`.
+//! - Rules that ask for keys are not shown those that are none ([`super::dependencies`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,21 +15,30 @@ use datafusion::logical_expr::{Join, JoinType, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// A rule that leaves some plans as they are.
+use super::dependencies::{distinct_in_doubt, in_doubt, put_right};
+
+/// A rule that leaves some plans as they are, or is shown them otherwise.
 pub struct Guarded {
     rule: Arc<dyn OptimizerRule + Send + Sync>,
     leaves: fn(&LogicalPlan) -> bool,
+    shows: fn(LogicalPlan) -> Result<LogicalPlan>,
+    instead: fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
 }
 
 /// The rule with its guard, if it needs one.
 pub fn guarded(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerRule + Send + Sync> {
-    let leaves = match rule.name() {
-        "push_down_filter" => stays_above,
-        "extract_equijoin_predicate" => equals_nulls_by_keys,
-        "eliminate_cross_join" => mixes_equalities,
-        _ => return rule,
-    };
-    Arc::new(Guarded { rule, leaves })
+    let name = rule.name().to_string();
+    let mut guarded = Guarded { rule, leaves: |_| false, shows: Ok, instead: |_| Ok(None) };
+    match name.as_str() {
+        "push_down_filter" => guarded.leaves = stays_above,
+        "extract_equijoin_predicate" => guarded.leaves = equals_nulls_by_keys,
+        "eliminate_cross_join" => guarded.leaves = mixes_equalities,
+        "eliminate_duplicated_expr" => guarded.leaves = sorts_in_doubt,
+        "eliminate_join" | "optimize_projections" => guarded.shows = put_right,
+        "replace_distinct_aggregate" => guarded.instead = distinct_in_doubt,
+        _ => return guarded.rule,
+    }
+    Arc::new(guarded)
 }
 
 impl fmt::Debug for Guarded {
@@ -47,11 +57,19 @@ impl OptimizerRule for Guarded {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        match (self.leaves)(&plan) {
-            true => Ok(Transformed::no(plan)),
-            false => self.rule.rewrite(plan, config),
+        if (self.leaves)(&plan) {
+            return Ok(Transformed::no(plan));
+        }
+        match (self.instead)(&plan)? {
+            Some(plan) => Ok(Transformed::yes(plan)),
+            None => self.rule.rewrite((self.shows)(plan)?, config),
         }
     }
+}
+
+/// An order by columns of which some may seem to follow from others.
+fn sorts_in_doubt(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Sort(sort) if sort.expr.len() > 1 && in_doubt(&sort.input))
 }
 
 /// A filter, or several, right above a projection with volatile expressions or an aggregate without groups.
