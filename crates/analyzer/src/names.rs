@@ -233,14 +233,16 @@ impl Analyzer {
 
     /// A column of a query around this one, as DataFusion's reference to it.
     fn outer_name(&self, env: &Env, parts: &[String], at: At) -> SparkResult<Option<TypedExpr>> {
-        let mut outer = env.outer.as_ref();
+        // Columns are found in the query right around, parameters of a function further out, too.
+        let (mut outer, mut near) = (env.outer.as_ref(), true);
         while let Some(around) = outer {
-            if let Some(value) = self.lambda_variable(around, parts)? {
+            if near && let Some(value) = self.lambda_variable(around, parts)? {
                 return Ok(Some(value));
             }
-            if let Some((column, fields)) = self.find(&around.scope, parts, at)? {
+            if near && let Some((column, fields)) = self.find(&around.scope, parts, at)? {
                 return self.fields_of(outer_column(column), fields, at).map(Some);
             }
+            near = false;
             if let Some(value) = self.parameter(around, parts, at)? {
                 return as_outer(value).map(Some);
             }
@@ -347,7 +349,8 @@ pub fn outer_column(c: &ScopeColumn) -> TypedExpr {
     let field = Field::new(&name, to_arrow(&c.data_type), true);
     let mut out = c.typed();
     out.expr = Expr::OuterReferenceColumn(Arc::new(field), Column::new_unqualified(name));
-    out.sql = format!("outer({})", c.name).into();
+    let named: Vec<&str> = c.qualifier.iter().map(String::as_str).chain([&*c.name]).collect();
+    out.sql = format!("outer({})", named.join(".")).into();
     out
 }
 

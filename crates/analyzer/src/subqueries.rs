@@ -227,7 +227,8 @@ impl Analyzer {
     /// column on the outer side and nothing from there into the sub-query.
     fn take_not_in(&self, node: &mut Node, i: InSubquery, before: &mut Taken) -> SparkResult<DfExpr> {
         let constant = !i.expr.any_column_refs();
-        if constant || is_tuple(&i.expr) || contains_subquery(&i.expr) || !outer_slots(&i.subquery.subquery).is_empty() {
+        if constant || is_tuple(&i.expr) || contains_subquery(&i.expr) || !outer_slots(&i.subquery.subquery).is_empty()
+        {
             return Ok(DfExpr::Not(Box::new(self.take_in(node, *i.expr, &i.subquery, true, before)?)));
         }
         let column = match &*i.expr {

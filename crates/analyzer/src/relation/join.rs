@@ -26,9 +26,9 @@ use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::keyed::{Keyed, marked};
 use crate::node::Node;
+use crate::places;
 use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
-use crate::places;
 use crate::subqueries::{Taken, contains_subquery};
 use crate::unnest::keyed_join;
 
