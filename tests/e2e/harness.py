@@ -70,7 +70,10 @@ class Server:
     def session(self, url=None):
         from pyspark.sql.connect.session import SparkSession
 
-        return SparkSession.builder.remote(url or self.url).create()
+        session = SparkSession.builder.remote(url or self.url).create()
+        # PySpark asks the first session it was given about Python functions, also when its server is gone.
+        SparkSession._default_session = SparkSession._active_session.session = session
+        return session
 
     def stop(self):
         if self.process.stdin and not self.process.stdin.closed:

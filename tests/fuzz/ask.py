@@ -3,7 +3,7 @@
     echo "SELECT 1 + 1" | ask.py --spark sc://127.0.0.1:15043 [--conf=key=value …] [--show]
     echo "what it shows | SELECT 1 + 1" | ask.py --record tests/cases/fuzz.json
 
-A line that begins with `[legacy]` is asked without ANSI. With `--record`, a line is `name | query`, and is kept
+A query that begins with `[legacy]` is asked without ANSI. With `--record`, a line is `name | query`, and is kept
 as a case with Spark's answer instead of being compared.
 """
 
@@ -24,13 +24,14 @@ from run import start  # noqa: E402
 LEGACY = "[legacy]"
 
 
-def questions(lines):
-    """(words, settings) of each line."""
-    for line in filter(None, map(str.strip, lines)):
-        if line.startswith(LEGACY):
-            yield line[len(LEGACY):].strip(), {"spark.sql.ansi.enabled": "false"}
-        else:
-            yield line, {}
+def lines():
+    return filter(None, map(str.strip, sys.stdin))
+
+
+def question(words, args):
+    """A query, and the settings that it and the command line name."""
+    conf = {"spark.sql.ansi.enabled": "false"} if words.startswith(LEGACY) else {}
+    return words.removeprefix(LEGACY).strip(), conf | dict(c.split("=", 1) for c in args.conf)
 
 
 def brief(answer):
@@ -40,8 +41,9 @@ def brief(answer):
 def compare(args):
     with tempfile.TemporaryDirectory(prefix="vonk-ask-") as folder:
         vonk, spark = start(f"vonk: {args.vonk}", folder), Engine("spark", args.spark, limit=60)
-        for sql, conf in questions(sys.stdin):
-            conf = {"spark.sql.ansi.enabled": "true", "spark.sql.session.timeZone": "UTC"} | conf | dict(c.split("=", 1) for c in args.conf)
+        for line in lines():
+            sql, conf = question(line, args)
+            conf = {"spark.sql.ansi.enabled": "true", "spark.sql.session.timeZone": "UTC"} | conf
             ours, theirs = vonk.ask(sql, conf), spark.ask(sql, conf)
             found = difference(ours, theirs, args.ordered)
             print("DIFF" if found else "same", sql[:300], *(found or []))
@@ -56,11 +58,9 @@ def record(args):
     logging.disable(logging.CRITICAL)  # PySpark logs every error that a case expects
     path = pathlib.Path(args.record)
     document = load(path)
-    for words, conf in questions(sys.stdin):
-        name, sql = map(str.strip, words.split("|", 1))
-        legacy = LEGACY in name or sql.startswith(LEGACY)
-        sql = sql.removeprefix(LEGACY).strip()
-        conf = ({"spark.sql.ansi.enabled": "false"} if legacy else {}) | conf | dict(c.split("=", 1) for c in args.conf)
+    for line in lines():
+        name, words = map(str.strip, line.split("|", 1))
+        sql, conf = question(words, args)
         if any(case["name"] == name for case in document["cases"]):
             sys.exit(f"there is a case '{name}' already")
         session = SparkSession.builder.remote(args.spark).create()

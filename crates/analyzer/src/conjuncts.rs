@@ -26,8 +26,7 @@ pub fn filters(condition: Expr, place: impl Fn(HashSet<ColumnId>) -> Place) -> V
     if !is_joined(&condition) {
         return vec![with_fewer_waits(condition, place)];
     }
-    let conjuncts = split_conjunction_owned(condition).into_iter().map(|c| unguarded(c, &place));
-    let (joined, alone) = conjuncts.partition::<Vec<_>, _>(is_joined);
+    let (joined, alone) = unguarded_parts(condition, &place).partition::<Vec<_>, _>(is_joined);
     [conjunction(alone), conjunction(joined)].into_iter().flatten().collect()
 }
 
@@ -36,8 +35,11 @@ pub fn with_fewer_waits(condition: Expr, place: impl Fn(HashSet<ColumnId>) -> Pl
     if !split_conjunction(&condition).into_iter().any(|c| Waiting::of(c).is_some()) {
         return condition;
     }
-    let conjuncts = split_conjunction_owned(condition).into_iter().map(|c| unguarded(c, &place));
-    conjunction(conjuncts.collect::<Vec<_>>()).unwrap_or_else(|| lit(true))
+    conjunction(unguarded_parts(condition, &place)).unwrap_or_else(|| lit(true))
+}
+
+fn unguarded_parts(condition: Expr, place: &impl Fn(HashSet<ColumnId>) -> Place) -> impl Iterator<Item = Expr> {
+    split_conjunction_owned(condition).into_iter().map(move |conjunct| unguarded(conjunct, place))
 }
 
 /// The conjunct without what it waits for in vain: what is joined, or looked at further above.
@@ -56,7 +58,7 @@ fn unguarded(conjunct: Expr, place: &impl Fn(HashSet<ColumnId>) -> Place) -> Exp
     let own = of(&waiting.operand);
     let comes_before = |e: &Expr| !is_joined(e) && (!e.any_column_refs() || of(e).starts_with(&own));
     let before = split_conjunction_owned(waiting.before).into_iter().filter(comes_before);
-    match conjunction(before.collect::<Vec<_>>()) {
+    match conjunction(before) {
         Some(before) => Waiting { before, ..waiting }.expr(),
         None => waiting.operand,
     }
@@ -75,6 +77,9 @@ fn is_joined(e: &Expr) -> bool {
 
 /// The expression with each NOT as far inside as an IN asks for.
 pub fn with_not_inside(e: Expr) -> SparkResult<Expr> {
+    if !asks_in(&e) {
+        return Ok(e);
+    }
     let inside = e.transform_down(|e| {
         Ok(match e {
             Expr::Not(inner) if asks_in(&inner) => match negated(*inner) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, JoinType, NullEquality, ScalarValue, Spans};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality, ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr as DfExpr, Filter, LogicalPlan, Projection, Subquery, lit};
@@ -18,7 +18,7 @@ use crate::constants::is_written_null;
 use crate::keyed::marked;
 use crate::node::Node;
 use crate::nodes::alone::Alone;
-use crate::scope::{ColumnId, column_expr, column_id, column_name};
+use crate::scope::{ColumnId, ScopeColumn, column_expr, column_id, column_name};
 use crate::tuple::{self, is_tuple};
 use crate::unnest::{Carried, keyed_join, outer_slots};
 
@@ -231,17 +231,8 @@ impl Analyzer {
         {
             return Ok(DfExpr::Not(Box::new(self.take_in(node, *i.expr, &i.subquery, true, before)?)));
         }
-        let column = match &*i.expr {
-            DfExpr::Column(_) => *i.expr,
-            _ => {
-                let schema = node.plan()?.schema().clone();
-                let arrow =
-                    datafusion::logical_expr::ExprSchemable::get_type(&*i.expr, &schema).map_err(spark_error)?;
-                let id = self.fresh();
-                node.compute(vec![(id, *i.expr, vonk_expr::arrow_types::from_arrow(&arrow)?)])?;
-                column_expr(id)
-            }
-        };
+        let schema = node.plan()?.schema().clone();
+        let column = column_expr(self.as_column(node, &schema, *i.expr)?.slot);
         Ok(DfExpr::InSubquery(InSubquery::new(Box::new(column), i.subquery, true)))
     }
 
@@ -278,27 +269,28 @@ impl Analyzer {
         let schema = node.plan()?.schema().clone();
         let mut equal = vec![];
         for (value, column) in values.into_iter().zip(q.subquery.schema().columns()) {
-            let arrow = datafusion::logical_expr::ExprSchemable::get_type(&value, &schema).map_err(spark_error)?;
-            let data_type = vonk_expr::arrow_types::from_arrow(&arrow)?;
-            let id = match &value {
-                DfExpr::Column(c) => column_id(&c.name),
-                _ => None,
-            };
-            let id = match id {
-                Some(id) => id,
-                None => {
-                    let id = self.fresh();
-                    node.compute(vec![(id, value, data_type.clone())])?;
-                    id
-                }
-            };
-            let outer = crate::names::outer_column(&crate::scope::ScopeColumn::new(id, "", data_type, true)).expr;
+            let outer = crate::names::outer_column(&self.as_column(node, &schema, value)?).expr;
             equal.push(outer.eq(DfExpr::Column(column)));
         }
         let Some(equal) = conjunction(equal) else { return Err(SparkError::internal("IN without columns")) };
         let equal = if maybe { equal.is_not_false() } else { equal };
         let filter = Filter::try_new(equal, q.subquery.clone()).map_err(spark_error)?;
         Ok(Arc::new(LogicalPlan::Filter(filter)))
+    }
+
+    /// The value, of a node of the schema, as a column of that node, which is computed if it is none.
+    fn as_column(&self, node: &mut Node, schema: &DFSchema, value: DfExpr) -> SparkResult<ScopeColumn> {
+        let arrow = datafusion::logical_expr::ExprSchemable::get_type(&value, schema).map_err(spark_error)?;
+        let data_type = vonk_expr::arrow_types::from_arrow(&arrow)?;
+        let own = match &value {
+            DfExpr::Column(c) => column_id(&c.name),
+            _ => None,
+        };
+        let id = own.unwrap_or_else(|| self.fresh());
+        if own.is_none() {
+            node.compute(vec![(id, value, data_type.clone())])?;
+        }
+        Ok(ScopeColumn::new(id, "", data_type, true))
     }
 
     /// `NULL IN (…)` of a NULL that is written: NULL, but FALSE where the sub-query is without rows; in legacy mode
@@ -347,7 +339,8 @@ impl Analyzer {
     }
 }
 
-fn as_subquery(plan: Arc<LogicalPlan>) -> Subquery {
+/// The plan as DataFusion's sub-query.
+pub fn as_subquery(plan: Arc<LogicalPlan>) -> Subquery {
     let outer_ref_columns = plan.all_out_ref_exprs();
     Subquery { subquery: plan, outer_ref_columns, spans: Spans::new() }
 }

@@ -6,7 +6,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datafusion::common::Spans;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, Subquery};
 use vonk_common::error::quote_sql;
@@ -23,6 +22,7 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
 use crate::scope::{Scope, ScopeColumn};
+use crate::subqueries;
 use crate::tuple::tuple;
 
 impl Analyzer {
@@ -169,8 +169,6 @@ impl Analyzer {
 
     /// The node's plan as DataFusion's sub-query.
     pub fn as_subquery(&self, node: &mut Node) -> SparkResult<Subquery> {
-        let subquery = self.alone_if_deep(node.exact(&|| self.fresh())?)?;
-        let outer_ref_columns = subquery.all_out_ref_exprs();
-        Ok(Subquery { subquery, outer_ref_columns, spans: Spans::new() })
+        Ok(subqueries::as_subquery(self.alone_if_deep(node.exact(&|| self.fresh())?)?))
     }
 }

@@ -33,6 +33,9 @@ pub struct Clauses<'a> {
 impl Analyzer {
     pub fn select(&self, s: &Select, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
         let mut node = self.select_list(s, order, outer)?;
+        if s.hints.is_empty() {
+            return Ok(node);
+        }
         // The order is above the partitions, and makes others of them.
         let sorted = (!order.is_empty()).then(|| node.clone());
         for (name, parameters) in s.hints.iter().rev() {

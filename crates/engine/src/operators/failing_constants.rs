@@ -7,15 +7,18 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, FetchType, LogicalPlan};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
-use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerContext, OptimizerRule};
+use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerContext};
 use vonk_analyzer::constants::{is_local, no_failing_constants};
 use vonk_expr::exec_err;
+
+use super::guarded::guarded;
 
 /// Names that DataFusion gives to what it computes once (`CommonSubexprEliminate`).
 const COMMON: &str = "__common_expr_";
@@ -41,7 +44,7 @@ impl AnalyzerRule for FailingConstants {
 
 /// The plan without the columns that nobody asks for.
 fn pruned(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let (rule, config) = (OptimizeProjections::new(), OptimizerContext::new());
+    let (rule, config) = (guarded(Arc::new(OptimizeProjections::new())), OptimizerContext::new());
     let order = rule.apply_order();
     let rewrite = |node: LogicalPlan| rule.rewrite(node, &config);
     let rewritten = match order {

@@ -17,28 +17,33 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::dependencies::{distinct_in_doubt, in_doubt, put_right};
 
-/// A rule that leaves some plans as they are, or is shown them otherwise.
+/// A rule that some plans are kept from.
 pub struct Guarded {
     rule: Arc<dyn OptimizerRule + Send + Sync>,
-    leaves: fn(&LogicalPlan) -> bool,
-    shows: fn(LogicalPlan) -> Result<LogicalPlan>,
-    instead: fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
+    guard: Guard,
+}
+
+enum Guard {
+    /// Plans that the rule leaves as they are.
+    Leaves(fn(&LogicalPlan) -> bool),
+    /// The plan as the rule is shown it.
+    Shows(fn(LogicalPlan) -> Result<LogicalPlan>),
+    /// What becomes of a plan instead, if the rule is not asked.
+    Instead(fn(&LogicalPlan) -> Result<Option<LogicalPlan>>),
 }
 
 /// The rule with its guard, if it needs one.
 pub fn guarded(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerRule + Send + Sync> {
-    let name = rule.name().to_string();
-    let mut guarded = Guarded { rule, leaves: |_| false, shows: Ok, instead: |_| Ok(None) };
-    match name.as_str() {
-        "push_down_filter" => guarded.leaves = stays_above,
-        "extract_equijoin_predicate" => guarded.leaves = equals_nulls_by_keys,
-        "eliminate_cross_join" => guarded.leaves = mixes_equalities,
-        "eliminate_duplicated_expr" => guarded.leaves = sorts_in_doubt,
-        "eliminate_join" | "optimize_projections" => guarded.shows = put_right,
-        "replace_distinct_aggregate" => guarded.instead = distinct_in_doubt,
-        _ => return guarded.rule,
-    }
-    Arc::new(guarded)
+    let guard = match rule.name() {
+        "push_down_filter" => Guard::Leaves(stays_above),
+        "extract_equijoin_predicate" => Guard::Leaves(equals_nulls_by_keys),
+        "eliminate_cross_join" => Guard::Leaves(mixes_equalities),
+        "eliminate_duplicated_expr" => Guard::Leaves(sorts_in_doubt),
+        "eliminate_join" | "optimize_projections" => Guard::Shows(put_right),
+        "replace_distinct_aggregate" => Guard::Instead(distinct_in_doubt),
+        _ => return rule,
+    };
+    Arc::new(Guarded { rule, guard })
 }
 
 impl fmt::Debug for Guarded {
@@ -57,13 +62,16 @@ impl OptimizerRule for Guarded {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if (self.leaves)(&plan) {
-            return Ok(Transformed::no(plan));
-        }
-        match (self.instead)(&plan)? {
-            Some(plan) => Ok(Transformed::yes(plan)),
-            None => self.rule.rewrite((self.shows)(plan)?, config),
-        }
+        let plan = match self.guard {
+            Guard::Leaves(leaves) if leaves(&plan) => return Ok(Transformed::no(plan)),
+            Guard::Leaves(_) => plan,
+            Guard::Shows(shows) => shows(plan)?,
+            Guard::Instead(instead) => match instead(&plan)? {
+                Some(other) => return Ok(Transformed::yes(other)),
+                None => plan,
+            },
+        };
+        self.rule.rewrite(plan, config)
     }
 }
 
