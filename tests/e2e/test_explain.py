@@ -49,3 +49,49 @@ def test_kept_rows(left):
 
 def test_sizes(left):
     assert "Statistics(sizeInBytes=" in left._explain_string(mode="cost")
+
+
+@pytest.fixture
+def tables(spark, tmp_path):
+    """Two tables of files, of which the first would be held in a join of both."""
+    for name, rows in ("few", 1000), ("many", 50000):
+        spark.range(rows).selectExpr("id", f"id * 2 AS of_{name}").write.parquet(str(tmp_path / name))
+        spark.read.parquet(str(tmp_path / name)).createOrReplaceTempView(name)
+    return spark.table("few"), spark.table("many")
+
+
+def held(df):
+    """The kind of the join, and the first column of the side that it holds (of a merge join, of its left side)."""
+    lines = df._explain_string(mode="simple").splitlines()
+    at = next(i for i, line in enumerate(lines) if "Join" in line)
+    key = lines[at].split("[")[1].split("@")[0].lstrip("(")
+    return lines[at].strip(" :+-").split()[0], key == "#1"
+
+
+@pytest.mark.parametrize(
+    "hints, kind, join, first",
+    [
+        ("", "JOIN", "BroadcastHashJoin", True),
+        ("/*+ BROADCAST(many) */", "JOIN", "BroadcastHashJoin", False),
+        ("/*+ MAPJOIN(few) */", "JOIN", "BroadcastHashJoin", True),
+        ("/*+ MERGE(many) */", "JOIN", "SortMergeJoin", True),
+        ("/*+ SHUFFLE_HASH(many) */", "JOIN", "ShuffledHashJoin", False),
+        ("/*+ MERGE(few), BROADCAST(many) */", "JOIN", "BroadcastHashJoin", False),
+        ("/*+ BROADCAST(many) */", "LEFT JOIN", "BroadcastHashJoin", False),
+        ("/*+ SHUFFLE_HASH(few) */", "LEFT JOIN", "ShuffledHashJoin", True),
+        ("/*+ BROADCAST(many) */", "LEFT SEMI JOIN", "BroadcastHashJoin", False),
+        ("/*+ BROADCAST(elsewhere) */", "JOIN", "BroadcastHashJoin", True),
+    ],
+)
+def test_hints_choose_joins(spark, tables, hints, kind, join, first):
+    df = spark.sql(f"SELECT {hints} few.id, of_few FROM few {kind} many ON few.id = many.id WHERE few.id > 0")
+    assert held(df) == (join, first)
+    assert df.count() == 999
+
+
+def test_hints_of_dataframes_choose_joins(tables):
+    few, many = tables
+    assert held(few.join(many.hint("merge"), "id"))[0] == "SortMergeJoin"
+    assert held(few.join(F.broadcast(many), "id")) == ("BroadcastHashJoin", False)
+    assert held(few.join(many.hint("shuffle_hash").where("of_many > 3"), "id")) == ("ShuffledHashJoin", False)
+    assert few.join(many.hint("merge"), "id").count() == 1000

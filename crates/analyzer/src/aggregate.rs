@@ -28,6 +28,7 @@ use crate::nodes::row_id::RowId;
 use crate::python::function::aggregate_call;
 use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
 use crate::subqueries::{Taken, contains_subquery};
+use crate::unnest::outer_slots;
 
 const MARKER: &str = "grouping:";
 
@@ -51,9 +52,19 @@ impl Keys {
     }
 }
 
+/// Is there a call of `grouping` in the expression, whose grouping is not known yet?
+pub fn calls_grouping(e: &TypedExpr) -> bool {
+    let marker = |x: &DfExpr| matches!(x, DfExpr::Placeholder(p) if is_marker(&p.id) && p.id.ends_with(":grouping"));
+    e.expr.exists(|x| Ok(marker(x))).unwrap_or(false)
+}
+
+fn is_marker(placeholder: &str) -> bool {
+    placeholder.starts_with(MARKER)
+}
+
 /// `grouping` and `grouping_id` have a meaning above grouping sets alone.
 pub fn no_grouping(e: &TypedExpr) -> SparkResult<()> {
-    let marker = |x: &DfExpr| matches!(x, DfExpr::Placeholder(p) if p.id.starts_with(MARKER));
+    let marker = |x: &DfExpr| matches!(x, DfExpr::Placeholder(p) if is_marker(&p.id));
     match e.expr.exists(|x| Ok(marker(x))).unwrap_or(false) {
         true => Err(SparkError::new("UNSUPPORTED_GROUPING_EXPRESSION").at(e.origin.clone())),
         false => Ok(()),
@@ -74,6 +85,28 @@ fn check_references(part: &DfExpr, whole: &TypedExpr) -> SparkResult<()> {
         return Err(fault("AGGREGATE_FUNCTION_MIXED_OUTER_LOCAL_REFERENCES").param("function", whole.sql.to_string()));
     }
     Err(fault("CORRELATED_REFERENCE").param("sqlExprs", whole.quoted_sql()))
+}
+
+/// Values of sub-queries that ask for the outer row are keys, or inside of aggregates.
+fn check_values(e: &TypedExpr, keys: &[TypedExpr], scope: &Scope) -> SparkResult<()> {
+    let check = |x: &DfExpr| match x {
+        DfExpr::AggregateFunction(_) => Ok(TreeNodeRecursion::Jump),
+        DfExpr::ScalarSubquery(q) if !keys.iter().any(|k| k.expr == *x) => {
+            let slots = outer_slots(&q.subquery);
+            let named = |c: &&ScopeColumn| slots.contains(&c.slot);
+            let names: Vec<&str> = scope.columns.iter().filter(named).map(|c| &*c.name).collect();
+            if slots.is_empty() {
+                return Ok(TreeNodeRecursion::Continue);
+            }
+            Err(exec_err(
+                SparkError::new("SCALAR_SUBQUERY_IS_IN_GROUP_BY_OR_AGGREGATE_FUNCTION")
+                    .param("sqlExpr", quote_sql(format!("scalarsubquery({})", names.join(", "))))
+                    .at(e.origin.clone()),
+            ))
+        }
+        _ => Ok(TreeNodeRecursion::Continue),
+    };
+    e.expr.apply(check).map(|_| ()).map_err(spark_error)
 }
 
 impl Analyzer {
@@ -121,6 +154,7 @@ impl Analyzer {
         for e in exprs.iter().take(own).map(|e| &**e).chain(&keys.exprs) {
             check_references(&e.expr, e)?;
         }
+        exprs.iter().take(own).try_for_each(|e| check_values(e, &keys.exprs, &input))?;
         for e in exprs.iter().skip(own) {
             e.expr
                 .apply(|x| match x {
@@ -194,7 +228,7 @@ impl Analyzer {
                         let id = *calls.entry(x).or_insert_with(|| self.fresh());
                         Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)
                     }
-                    DfExpr::Placeholder(p) if p.id.starts_with(MARKER) => {
+                    DfExpr::Placeholder(p) if is_marker(&p.id) => {
                         let id = *markers.entry(p.id).or_insert_with(|| self.fresh());
                         Transformed::new(column_expr(id), true, TreeNodeRecursion::Jump)
                     }

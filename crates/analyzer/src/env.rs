@@ -21,6 +21,8 @@ pub struct Env {
     pub aliases: Option<Rc<RefCell<Vec<LateralAlias>>>>,
     /// Names that come before the scope's own: the output of a SELECT, in its HAVING and ORDER BY.
     pub first: Option<Rc<Vec<LateralAlias>>>,
+    /// In ORDER BY, what is shown: a name that means nothing clear is unknown there, and one of these may be meant.
+    pub shown: Option<Rc<Scope>>,
     /// Parameters of the SQL function whose body this is.
     pub parameters: Option<Rc<Vec<LateralAlias>>>,
     /// Parameters of enclosing lambdas, innermost last.
@@ -40,6 +42,12 @@ impl Env {
 
     pub fn of(node: &Node, outer: Option<&Rc<Env>>) -> Self {
         Env::new(node.scope.clone(), outer)
+    }
+
+    /// In an ORDER BY of a relation that shows these columns.
+    pub fn ordering(mut self, shown: &[ScopeColumn]) -> Self {
+        self.shown = Some(Rc::new(Scope::new(shown.to_vec())));
+        self
     }
 
     /// With the columns that projections below left out.

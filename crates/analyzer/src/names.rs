@@ -47,11 +47,20 @@ impl Named {
     }
 }
 
-type At<'a> = Option<&'a Arc<Origin>>;
+pub type At<'a> = Option<&'a Arc<Origin>>;
 
 impl Analyzer {
     /// Resolves a name in parts, `plan_id` naming the DataFrame it belongs to.
     pub fn name(&self, env: &Env, parts: &[String], plan_id: Option<i64>, at: At) -> SparkResult<Named> {
+        match (self.meaning(env, parts, plan_id, at), &env.shown) {
+            (Err(e), Some(shown)) if plan_id.is_none() && is_unclear(&e) => {
+                Err(self.unresolved_column(shown, parts, at))
+            }
+            (found, _) => found,
+        }
+    }
+
+    fn meaning(&self, env: &Env, parts: &[String], plan_id: Option<i64>, at: At) -> SparkResult<Named> {
         if let Some(found) = self.lambda_variable(env, parts)? {
             return Ok(Named::Value(found));
         }
@@ -150,7 +159,7 @@ impl Analyzer {
     }
 
     /// The column that a name means in a scope, and the parts of the name that are fields of it.
-    fn find<'s, 'p>(
+    pub fn find<'s, 'p>(
         &self,
         scope: &'s Scope,
         parts: &'p [String],
@@ -239,7 +248,12 @@ impl Analyzer {
             if near && let Some(value) = self.lambda_variable(around, parts)? {
                 return Ok(Some(value));
             }
-            if near && let Some((column, fields)) = self.find(&around.scope, parts, at)? {
+            if near
+                && let Some((column, fields)) = match self.find(&around.scope, parts, at) {
+                    Err(e) if around.shown.is_some() && is_unclear(&e) => None,
+                    found => found?,
+                }
+            {
                 return self.fields_of(outer_column(column), fields, at).map(Some);
             }
             near = false;
@@ -386,6 +400,12 @@ fn as_written(c: &ScopeColumn, parts: &[String], fields: &[String]) -> ScopeColu
 fn qualifies(qualifier: &[String], wanted: &[String], case_sensitive: bool) -> bool {
     let Some(start) = qualifier.len().checked_sub(wanted.len()) else { return false };
     qualifier.iter().skip(start).zip(wanted).all(|(q, w)| same_name(q, w, case_sensitive))
+}
+
+/// Does a name fit several things, or a thing without such a field, or nothing?
+fn is_unclear(e: &SparkError) -> bool {
+    matches!(e.class(), "AMBIGUOUS_REFERENCE" | "FIELD_NOT_FOUND" | "UNRESOLVED_COLUMN.WITH_SUGGESTION")
+        || e.class() == "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION"
 }
 
 fn ambiguous(parts: &[String], found: &[&ScopeColumn], at: At) -> SparkError {

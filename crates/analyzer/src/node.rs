@@ -17,6 +17,7 @@ use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::spark_error;
 use vonk_plan::types::DataType;
 
+use crate::nodes::hinted::Strategy;
 use crate::scope::{ColumnId, Scope, column_expr, column_id, column_name};
 
 /// Columns left out by projections that a plan keeps at most.
@@ -31,6 +32,8 @@ pub struct Node {
     pub scope: Arc<Scope>,
     /// The scope of the relation below, where its columns may still be within reach.
     pub below: Option<Arc<Below>>,
+    /// How a hint wants the relation to be joined.
+    pub hint: Option<Strategy>,
 }
 
 /// The scopes that a relation was made from by projecting, nearest first.
@@ -49,7 +52,8 @@ struct Pending {
 impl Node {
     /// A relation whose plan has a column `#slot` for each column of the scope.
     pub fn new(plan: LogicalPlan, scope: Scope) -> Self {
-        Node { plan: Arc::new(plan), pending: vec![], unplaced: HashSet::new(), scope: Arc::new(scope), below: None }
+        let (plan, scope) = (Arc::new(plan), Arc::new(scope));
+        Node { plan, pending: vec![], unplaced: HashSet::new(), scope, below: None, hint: None }
     }
 
     /// Rows that the query itself holds, and what is computed of them row by row?

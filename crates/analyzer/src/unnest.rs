@@ -20,6 +20,7 @@ use vonk_expr::spark_error;
 
 use crate::analyzer::Analyzer;
 use crate::nodes::generate::Generate;
+use crate::nodes::hinted::Hinted;
 use crate::nodes::python::{Python, PythonKind};
 use crate::scope::{ColumnId, column_expr, column_id, column_name};
 
@@ -178,6 +179,11 @@ impl Analyzer {
                     let (input, carried) = self.unnest(&only.plan, domain)?;
                     let python = python.with_exprs_and_inputs(vec![], vec![input]).map_err(spark_error)?;
                     return Ok((LogicalPlan::Extension(Extension { node: Arc::new(python) }), carried));
+                }
+                if e.node.as_any().is::<Hinted>()
+                    && let [input] = e.node.inputs().as_slice()
+                {
+                    return self.unnest(input, domain);
                 }
                 let Some(g) = e.node.as_any().downcast_ref::<Generate>() else { return Err(not_supported()) };
                 let (input, carried) = self.unnest(&g.input, domain)?;

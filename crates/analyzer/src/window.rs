@@ -5,13 +5,24 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, Window};
 use indexmap::IndexMap;
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{TypedExpr, spark_error};
 
 use crate::analyzer::Analyzer;
 use crate::expr::call::contains_window;
 use crate::node::Node;
 use crate::scope::{ColumnId, column_expr, column_name};
+
+/// Error: there is a window in the expression, and the operator computes none.
+pub fn no_window_in(operator: &str, e: &TypedExpr) -> SparkResult<()> {
+    match contains_window(&e.expr) {
+        true => Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
+            .param("operator", operator)
+            .param("invalidExprSqls", e.quoted_sql())
+            .at(e.origin.clone())),
+        false => Ok(()),
+    }
+}
 
 impl Analyzer {
     /// Adds the window operators that the expressions need, and makes the expressions refer to them.

@@ -538,10 +538,15 @@ pub struct Cte {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PipeOperator {
+    /// What stands before `|>`: the operator behind it sees no more than that shows.
+    Output,
     Extend(Vec<Expr>),
     Set(Vec<(String, Expr)>),
-    Drop(Vec<String>),
-    Aggregate { aggregates: Vec<Expr>, grouping: Vec<Expr> },
+    Drop(Vec<Vec<String>>),
+    Aggregate {
+        aggregates: Vec<Expr>,
+        grouping: Vec<Expr>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -123,9 +123,14 @@ impl Parser<'_> {
     pub fn at_column_alias(&self) -> bool {
         match self.kind(0) {
             Kind::QuotedName => true,
-            Kind::Word => self.is_name_n(0) && !self.clause_starts(),
+            Kind::Word => self.is_name_n(0) && !self.clause_starts() && !self.analytics_follow(),
             _ => false,
         }
+    }
+
+    /// `WITH ROLLUP` or `WITH CUBE`?
+    fn analytics_follow(&self) -> bool {
+        self.at("WITH") && self.any_n(1, &["ROLLUP", "CUBE"])
     }
 
     /// The current word starts a clause. Every such word may also be a name: it is one where the

@@ -2,7 +2,6 @@
 
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::TypedExpr;
 use vonk_functions::java_regex;
 use vonk_plan::Expr;
 use vonk_plan::expr::ExprKind;
@@ -10,9 +9,9 @@ use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::names::Named;
+use crate::names::{At, Named};
 use crate::row_ids::INPUT_FILE;
-use crate::scope::{ScopeColumn, same_name};
+use crate::scope::{ColumnId, Scope, ScopeColumn, same_name};
 
 impl Analyzer {
     /// The columns and fields that a star or regex stands for.
@@ -24,7 +23,7 @@ impl Analyzer {
                     (None, None) => env.scope.columns.iter().cloned().map(Named::Column).collect(),
                     (Some(target), _) => self.qualified_star(env, target, e)?,
                 };
-                if except.is_empty() { Ok(all) } else { self.without(env, all, except) }
+                if except.is_empty() { Ok(all) } else { self.without(all, except, e.origin.as_ref()) }
             }
             ExprKind::Regex { pattern, target, plan_id } => self.by_regex(env, pattern, target.as_deref(), *plan_id),
             _ => Ok(vec![Named::Value(self.expr(env, e)?)]),
@@ -103,43 +102,36 @@ impl Analyzer {
         fields.collect()
     }
 
-    /// `EXCEPT (a, s.b)`: whole columns go, and fields of structs go from their struct.
-    fn without(&self, env: &Env, all: Vec<Named>, except: &[Vec<String>]) -> SparkResult<Vec<Named>> {
-        let case = self.case_sensitive();
-        let mut out = all;
+    /// `EXCEPT (a, s.b)`: whole columns go, and fields of structs go from their struct. Names are those of the star's
+    /// own columns, and no two of them may mean the same.
+    fn without(&self, all: Vec<Named>, except: &[Vec<String>], at: At) -> SparkResult<Vec<Named>> {
+        // Columns of a scope of their own, by their place in the star.
+        let columns = (0..).zip(&all).map(|(slot, named)| match named {
+            Named::Column(c) => ScopeColumn { slot, ..c.clone() },
+            Named::Value(v) => ScopeColumn { slot, ..ScopeColumn::of(ColumnId::MAX - slot, v) },
+        });
+        let scope = Scope::new(columns.collect());
+        let mut gone: Vec<(ColumnId, Vec<String>)> = vec![];
         for name in except {
-            let scope_env = Env { scope: env.scope.clone(), ..Env::default() };
-            let whole = match self.name(&scope_env, name, None, None) {
-                Ok(Named::Column(c)) => Some(c),
-                Ok(Named::Value(_)) => None,
-                Err(e) => match name.as_slice() {
-                    // A field of a struct that was expanded.
-                    [field] if out.iter().any(|n| same_name(&label(n), field, case)) => {
-                        out.retain(|n| !same_name(&label(n), field, case));
-                        continue;
-                    }
-                    _ => return Err(e),
-                },
+            let Some((column, fields)) = self.find(&scope, name, at)? else {
+                return Err(self.unresolved_column(&scope, name, at));
             };
-            match whole {
-                Some(c) => out.retain(|n| !matches!(n, Named::Column(x) if x.id == c.id)),
-                None => {
-                    let Some((column, path)) =
-                        out.iter().position(|n| name.iter().any(|p| same_name(&label(n), p, case))).and_then(|i| {
-                            let at =
-                                name.iter().position(|p| out.get(i).is_some_and(|n| same_name(&label(n), p, case)))?;
-                            Some((i, name.iter().skip(at + 1).cloned().collect::<Vec<_>>()))
-                        })
-                    else {
-                        continue;
-                    };
-                    if let Some(slot) = out.get_mut(column) {
-                        let value = std::mem::replace(slot, Named::Value(TypedExpr::null(DataType::Null)?)).typed();
-                        let own_name = value.name.clone();
-                        let mut less = self.drop_field(value, &path)?;
-                        less.name = own_name;
-                        *slot = Named::Value(less);
-                    }
+            self.fields_of(column.typed(), fields, at)?;
+            gone.push((column.slot, fields.to_vec()));
+        }
+        no_overlap(&gone, except, at)?;
+        let mut out = Vec::with_capacity(all.len());
+        for (i, named) in (0..).zip(all) {
+            let mut paths = gone.iter().filter(|(slot, _)| *slot == i).map(|(_, path)| path).peekable();
+            match paths.peek() {
+                None => out.push(named),
+                Some(path) if path.is_empty() => {}
+                Some(_) => {
+                    let value = named.typed();
+                    let name = value.name.clone();
+                    let mut less = paths.try_fold(value, |value, path| self.drop_field(value, path))?;
+                    less.name = name;
+                    out.push(Named::Value(less));
                 }
             }
         }
@@ -173,11 +165,22 @@ impl Analyzer {
     }
 }
 
-fn label(n: &Named) -> String {
-    match n {
-        Named::Column(c) => c.name.to_string(),
-        Named::Value(v) => v.output_name(),
+/// Error: one of the columns and fields that go is part of another. As in Spark, names of one column that are written
+/// in different ways are not compared.
+fn no_overlap(gone: &[(ColumnId, Vec<String>)], except: &[Vec<String>], at: At) -> SparkResult<()> {
+    let paths = gone.iter().zip(except).map(|((slot, fields), name)| {
+        let qualifiers = name.len().saturating_sub(fields.len() + 1);
+        (slot, name.get(qualifiers..).unwrap_or_default())
+    });
+    let paths: Vec<_> = paths.collect();
+    let clash = |(i, a): (usize, &(&ColumnId, &[String]))| {
+        paths.iter().skip(i + 1).any(|b| a.0 == b.0 && (a.1.starts_with(b.1) || b.1.starts_with(a.1)))
+    };
+    if !paths.iter().enumerate().any(clash) {
+        return Ok(());
     }
+    let columns: Vec<_> = except.iter().map(|name| name.join(".")).collect();
+    Err(SparkError::new("EXCEPT_OVERLAPPING_COLUMNS").param("columns", columns.join(", ")).at(at.cloned()))
 }
 
 fn unique(env: &Env, c: &ScopeColumn, case: bool) -> bool {

@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod choose;
 pub mod generate;
+pub mod hinted;
 pub mod place;
 pub mod python;
 pub mod row_id;

@@ -1,5 +1,6 @@
 //! Hints of partitions: `REPARTITION`, `REPARTITION_BY_RANGE`, `COALESCE` and `REBALANCE` do what the operators of
-//! these names do. Those of joins change no rows and are passed over like unknown ones.
+//! these names do. A hint of a join says how the relation is to be joined ([`super::join_hint`]). Others are passed
+//! over.
 
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{ExprKind, SortOrder};
@@ -10,11 +11,16 @@ use super::repartition::positive;
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::node::Node;
+use crate::nodes::hinted::Strategy;
 
 impl Analyzer {
     /// The node with the hint over it.
-    pub fn hint(&self, node: Node, name: &str, parameters: &[Expr], outer: Outer) -> SparkResult<Node> {
+    pub fn hint(&self, mut node: Node, name: &str, parameters: &[Expr], outer: Outer) -> SparkResult<Node> {
         let name = name.to_uppercase();
+        if let (Some(strategy), []) = (Strategy::of(&name), parameters) {
+            node.hint = Some(strategy);
+            return Ok(node);
+        }
         if !matches!(name.as_str(), "COALESCE" | "REPARTITION" | "REPARTITION_BY_RANGE" | "REBALANCE") {
             return Ok(node);
         }

@@ -23,14 +23,16 @@ use crate::analyzer::Analyzer;
 use crate::conjuncts::{with_fewer_waits, with_not_inside};
 use crate::constants::no_failing_constants;
 use crate::env::Env;
-use crate::expr::call::{contains_aggregate, contains_window};
+use crate::expr::call::contains_aggregate;
 use crate::keyed::{Keyed, marked};
 use crate::node::Node;
+use crate::nodes::hinted::{Hinted, Strategy};
 use crate::places;
 use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
 use crate::subqueries::{Taken, contains_subquery};
 use crate::unnest::keyed_join;
+use crate::window::no_window_in;
 
 impl Analyzer {
     pub fn join(&self, j: &Join, outer: Outer) -> SparkResult<Node> {
@@ -55,6 +57,9 @@ impl Analyzer {
             JoinCondition::None => return self.join_on(left, right, j.kind, None, j.lateral, outer),
             JoinCondition::On(e) => return self.join_on(left, right, j.kind, Some(e), j.lateral, outer),
             JoinCondition::Using(names) => names.clone(),
+            JoinCondition::Natural if matches!(j.kind, JoinKind::LeftSemi | JoinKind::LeftAnti) => {
+                return Err(SparkError::unsupported("natural semi and anti joins"));
+            }
             JoinCondition::Natural => self.common_names(&left.scope, &right.scope),
         };
         self.join_using(left, right, j.kind, &names, j.lateral)
@@ -118,8 +123,10 @@ impl Analyzer {
                 typed.expr = self
                     .take_subqueries_of_join(typed.expr, &mut left, &mut right)
                     .map_err(|err| err.at(e.origin.clone()))?;
-                if contains_aggregate(&typed.expr) || contains_window(&typed.expr) {
+                no_window_in("Join", &typed)?;
+                if contains_aggregate(&typed.expr) {
                     return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
+                        .param("operator", "Join")
                         .param("invalidExprSqls", typed.quoted_sql())
                         .at(e.origin.clone()));
                 }
@@ -253,6 +260,7 @@ impl Analyzer {
         let right_plan = right.plan()?;
         let own: Vec<_> =
             left.plan()?.schema().fields().iter().filter_map(|f| crate::scope::column_id(f.name())).collect();
+        let (of_left, of_right) = (left.hint, right.hint);
         let slots: Vec<_> = if lateral { crate::unnest::outer_slots(&right_plan) } else { vec![] }
             .into_iter()
             .filter(|s| own.contains(s))
@@ -261,8 +269,8 @@ impl Analyzer {
             return self.lateral_plan(left, &right_plan, join_type, condition, slots);
         }
         let join = DfJoin::try_new(
-            left.plan()?,
-            right_plan,
+            hinted(left.plan()?, of_left),
+            hinted(right_plan, of_right),
             vec![],
             condition,
             join_type,
@@ -373,6 +381,14 @@ impl Analyzer {
             Some(condition) => crate::unnest::filter(condition, out),
             None => Ok(out),
         }
+    }
+}
+
+/// The side of a join with its hint, if it has one.
+fn hinted(side: Arc<LogicalPlan>, hint: Option<Strategy>) -> Arc<LogicalPlan> {
+    match hint {
+        Some(strategy) => Arc::new(Hinted::over(side, strategy)),
+        None => side,
     }
 }
 

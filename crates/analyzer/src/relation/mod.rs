@@ -17,6 +17,7 @@ pub mod deduplicate;
 pub mod filter;
 pub mod hint;
 pub mod join;
+pub mod join_hint;
 pub mod json_table;
 pub mod lateral_view;
 pub mod limit;
@@ -150,7 +151,8 @@ impl Analyzer {
             }
             RelationKind::ToSchema { input, schema } => self.to_schema(self.relation(input, outer)?, schema),
             RelationKind::Hint { input, name, parameters } => {
-                let node = self.relation(input, outer)?;
+                let hint = (name.clone(), parameters.clone());
+                let node = self.relation(&*self.with_join_hints(input, std::slice::from_ref(&hint))?, outer)?;
                 self.hint(node, name, parameters, outer)
             }
             RelationKind::Unpivot(u) => self.unpivot(u, outer),

@@ -15,9 +15,12 @@ use crate::node::Node;
 use crate::nodes::place::{How, Place};
 use crate::nodes::row_id::RowId;
 use crate::scope::{column_expr, column_name};
+use crate::window::no_window_in;
 
 /// Spark's number of partitions is a user's; ours is bounded.
 const MOST_PARTITIONS: usize = 1024;
+/// What Spark calls the operator in errors.
+const OPERATOR: &str = "RepartitionByExpression";
 
 impl Analyzer {
     pub fn repartition(&self, mut node: Node, partitions: i32, shuffle: bool) -> SparkResult<Node> {
@@ -53,10 +56,12 @@ impl Analyzer {
                     ExprKind::Sort(order) => order.as_ref().clone(),
                     _ => SortOrder::asc(e.clone()),
                 };
-                keys.push(SortKey::new(self.expr(&env, &order.child)?, &order)?);
+                let value = self.expr(&env, &order.child)?;
+                no_window_in(OPERATOR, &value)?;
+                keys.push(SortKey::new(value, &order)?);
             }
             let mut values: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
-            self.take_plain_subqueries(&mut node, &mut values, "RepartitionByExpression")?;
+            self.take_plain_subqueries(&mut node, &mut values, OPERATOR)?;
             let mut sorts = vec![];
             for key in keys {
                 let sort = key.sort();
@@ -67,7 +72,8 @@ impl Analyzer {
             return Ok(node);
         }
         let mut keys = self.exprs(&env, exprs)?;
-        self.take_plain_subqueries(&mut node, &mut keys.iter_mut().collect::<Vec<_>>(), "RepartitionByExpression")?;
+        keys.iter().try_for_each(|key| no_window_in(OPERATOR, key))?;
+        self.take_plain_subqueries(&mut node, &mut keys.iter_mut().collect::<Vec<_>>(), OPERATOR)?;
         let number = match exprs {
             [Expr { kind: ExprKind::PartitionId(_), .. }] => keys,
             _ => vec![self.call_builtin(&env, "hash", keys, None)?],

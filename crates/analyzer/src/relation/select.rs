@@ -20,7 +20,7 @@ use crate::expr::call::{contains_aggregate, contains_window};
 use crate::expr::order::SortKey;
 use crate::node::Node;
 use crate::scope::{Scope, ScopeColumn};
-use crate::subqueries::no_predicates;
+use crate::window::no_window_in;
 
 /// What stands around the list of a SELECT.
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Analyzer {
         if let Some(s) = super::time_window::select(s) {
             return self.select_list(&s, order, outer);
         }
-        let mut node = self.relation(&s.from, outer)?;
+        let mut node = self.relation(&*self.with_join_hints(&s.from, &s.hints)?, outer)?;
         if let Some(condition) = &s.filter {
             node = self.filter(node, condition, outer)?;
         }
@@ -106,11 +106,7 @@ impl Analyzer {
         if let Some(h) = having.as_ref().filter(|h| contains_window(&h.expr)) {
             return Err(super::filter::no_window("HAVING", h));
         }
-        if let Some(key) = keys.iter().flat_map(|k| &k.exprs).find(|k| contains_window(&k.expr)) {
-            return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
-                .param("invalidExprSqls", key.quoted_sql())
-                .at(key.origin.clone()));
-        }
+        keys.iter().flat_map(|k| &k.exprs).try_for_each(|k| no_window_in("Aggregate", k))?;
         if let Some(q) = &qualify
             && !contains_window(&q.expr)
             && !items.iter().filter_map(Item::typed).any(|i| contains_window(&i.expr))
@@ -122,7 +118,7 @@ impl Analyzer {
         let mut order = vec![];
         if !clauses.order.is_empty() {
             let output = with_output(env, shown.iter().map(|c| alias_of(c.typed())).collect());
-            let output = if keys.is_some() { output } else { output.reaching(&node) };
+            let output = if keys.is_some() { output } else { output.reaching(&node) }.ordering(&shown);
             for o in clauses.order {
                 order.push(self.sort_key(&output, &shown, o)?);
             }
@@ -163,14 +159,7 @@ impl Analyzer {
         }
         self.compute(&mut node, items)?;
         let mut sorted: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).collect();
-        match is_aggregate {
-            // What an aggregated query sorts by is computed with the aggregates.
-            true => {
-                no_predicates(&sorted, "Sort")?;
-                self.take_subqueries(&mut node, &mut sorted)?;
-            }
-            false => self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?,
-        }
+        self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?;
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
         self.take_subqueries(&mut node, &mut late)?;
         self.take_row_ids(&mut node, &mut late)?;
@@ -201,13 +190,8 @@ impl Analyzer {
             };
             return SortKey::new(column.typed(), o);
         }
-        let value = self.expr(env, &o.child).map_err(|e| match &o.child.kind {
-            // Where nothing is read, what is shown is near.
-            ExprKind::Attribute { name, .. } if e.class() == "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION" => {
-                self.unresolved_column(&Scope::new(shown.to_vec()), name, o.child.origin.as_ref())
-            }
-            _ => e,
-        })?;
+        let value = self.expr(env, &o.child)?;
+        no_window_in("Sort", &value)?;
         SortKey::new(value, o)
     }
 

@@ -7,7 +7,6 @@ use vonk_plan::{Relation, RelationKind};
 use super::Outer;
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::expr::call::contains_window;
 use crate::expr::order::SortKey;
 use crate::node::Node;
 
@@ -30,7 +29,7 @@ impl Analyzer {
     }
 
     pub fn sort_node(&self, mut node: Node, order: &[SortOrder], outer: Outer) -> SparkResult<Node> {
-        let env = Env::of(&node, outer).reaching(&node);
+        let env = Env::of(&node, outer).reaching(&node).ordering(&node.scope.columns);
         let mut keys = vec![];
         for o in order {
             keys.push(self.sort_key(&env, &node.scope.columns, o)?);
@@ -38,10 +37,6 @@ impl Analyzer {
         let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
         self.take_plain_subqueries(&mut node, &mut late, "Sort")?;
         self.take_row_ids(&mut node, &mut late)?;
-        if keys.iter().any(|k| contains_window(&k.value.expr)) {
-            let mut late: Vec<_> = keys.iter_mut().map(|k| &mut k.value).collect();
-            self.take_windows(&mut node, &mut late)?;
-        }
         self.put_sort(&mut node, &keys)?;
         Ok(node)
     }

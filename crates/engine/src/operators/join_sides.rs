@@ -1,4 +1,5 @@
-//! Which side of a small join is gone through row by row, and so gives its order to the result.
+//! Which side of a join is gone through row by row, and so gives its order to the result: the other one than a hint
+//! names ([`super::join_hints`]), and of small joins that of Spark.
 //!
 //! Spark sends the smaller side of an inner join to everyone (the right one of two equal ones), and of an
 //! outer, semi or anti join the side that need not be kept; sizes are rows by what a row of such types
@@ -16,21 +17,22 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceCh
 use vonk_analyzer::scope::column_id;
 
 use super::hash_order::{Order, OrderExec};
+use super::join_hints::{chosen, forgotten, hint};
 use super::place::known_rows;
 
 /// Rows of a side that are few.
 const FEW: usize = 10_000;
 
 #[derive(Debug)]
-pub struct SidesOfSmallJoins;
+pub struct SidesOfJoins;
 
-impl PhysicalOptimizerRule for SidesOfSmallJoins {
+impl PhysicalOptimizerRule for SidesOfJoins {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        seen(plan)
+        forgotten(seen(chosen(plan)?)?)
     }
 
     fn name(&self) -> &str {
-        "sides_of_small_joins"
+        "sides_of_joins"
     }
 
     fn schema_check(&self) -> bool {
@@ -93,6 +95,7 @@ fn hash_join(join: &HashJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let wrong = match join.join_type() {
         // DataFusion has no other way for NOT IN.
         J::LeftAnti if join.null_aware => false,
+        _ if hint(join.left()).is_some() || hint(join.right()).is_some() => false,
         J::Left | J::LeftSemi | J::LeftAnti | J::LeftMark => leads(join.left(), join.right()).is_some(),
         J::Inner => leads(join.left(), join.right()) == Some(true),
         _ => false,

@@ -15,6 +15,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use vonk_analyzer::nodes::alone::Alone;
 use vonk_analyzer::nodes::choose::{Choose, Rows};
 use vonk_analyzer::nodes::generate::Generate;
+use vonk_analyzer::nodes::hinted::Hinted;
 use vonk_analyzer::nodes::place::{How, Place};
 use vonk_analyzer::nodes::python::Python;
 use vonk_analyzer::nodes::row_id::RowId;
@@ -23,6 +24,7 @@ use super::cuts::{cut, cut_sorted};
 use super::failing_constants::no_failing_constants_in;
 use super::generate::GenerateExec;
 use super::hash_order::{Order, OrderExec};
+use super::join_hints::HintedExec;
 use super::place::{Key, PlaceExec, Placing, SMALL_ROWS, is_small};
 use super::row_id::RowIdExec;
 use super::rows::{Choice, ChooseExec};
@@ -79,6 +81,9 @@ impl ExtensionPlanner for Nodes {
         }
         if let Some(node) = any.downcast_ref::<Python>() {
             return super::python::plan::python(node, inputs, session.config()).map(Some);
+        }
+        if let Some(hinted) = any.downcast_ref::<Hinted>() {
+            return Ok(Some(Arc::new(HintedExec::new(input, hinted.strategy))));
         }
         if let Some(node) = any.downcast_ref::<RowId>() {
             return Ok(Some(Arc::new(RowIdExec::new(input, node.column.clone()))));

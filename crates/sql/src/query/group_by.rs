@@ -16,8 +16,7 @@ const MAX_SETS: usize = 4096;
 impl Parser<'_> {
     pub fn group_by(&mut self) -> SparkResult<Grouping> {
         self.expect_all(&["GROUP", "BY"])?;
-        if self.at("ALL") && !(self.kind(1) == Kind::Symbol && matches!(self.word(1), "." | "(" | ",")) {
-            self.next();
+        if self.group_by_all() {
             return Ok(Grouping::All);
         }
         let items = self.comma_list(|p| p.grouping_item())?;
@@ -59,6 +58,15 @@ impl Parser<'_> {
         Ok(Grouping::By(plain))
     }
 
+    /// Reads the ALL of GROUP BY ALL, if it is there.
+    pub fn group_by_all(&mut self) -> bool {
+        let all = self.at("ALL") && !(self.kind(1) == Kind::Symbol && matches!(self.word(1), "." | "(" | ","));
+        if all {
+            self.next();
+        }
+        all
+    }
+
     fn grouping_item(&mut self) -> SparkResult<Grouping> {
         match self.grouping_analytics()? {
             Some(analytics) => Ok(analytics),
@@ -66,7 +74,7 @@ impl Parser<'_> {
         }
     }
 
-    fn grouping_analytics(&mut self) -> SparkResult<Option<Grouping>> {
+    pub fn grouping_analytics(&mut self) -> SparkResult<Option<Grouping>> {
         let call = self.sym_n(1, "(") && !self.sym_n(2, ")") && self.stands_alone();
         if self.at("ROLLUP") && call {
             self.next();
@@ -91,7 +99,7 @@ impl Parser<'_> {
         })
     }
 
-    fn grouping_sets(&mut self) -> SparkResult<Vec<Vec<Expr>>> {
+    pub fn grouping_sets(&mut self) -> SparkResult<Vec<Vec<Expr>>> {
         self.nested(|p| {
             let parts = p.in_parens(|p| p.comma_list(|p| p.grouping_set()))?;
             Ok(parts.into_iter().flatten().collect())

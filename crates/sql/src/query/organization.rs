@@ -13,48 +13,72 @@ use crate::parser::Parser;
 impl Parser<'_> {
     /// The clauses at the end of a query. They apply to all of what `WITH` or parentheses enclose.
     pub fn organization(&mut self, query: Relation, start: usize, windows_before: usize) -> SparkResult<Relation> {
-        let mut out = query;
-        if self.at_all(&["ORDER", "BY"]) {
-            self.skip(2);
-            out = self.order_by(out, start)?;
+        let (mut out, _) = self.order_clause(query, start)?;
+        if self.window_follows() {
+            let windows = self.window_clause()?;
+            apply_windows(&windows, &mut out)?;
+        } else {
+            self.no_open_windows(&mut out, windows_before)?;
+        }
+        Ok(self.cut_clause(out, start)?.0)
+    }
+
+    /// `WINDOW name AS …`?
+    pub fn window_follows(&self) -> bool {
+        self.at("WINDOW") && self.at_n(2, "AS")
+    }
+
+    /// Refuses names that no WINDOW clause has resolved.
+    pub fn no_open_windows(&self, out: &mut Relation, windows_before: usize) -> SparkResult<()> {
+        match self.named_windows > windows_before {
+            true => apply_windows(&Windows(HashMap::new()), out),
+            false => Ok(()),
+        }
+    }
+
+    /// ORDER BY or one of its kin, if there is one, and which it is.
+    pub fn order_clause(&mut self, out: Relation, start: usize) -> SparkResult<(Relation, Option<&'static str>)> {
+        if self.eat_all(&["ORDER", "BY"]) {
+            let out = self.order_by(out, start)?;
             self.no_further_order(&["CLUSTER", "DISTRIBUTE", "SORT"])?;
-        } else if self.at_all(&["CLUSTER", "BY"]) {
-            self.skip(2);
+            return Ok((out, Some("ORDER BY")));
+        }
+        if self.eat_all(&["CLUSTER", "BY"]) {
             let exprs = self.expressions()?;
             let order = exprs.iter().cloned().map(SortOrder::asc).collect();
             let input = self.distributed(out, exprs, start)?;
-            out = self.sorted(input, order, false, start)?;
+            let out = self.sorted(input, order, false, start)?;
             self.no_further_order(&["DISTRIBUTE", "SORT"])?;
-        } else {
-            if self.at_all(&["DISTRIBUTE", "BY"]) {
-                self.skip(2);
-                let exprs = self.expressions()?;
-                out = self.distributed(out, exprs, start)?;
-            }
-            if self.at_all(&["SORT", "BY"]) {
-                self.skip(2);
-                let order = self.sort_items()?;
-                out = self.sorted(out, order, false, start)?;
-            }
+            return Ok((out, Some("CLUSTER BY")));
         }
-        if self.at("WINDOW") && self.at_n(2, "AS") {
-            let windows = self.window_clause()?;
-            apply_windows(&windows, &mut out)?;
-        } else if self.named_windows > windows_before {
-            // Names that no WINDOW clause has resolved.
-            apply_windows(&Windows(HashMap::new()), &mut out)?;
+        let (mut out, mut name) = (out, None);
+        if self.eat_all(&["DISTRIBUTE", "BY"]) {
+            let exprs = self.expressions()?;
+            out = self.distributed(out, exprs, start)?;
+            name = Some("DISTRIBUTE BY");
         }
+        if self.eat_all(&["SORT", "BY"]) {
+            let order = self.sort_items()?;
+            out = self.sorted(out, order, false, start)?;
+            name = Some(if name.is_some() { "SORT BY ... DISTRIBUTE BY ..." } else { "SORT BY" });
+        }
+        Ok((out, name))
+    }
+
+    /// LIMIT and OFFSET, if there are any, and the one that applies first.
+    pub fn cut_clause(&mut self, out: Relation, start: usize) -> SparkResult<(Relation, Option<&'static str>)> {
+        let (mut out, mut name) = (out, None);
         let mut limit = None;
-        if self.at("LIMIT") {
-            self.next();
+        if self.eat("LIMIT") {
+            name = Some("LIMIT");
             if self.at("ALL") && !self.sym_n(1, "(") && !self.sym_n(1, ".") {
                 self.next();
             } else {
                 limit = Some(self.expression()?);
             }
         }
-        if self.at("OFFSET") {
-            self.next();
+        if self.eat("OFFSET") {
+            name = Some("OFFSET");
             let offset = self.expression()?;
             self.grow()?;
             out = self.relation(RelationKind::Offset { input: Box::new(out), offset }, start);
@@ -63,7 +87,7 @@ impl Parser<'_> {
             self.grow()?;
             out = self.relation(RelationKind::Limit { input: Box::new(out), limit }, start);
         }
-        Ok(out)
+        Ok((out, name))
     }
 
     /// A query is ordered in one way only.

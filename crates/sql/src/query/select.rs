@@ -40,10 +40,14 @@ impl Parser<'_> {
             select.group_by = if self.at_all(&["GROUP", "BY"]) { Some(self.group_by()?) } else { None };
             select.having = self.clause("HAVING")?;
             select.qualify = self.clause("QUALIFY")?;
+        } else if self.at_all(&["GROUP", "BY"]) {
+            select.group_by = Some(self.group_by()?);
         }
         self.grow()?;
         let mut out = self.relation(RelationKind::Select(Box::new(select)), start);
-        if self.at("WINDOW") && self.at_n(2, "AS") {
+        if piped && self.window_follows() {
+            self.refuse_window()?;
+        } else if self.window_follows() {
             let windows = self.window_clause()?;
             if self.named_windows > windows_before {
                 apply_windows(&windows, &mut out)?;

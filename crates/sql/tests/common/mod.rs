@@ -236,11 +236,13 @@ pub fn relation(r: &Relation) -> String {
                 relation(&u.input)
             )
         }
+        K::Pipe { input, operator: PipeOperator::Output } => relation(input),
         K::Pipe { input, operator } => {
             let operator = match operator {
+                PipeOperator::Output => String::new(),
                 PipeOperator::Extend(e) => format!("extend {}", list(e, expr)),
                 PipeOperator::Set(p) => format!("set {}", list(p, |(n, e)| format!("{n} = {}", expr(e)))),
-                PipeOperator::Drop(n) => format!("drop {}", n.join(", ")),
+                PipeOperator::Drop(n) => format!("drop {}", list(n, |n| n.join("."))),
                 PipeOperator::Aggregate { aggregates, grouping } => {
                     format!("aggregate {} by {}", list(aggregates, expr), list(grouping, expr))
                 }
