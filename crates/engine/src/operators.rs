@@ -1,6 +1,7 @@
 //! Physical operators of our own, and how logical nodes of ours become them.
 
 pub(crate) mod as_its_inner;
+pub mod borders;
 pub mod count_distinct;
 pub mod cuts;
 mod dependencies;

@@ -18,6 +18,7 @@ use vonk_common::SessionConf;
 use vonk_common::limits::MAX_OPTIMISED_NODES;
 use vonk_python::Environment;
 
+use crate::operators::borders::respecting;
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::cuts::CutSums;
 use crate::operators::failing_constants::FailingConstants;
@@ -124,7 +125,7 @@ fn physical_rules(server: &Server, conf: &SessionConf) -> Vec<Arc<dyn PhysicalOp
     rules.push(Arc::new(OpaqueInputs));
     for rule in PhysicalOptimizer::new().rules {
         let sides_are_chosen = rule.name() == "join_selection";
-        rules.push(where_needed(rule));
+        rules.push(respecting(where_needed(rule)));
         if sides_are_chosen {
             rules.push(Arc::new(SidesOfJoins));
         }
