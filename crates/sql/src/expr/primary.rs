@@ -39,7 +39,7 @@ impl Parser<'_> {
         }
     }
 
-    fn word_primary(&mut self) -> SparkResult<Expr> {
+    pub fn word_primary(&mut self) -> SparkResult<Expr> {
         // A keyword before `)`, `,` or the end is a name.
         if self.ends_n(1) && !self.at_any(&["NULL", "TRUE", "FALSE"]) {
             return self.name_or_call();
@@ -140,7 +140,7 @@ impl Parser<'_> {
         Ok(self.make(ExprKind::Lambda { parameters, body }, start))
     }
 
-    fn parameter(&mut self) -> SparkResult<Expr> {
+    pub fn parameter(&mut self) -> SparkResult<Expr> {
         use vonk_plan::expr::Parameter;
         let start = self.pos;
         let (parameter, bound) = if self.eat_sym("?") {

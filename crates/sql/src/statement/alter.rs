@@ -23,7 +23,7 @@ impl Parser<'_> {
             self.next();
         }
         let name = self.name()?;
-        let partition = self.optional_partition()?;
+        let partition = self.optional_partition_values()?;
         if let Some(operation) = self.hive_alteration() {
             self.skip_to_end();
             let error = SparkError::new("INVALID_STATEMENT_OR_CLAUSE").param("operation", operation);
@@ -136,7 +136,7 @@ impl Parser<'_> {
         }
         self.expect("TO")?;
         match partition {
-            Some(from) => Ok(AlterAction::RenamePartition { from, to: self.partition()? }),
+            Some(from) => Ok(AlterAction::RenamePartition { from, to: self.partition_values()? }),
             None => Ok(AlterAction::Rename(self.multipart()?)),
         }
     }
@@ -176,7 +176,7 @@ impl Parser<'_> {
         let if_not_exists = self.if_not_exists();
         let mut partitions = vec![];
         while self.at("PARTITION") {
-            let spec = self.partition()?;
+            let spec = self.partition_values()?;
             let location = if self.eat("LOCATION") { Some(self.string_constant()?) } else { None };
             partitions.push((spec, location));
         }
@@ -204,7 +204,7 @@ impl Parser<'_> {
             return Ok(AlterAction::DropColumns { names, if_exists });
         }
         let if_exists = self.if_exists();
-        let partitions = self.comma_list(|p| p.partition())?;
+        let partitions = self.comma_list(|p| p.partition_values())?;
         Ok(AlterAction::DropPartitions { if_exists, partitions, purge: self.eat("PURGE") })
     }
 

@@ -43,7 +43,7 @@ impl Parser<'_> {
             true
         };
         let name = self.name()?;
-        let partition = self.optional_partition()?;
+        let partition = self.optional_partition_values()?;
         let column = if self.is_name_n(0) && !self.at("AS") { Some(self.multipart()?) } else { None };
         let as_json = self.eat_all(&["AS", "JSON"]);
         if as_json && !extended {

@@ -77,7 +77,7 @@ impl Parser<'_> {
                 start,
             ));
         }
-        if !overwrite && self.at_all(&["REPLACE", "WHERE"]) {
+        if !overwrite && insert.partition.is_empty() && self.at_all(&["REPLACE", "WHERE"]) {
             self.skip(2);
             insert.replace_where = Some(self.expression()?);
         } else if self.eat_all(&["BY", "NAME"]) {
@@ -85,7 +85,17 @@ impl Parser<'_> {
         } else if self.sym("(") && !self.parens.is_query(self.pos) {
             insert.columns = self.ident_list()?;
         }
+        self.check_if_not_exists(&insert, start);
         Ok(Target::Table(Box::new(insert)))
+    }
+
+    /// IF NOT EXISTS asks for one partition: all its columns have values.
+    fn check_if_not_exists(&mut self, insert: &Insert, start: usize) {
+        let open: Vec<_> = insert.partition.iter().filter(|(_, v)| v.is_none()).map(|(n, _)| n.as_str()).collect();
+        if insert.if_not_exists && insert.overwrite && !open.is_empty() {
+            let message = format!("IF NOT EXISTS with dynamic partitions: {}", open.join(", "));
+            self.defer(self.error(SparkError::new("_LEGACY_ERROR_TEMP_0035").param("message", message), start));
+        }
     }
 
     fn insert_directory(&mut self) -> SparkResult<Target> {

@@ -1,9 +1,7 @@
 //! CACHE, REFRESH, TRUNCATE, ANALYZE, MSCK REPAIR, LOAD DATA, COMMENT ON, ADD and LIST.
 
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::{AlterAction, AnalyzeColumns, ColumnPosition, Command, PartitionSpec};
-use vonk_plan::expr::{Expr, ExprKind};
-use vonk_plan::literal::Literal;
+use vonk_plan::command::{AlterAction, AnalyzeColumns, ColumnPosition, Command};
 use vonk_plan::relation::Options;
 
 use crate::parser::Parser;
@@ -29,7 +27,7 @@ impl Parser<'_> {
             "TRUNCATE" => {
                 self.expect("TABLE")?;
                 let name = self.name()?;
-                Command::TruncateTable { name, partition: self.optional_partition()? }
+                Command::TruncateTable { name, partition: self.optional_partition_values()? }
             }
             "ANALYZE" => self.analyze(start)?,
             "MSCK" => {
@@ -126,7 +124,7 @@ impl Parser<'_> {
         let overwrite = self.eat("OVERWRITE");
         self.expect_all(&["INTO", "TABLE"])?;
         let table = self.name()?;
-        Ok(Command::LoadData { path, local, overwrite, table, partition: self.optional_partition()? })
+        Ok(Command::LoadData { path, local, overwrite, table, partition: self.optional_partition_values()? })
     }
 
     fn comment_on(&mut self) -> SparkResult<Command> {
@@ -165,34 +163,6 @@ impl Parser<'_> {
         self.skip_to_end();
         let paths = if text.is_empty() { vec![] } else { text.split_whitespace().map(unquoted).collect() };
         Ok(if verb == "ADD" { Command::AddResource { kind, paths } } else { Command::ListResource { kind, paths } })
-    }
-
-    /// `[PARTITION (a = 1, b)]`.
-    pub fn optional_partition(&mut self) -> SparkResult<Option<PartitionSpec>> {
-        if self.at("PARTITION") && self.sym_n(1, "(") { self.partition().map(Some) } else { Ok(None) }
-    }
-
-    pub fn partition(&mut self) -> SparkResult<PartitionSpec> {
-        self.expect("PARTITION")?;
-        self.in_parens(|p| p.comma_list(|p| p.partition_value()))
-    }
-
-    fn partition_value(&mut self) -> SparkResult<(String, Option<Expr>)> {
-        let name = self.ident()?;
-        if !self.eat_sym("=") && !self.eat_sym("==") {
-            if self.kind(0) == Kind::Symbol && matches!(self.word(0), "<" | ">" | "<=" | ">=" | "!=" | "<>") {
-                return self.fail();
-            }
-            return Ok((name, None));
-        }
-        let start = self.pos;
-        // A bare word is a string.
-        if self.kind(0) == Kind::Word && self.ends_n(1) && !self.at_any(&["NULL", "TRUE", "FALSE", "DEFAULT"]) {
-            let word = self.ident()?;
-            return Ok((name, Some(self.make(ExprKind::Literal(Literal::string(word)), start))));
-        }
-        let value = self.expression_or_default()?;
-        Ok((name, Some(value)))
     }
 }
 

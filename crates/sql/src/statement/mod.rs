@@ -11,6 +11,7 @@ mod dml;
 mod function;
 mod maintenance;
 mod merge;
+mod partition;
 mod properties;
 mod script;
 mod script_flow;

@@ -36,7 +36,7 @@ impl Parser<'_> {
                 let namespace = self.in_namespace()?;
                 self.expect("LIKE")?;
                 let pattern = self.string_constant()?;
-                Command::ShowTableExtended { namespace, pattern, partition: self.optional_partition()? }
+                Command::ShowTableExtended { namespace, pattern, partition: self.optional_partition_values()? }
             }
             "TBLPROPERTIES" => {
                 let table = self.name()?;
@@ -57,7 +57,7 @@ impl Parser<'_> {
             }
             "PARTITIONS" => {
                 let table = self.name()?;
-                Command::ShowPartitions { table, partition: self.optional_partition()? }
+                Command::ShowPartitions { table, partition: self.optional_partition_values()? }
             }
             "CREATE" => {
                 self.expect("TABLE")?;
