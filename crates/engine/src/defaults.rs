@@ -12,11 +12,11 @@ use datafusion::logical_expr::LogicalPlan;
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::cast::zone::Zone;
-use vonk_expr::coercion::{can_ansi_store_assign, can_up_cast};
+use vonk_expr::coercion::can_up_cast;
 use vonk_expr::literal::to_scalar;
 use vonk_expr::literal_source::literal_source;
 use vonk_plan::command::ColumnDef;
-use vonk_plan::expr::ExprKind;
+use vonk_plan::expr::{CastMode, ExprKind};
 use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Literal, Relation, RelationKind};
 use vonk_sql::{ParseOptions, parse_expression};
@@ -69,20 +69,17 @@ pub async fn value_of(
     let mismatch =
         || error("DATA_TYPE").param("expectedType", quote_sql(to.sql())).param("actualType", quote_sql(from.sql()));
     let plain = to.without_limits();
-    let by_value = fits_by_value(&from, &plain);
-    let fits = match plain.is_atomic() {
-        true => by_value || can_ansi_store_assign(&from.as_nullable(), &plain.as_nullable()),
-        false => can_up_cast(&from.as_nullable(), &plain.as_nullable()),
-    };
+    let fits = can_up_cast(&from.as_nullable(), &plain.as_nullable());
     let constant = is_constant(&analyzed.plan);
-    if !fits || !constant && by_value && from != plain {
+    if !fits && !(constant && fits_by_value(&from, &plain)) {
         return Err(mismatch());
     }
     if !constant {
         return Err(error("NON_DETERMINISTIC"));
     }
-    match session.constant(value.clone().cast(plain)).await {
-        Err(_) if by_value => Err(mismatch()),
+    match session.constant(as_column(value.clone(), plain)).await {
+        Err(_) if !fits => Err(mismatch()),
+        Ok(value) if !fits && value.is_null() => Err(mismatch()),
         Ok(Literal::String(s)) => match limit(to) {
             Some(limit) if s.trim_end_matches(' ').chars().count() > limit => {
                 Err(SparkError::new("EXCEED_LIMIT_LENGTH").param("limit", limit))
@@ -93,10 +90,18 @@ pub async fn value_of(
     }
 }
 
-/// Does it depend on the value whether the column can hold it?
+/// Does it depend on the value whether the column can hold it? Spark tries all casts between types that have no
+/// parts, but for truth values.
 fn fits_by_value(from: &DataType, to: &DataType) -> bool {
-    let moment = matches!(to, DataType::Date | DataType::Timestamp | DataType::TimestampNtz);
-    from.is_numeric() && to.is_numeric() || from.is_string() && (moment || *to == DataType::Binary)
+    let simple = |t: &DataType| t.is_atomic() && !matches!(t, DataType::Boolean | DataType::Variant);
+    simple(from) && simple(to)
+}
+
+/// The DEFAULT as a value of the column's type, under whatever settings. (Spark makes bytes of whole numbers here,
+/// which is no cast of ANSI's.)
+fn as_column(value: Expr, to: DataType) -> Expr {
+    let mode = if to == DataType::Binary { CastMode::Legacy } else { CastMode::Ansi };
+    Expr::new(ExprKind::Cast { child: Box::new(value), to, mode })
 }
 
 fn is_constant(plan: &LogicalPlan) -> bool {
@@ -121,7 +126,10 @@ pub fn text_of(f: &StructField) -> Option<String> {
 /// The expression of a column's DEFAULT, or NULL.
 pub fn expression_of(conf: &SessionConf, field: &StructField) -> SparkResult<Expr> {
     match text_of(field) {
-        Some(text) => parse_expression(&text, &ParseOptions::new(conf)),
+        Some(text) => {
+            let value = parse_expression(&text, &ParseOptions::new(conf))?;
+            Ok(as_column(value, field.data_type.without_limits()))
+        }
         None => Ok(Expr::literal(Literal::Null(field.data_type.clone()))),
     }
 }
