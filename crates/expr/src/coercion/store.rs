@@ -84,8 +84,8 @@ pub fn store_assignment_cast(
         return Err(SparkError::new("INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST")
             .param("tableName", quote_id(table))
             .param("colName", quote_id(column))
-            .param("srcType", quote_sql(from.sql()))
-            .param("targetType", quote_sql(to.sql()))
+            .param("srcType", quote_sql(from.to_string().to_uppercase()))
+            .param("targetType", quote_sql(to.to_string().to_uppercase()))
             .at(value.origin.clone()));
     }
     cast::implicit_cast(facts, value, to, mode)
