@@ -20,7 +20,7 @@ use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
 use vonk_plan::{Expr, Relation, RelationKind};
 
-use crate::defaults::{EXISTS_DEFAULT, expression_of};
+use crate::defaults::{EXISTS_DEFAULT, expression_of, text_of};
 use crate::fs::Place;
 use crate::limits::declared;
 use crate::session::Session;
@@ -43,6 +43,8 @@ pub struct InsertJob {
     pub table: Table,
     pub matching: Matching,
     pub overwrite: bool,
+    /// Nothing is written where there is the partition already.
+    pub if_not_exists: bool,
     /// `PARTITION (a = 1, b)`: values as text (`Some(None)` is NULL), none for dynamic ones.
     pub partition: Vec<(String, Option<Option<String>>)>,
     pub options: Options,
@@ -90,7 +92,13 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
                     let policy = StorePolicy::of(&analyzer.facts().conf);
                     let column = [field.name.clone()];
                     let e = store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?;
-                    fixed_length(analyzer, e, &field.data_type)?
+                    let e = fixed_length(analyzer, e, &field.data_type)?;
+                    if policy == StorePolicy::Legacy { e } else { never_null(analyzer, e, field)? }
+                }
+                None if lacks_default(field) => {
+                    return Err(SparkError::new("INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA")
+                        .param("tableName", table.name.quoted())
+                        .param("colName", quote_id([&field.name])));
                 }
                 None => {
                     let value = analyzer.constant(&expression_of(&analyzer.facts().conf, field)?)?;
@@ -102,10 +110,44 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
         fields.push((None, Arc::new(arrow::datatypes::Field::new(&slot, to_arrow(&field.data_type), true))));
         exprs.push(value.expr.alias(slot));
     }
+    check_partition(table, &job.partition)?;
     let columns = fields.iter().map(|(_, f): &(_, Arc<arrow::datatypes::Field>)| f.name().clone()).collect();
     let schema = DFSchema::new_with_metadata(fields, Default::default()).map_err(spark_error)?;
     let plan = Projection::try_new_with_schema(exprs, Arc::new(input.plan), Arc::new(schema)).map_err(spark_error)?;
     Ok(Analyzed { plan: LogicalPlan::Projection(plan), schema: table.schema.as_nullable(), columns })
+}
+
+/// A PARTITION clause names all partition columns, those with a fixed value first.
+/// Errors `_LEGACY_ERROR_TEMP_1169` and `_LEGACY_ERROR_TEMP_1147`.
+fn check_partition(table: &Table, partition: &[(String, Option<Option<String>>)]) -> SparkResult<()> {
+    let all = table.partition_columns.join(",");
+    if !partition.is_empty() && partition.len() != table.partition_columns.len() {
+        let given: Vec<_> = partition.iter().map(|(n, _)| n.as_str()).collect();
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1169")
+            .param("tableName", table.name.quoted())
+            .param("normalizedPartSpec", given.join(","))
+            .param("partColNames", all));
+    }
+    let fixed = |p: &&String| partition.iter().any(|(n, v)| v.is_some() && n.eq_ignore_ascii_case(p));
+    let mut after_open = table.partition_columns.iter().skip_while(fixed);
+    if after_open.any(|p| fixed(&p)) {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1147").param("partColumns", format!("[{all}]")));
+    }
+    Ok(())
+}
+
+/// The column is to have a value in every row, and there is none where a statement gives none.
+fn lacks_default(field: &StructField) -> bool {
+    !field.nullable && text_of(field).is_none()
+}
+
+/// The value of a column without NULLs: a NULL is error `NOT_NULL_ASSERT_VIOLATION` when the query runs.
+fn never_null(analyzer: &Analyzer, e: TypedExpr, field: &StructField) -> SparkResult<TypedExpr> {
+    if field.nullable || !e.nullable {
+        return Ok(e);
+    }
+    let column = TypedExpr::literal(&vonk_plan::Literal::string(field.name.as_str()))?;
+    analyzer.call_builtin(&Default::default(), "$not_null", vec![e, column], None)
 }
 
 /// For each open column of the table the query's column, none where it gets NULL.
@@ -118,17 +160,17 @@ fn matched(
     fixed: &[&str],
 ) -> SparkResult<Vec<Option<TypedExpr>>> {
     let same = |a: &str, b: &str| a == b || !case && a.to_lowercase() == b.to_lowercase();
+    let all_names = || list(table.schema.fields.iter().map(|f| f.name.as_str()));
+    let beside_fixed = |data: String| {
+        SparkError::new("INSERT_PARTITION_COLUMN_ARITY_MISMATCH")
+            .param("tableName", table.name.quoted())
+            .param("tableColumns", all_names())
+            .param("staticPartCols", list(fixed.iter().copied()))
+            .param("dataColumns", data)
+    };
     let arity = |sub: &str, wanted: Vec<&str>| {
         if !fixed.is_empty() {
-            return SparkError::new("INSERT_PARTITION_COLUMN_ARITY_MISMATCH")
-                .param("tableName", table.name.quoted())
-                .param(
-                    "reason",
-                    if sub == "NOT_ENOUGH_DATA_COLUMNS" { "not enough data columns" } else { "too many data columns" },
-                )
-                .param("tableColumns", list(table.schema.fields.iter().map(|f| f.name.as_str())))
-                .param("staticPartCols", list(fixed.iter().copied()))
-                .param("dataColumns", list(columns.iter().map(|c| c.name.as_deref().unwrap_or_default())));
+            return beside_fixed(list(columns.iter().map(|c| c.name.as_deref().unwrap_or_default())));
         }
         SparkError::new(format!("INSERT_COLUMN_ARITY_MISMATCH.{sub}"))
             .param("tableName", table.name.quoted())
@@ -165,10 +207,13 @@ fn matched(
                 let sub = if columns.len() < names.len() { "NOT_ENOUGH_DATA_COLUMNS" } else { "TOO_MANY_DATA_COLUMNS" };
                 return Err(arity(sub, names.iter().map(String::as_str).collect()));
             }
-            if let Some(unknown) = names.iter().find(|n| !open.iter().any(|f| same(n, &f.name))) {
+            if let Some(unknown) = names.iter().find(|n| !table.schema.fields.iter().any(|f| same(n, &f.name))) {
                 return Err(SparkError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION")
                     .param("objectName", quote_id([unknown]))
-                    .param("proposal", list(open_names())));
+                    .param("proposal", all_names()));
+            }
+            if names.iter().any(|n| !open.iter().any(|f| same(n, &f.name))) {
+                return Err(beside_fixed(list(names.iter().map(String::as_str))));
             }
             let of =
                 |f: &&StructField| names.iter().position(|n| same(n, &f.name)).and_then(|i| columns.get(i)).cloned();
@@ -188,49 +233,66 @@ fn fixed_length(analyzer: &Analyzer, e: TypedExpr, to: &DataType) -> SparkResult
     analyzer.call_builtin(&Default::default(), name, vec![e, limit], None)
 }
 
-/// What `DEFAULT` means in each column of an INSERT's query.
+/// A column that an INSERT fills, and what `DEFAULT` means in it.
+pub struct ColumnDefault {
+    column: String,
+    /// None where the column is to have a value and has no default.
+    value: Option<Expr>,
+}
+
+impl ColumnDefault {
+    fn of(conf: &SessionConf, field: &StructField) -> SparkResult<Self> {
+        let value = if lacks_default(field) { None } else { Some(expression_of(conf, field)?) };
+        Ok(ColumnDefault { column: field.name.clone(), value })
+    }
+
+    /// Error `NO_DEFAULT_COLUMN_VALUE_AVAILABLE`.
+    fn value(&self) -> SparkResult<Expr> {
+        let none = || SparkError::new("NO_DEFAULT_COLUMN_VALUE_AVAILABLE").param("colName", quote_id([&self.column]));
+        self.value.clone().ok_or_else(none)
+    }
+}
+
+/// What `DEFAULT` means in each column of an INSERT's query. `fixed` are the columns that PARTITION gives values.
 pub fn defaults(
     conf: &SessionConf,
     table: &Table,
     matching: &Matching,
-    partition: &[(String, Option<Option<String>>)],
-) -> SparkResult<Vec<Expr>> {
-    let fixed = |f: &&StructField| partition.iter().any(|(n, v)| v.is_some() && n.eq_ignore_ascii_case(&f.name));
+    fixed: &[&str],
+) -> SparkResult<Vec<ColumnDefault>> {
+    let is_fixed = |f: &&StructField| fixed.iter().any(|n| n.eq_ignore_ascii_case(&f.name));
     match matching {
         Matching::Position => {
-            table.schema.fields.iter().filter(|f| !fixed(f)).map(|f| expression_of(conf, f)).collect()
+            table.schema.fields.iter().filter(|f| !is_fixed(f)).map(|f| ColumnDefault::of(conf, f)).collect()
         }
         Matching::Listed(names) => {
             let of = |n: &String| table.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(n));
-            names.iter().filter_map(of).map(|f| expression_of(conf, f)).collect()
+            names.iter().filter_map(of).map(|f| ColumnDefault::of(conf, f)).collect()
         }
         Matching::Name => Ok(vec![]),
     }
 }
 
 /// Puts the defaults where an INSERT's rows or SELECT list say `DEFAULT`.
-pub fn put_defaults(query: &mut Relation, defaults: &[Expr]) {
-    let fill = |list: &mut Vec<Expr>| {
+pub fn put_defaults(query: &mut Relation, defaults: &[ColumnDefault]) -> SparkResult<()> {
+    let fill = |list: &mut Vec<Expr>| -> SparkResult<()> {
         for (e, default) in list.iter_mut().zip(defaults) {
             if e.kind == ExprKind::Default {
-                *e = default.clone();
+                *e = default.value()?;
             }
         }
+        Ok(())
     };
     match &mut query.kind {
-        RelationKind::Values(rows) => {
-            for row in rows {
-                match row.as_mut_slice() {
-                    // A row in parentheses.
-                    [Expr { kind: ExprKind::Function(f), .. }] if defaults.len() > 1 => fill(&mut f.args),
-                    _ => fill(row),
-                }
-            }
-        }
+        RelationKind::Values(rows) => rows.iter_mut().try_for_each(|row| match row.as_mut_slice() {
+            // A row in parentheses.
+            [Expr { kind: ExprKind::Function(f), .. }] if defaults.len() > 1 => fill(&mut f.args),
+            _ => fill(row),
+        }),
         RelationKind::Project { exprs, .. } => fill(exprs),
         RelationKind::Select(s) => fill(&mut s.projection),
         RelationKind::Alias { input, .. } => put_defaults(input, defaults),
-        _ => {}
+        _ => Ok(()),
     }
 }
 
@@ -273,6 +335,9 @@ impl Session {
             })
             .await?;
         let table = &job.table;
+        if job.if_not_exists && self.has_partition(table, &job.partition)? {
+            return Ok(WriteStats::default());
+        }
         let conf = Arc::new(self.conf());
         let mut options = table.options.clone();
         options.extend(job.options.clone());
@@ -299,6 +364,15 @@ impl Session {
         }
         self.invalidate_cache();
         Ok(stats)
+    }
+
+    /// Is there a partition of these values?
+    fn has_partition(&self, table: &Table, values: &[(String, Option<Option<String>>)]) -> SparkResult<bool> {
+        let known = self.catalog().partitions(&table.name.database, &table.name.table)?;
+        let is = |p: &Partition, name: &String, value: &Option<Option<String>>| {
+            p.values.iter().any(|(k, own)| k.eq_ignore_ascii_case(name) && Some(own) == value.as_ref())
+        };
+        Ok(known.iter().any(|p| values.iter().all(|(name, value)| is(p, name, value))))
     }
 
     pub(crate) fn note_partitions(&self, table: &Table, stats: &WriteStats, replaced_all: bool) -> SparkResult<()> {

@@ -233,6 +233,7 @@ impl Session {
             table: table.clone(),
             matching: Matching::Name,
             overwrite: existing.is_some() || table.kind == TableKind::Managed,
+            if_not_exists: false,
             partition: vec![],
             options: Default::default(),
         };
@@ -258,9 +259,8 @@ impl Session {
     ) -> SparkResult<()> {
         let full = self.table_name(name)?;
         let Some(table) = self.catalog().table(&full.database, &full.table)? else {
-            return Err(SparkError::new("TABLE_OR_VIEW_NOT_FOUND")
-                .param("relationName", vonk_common::error::quote_id([name]))
-                .param("searchPath", "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]"));
+            let parts = vonk_sql::parse_identifier(name, &ParseOptions::new(&self.conf()))?;
+            return Err(crate::command::relation_not_found(self, &parts));
         };
         let analyzed = Deep::new(self.analyze(input).await?);
         let overwrite = shape.mode == SaveMode::Overwrite;
@@ -308,7 +308,7 @@ impl Shape {
     }
 
     fn insert(&self, table: Table, matching: Matching, overwrite: bool) -> InsertJob {
-        InsertJob { table, matching, overwrite, partition: vec![], options: self.options.clone() }
+        InsertJob { table, matching, overwrite, if_not_exists: false, partition: vec![], options: self.options.clone() }
     }
 }
 

@@ -13,8 +13,7 @@ use vonk_sql::ParseOptions;
 
 use super::rows::Rows;
 use super::show::column_not_found;
-use super::table::partition_values;
-use super::{database_of, find_table};
+use super::{database_of, find_table, partition};
 use crate::fs::Place;
 use crate::session::Session;
 
@@ -55,6 +54,11 @@ fn width(t: &DataType) -> Option<u32> {
     })
 }
 
+/// The length that Spark supposes of texts and bytes it has not seen.
+fn default_size(t: &DataType) -> u32 {
+    if *t == DataType::Binary { 100 } else { 20 }
+}
+
 async fn column(session: &Arc<Session>, table: &Table, f: &StructField) -> SparkResult<BTreeMap<String, String>> {
     let name = quote_id([&f.name]);
     let shown = |e: String| match f.data_type {
@@ -70,8 +74,9 @@ async fn column(session: &Arc<Session>, table: &Table, f: &StructField) -> Spark
         }
         None => {
             keys.extend(["avg_col_len", "max_col_len"]);
-            exprs.push(format!("coalesce(ceil(avg(octet_length({name}))), 0)"));
-            exprs.push(format!("coalesce(max(octet_length({name})), 0)"));
+            let size = default_size(&f.data_type);
+            exprs.push(format!("coalesce(ceil(avg(octet_length({name}))), {size})"));
+            exprs.push(format!("coalesce(max(octet_length({name})), {size})"));
         }
     }
     let values = measure(session, table, &exprs).await?;
@@ -101,7 +106,7 @@ pub(super) async fn table(
         return Err(SparkError::new("UNSUPPORTED_FEATURE.ANALYZE_VIEW"));
     }
     if let Some(spec) = partition {
-        partition_values(session, &table, spec).await?;
+        partition::expect_analyzable(session, &table, &spec).await?;
         return Ok(Rows::none());
     }
     let wanted: Vec<StructField> = match columns {

@@ -111,7 +111,13 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
         }
         C::ClearCache => act(session, Command::ClearCache).await,
         C::ListCachedTables => Err(SparkError::unsupported("listing cached tables")),
-        C::RefreshTable(table) => act(session, Command::RefreshTable(name(&table, None)?)).await,
+        C::RefreshTable(table) => {
+            let table = name(&table, None)?;
+            if super::temporary_view(session, &table).is_none() {
+                super::find_relation(session, &table)?;
+            }
+            act(session, Command::RefreshTable(table)).await
+        }
         C::RefreshByPath(path) => act(session, Command::RefreshPath(path)).await,
         C::RecoverPartitions(table) => {
             act(session, Command::RepairTable { name: name(&table, None)?, add: true, drop: false }).await
@@ -267,7 +273,7 @@ fn get_table(session: &Session, name: &Name) -> SparkResult<Rows> {
     let full = qualify(session, name)?;
     match session.catalog().table(&full.database, &full.table)? {
         Some(t) => table_rows(vec![table_row(&t)]),
-        None => Err(not_found(name, &full)),
+        None => Err(not_found(session, name)),
     }
 }
 

@@ -10,7 +10,7 @@ use vonk_plan::command::{Name, PartitionSpec};
 use vonk_plan::types::{DataType, StructField, StructType};
 
 use super::rows::{Cell, Rows};
-use super::{database_of, find_table};
+use super::{database_of, find_relation, find_table, partition, temporary_view};
 use crate::defaults::text_of;
 use crate::limits::declared;
 use crate::session::Session;
@@ -54,6 +54,14 @@ pub(crate) async fn schema_of(session: &Arc<Session>, name: &Name) -> SparkResul
         return declared(&session.analyze(Relation::table(name.clone())).await?.schema);
     }
     Ok(find_table(session, name)?.schema)
+}
+
+/// The same for DESCRIBE, which looks for the table as a query does.
+async fn described_schema(session: &Arc<Session>, name: &Name) -> SparkResult<StructType> {
+    if temporary_view(session, name).is_none() {
+        find_relation(session, name)?;
+    }
+    schema_of(session, name).await
 }
 
 pub(super) fn database(session: &Session, name: &Name, extended: bool) -> SparkResult<Rows> {
@@ -139,18 +147,16 @@ pub(super) async fn table(
     if as_json {
         return Err(SparkError::unsupported("DESCRIBE … AS JSON"));
     }
-    let schema = schema_of(session, name).await?;
+    if let Some(spec) = partition {
+        expect_partition(session, name, &spec).await?;
+    }
+    let schema = described_schema(session, name).await?;
     let mut rows: Vec<Vec<Cell>> = schema.fields.iter().map(column_row).collect();
     let temporary = matches!(name.as_slice(), [single] if session.names.read().temp_view(single).is_some());
     if temporary {
         return columns(rows);
     }
     let Ok(t) = find_table(session, name) else { return columns(rows) };
-    if partition.is_some() && t.partition_columns.is_empty() {
-        return Err(
-            SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", t.name.quoted())
-        );
-    }
     if !t.partition_columns.is_empty() {
         rows.push(pair("# Partition Information", ""));
         rows.push(vec!["# col_name".into(), "data_type".into(), "comment".into()]);
@@ -173,8 +179,29 @@ pub(super) async fn table(
     columns(rows)
 }
 
+/// A partition that is to be described is there. Errors `FORBIDDEN_OPERATION` for views, and those of
+/// [`partition::expect_one`].
+async fn expect_partition(session: &Arc<Session>, name: &Name, spec: &PartitionSpec) -> SparkResult<()> {
+    let statement = "DESC PARTITION";
+    let forbidden = |kind: &str, name: String| {
+        SparkError::new("FORBIDDEN_OPERATION")
+            .param("statement", statement)
+            .param("objectType", kind)
+            .param("objectName", name)
+    };
+    if let Some(view) = temporary_view(session, name) {
+        return Err(forbidden("TEMPORARY VIEW", view));
+    }
+    let table = find_relation(session, name)?;
+    if table.is_view() {
+        return Err(forbidden("VIEW", quote_id([&table.name.table])));
+    }
+    partition::expect_partitioned(&table, statement)?;
+    partition::expect_one(session, &table, spec).await.map(|_| ())
+}
+
 pub(super) async fn column(session: &Arc<Session>, name: &Name, column: &Name, extended: bool) -> SparkResult<Rows> {
-    let schema = schema_of(session, name).await?;
+    let schema = described_schema(session, name).await?;
     let wanted = column.join(".");
     let Some(f) = schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(&wanted)) else {
         if let [first, _, ..] = column.as_slice()

@@ -13,6 +13,7 @@ mod dml;
 mod execute_immediate;
 mod explain;
 mod function;
+mod partition;
 mod plan_text;
 mod rows;
 mod script;
@@ -184,21 +185,64 @@ pub(crate) fn qualify(session: &Session, name: &Name) -> SparkResult<TableName> 
 
 pub(crate) use table::field_of;
 
-/// The catalog's table or view of that name. Error `TABLE_OR_VIEW_NOT_FOUND`.
+/// The catalog's table or view of that name. Error `TABLE_OR_VIEW_NOT_FOUND`, as statements about tables tell it.
 pub(crate) fn find_table(session: &Session, name: &Name) -> SparkResult<Table> {
+    stored(session, name)?.ok_or_else(|| not_found(session, name))
+}
+
+/// The same for statements that look for the table as a query does: INSERT, DESCRIBE.
+pub(crate) fn find_relation(session: &Session, name: &Name) -> SparkResult<Table> {
+    stored(session, name)?.ok_or_else(|| relation_not_found(session, name))
+}
+
+fn stored(session: &Session, name: &Name) -> SparkResult<Option<Table>> {
     let n = qualify(session, name)?;
-    match session.catalog().table(&n.database, &n.table) {
-        Ok(Some(table)) => Ok(table),
-        Ok(None) => Err(not_found(name, &n)),
-        Err(e) => Err(e),
+    session.catalog().table(&n.database, &n.table)
+}
+
+/// The catalog's table of that name, where a view will not do. Error `EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE`.
+pub(crate) fn expect_table(session: &Session, name: &Name, operation: &str) -> SparkResult<Table> {
+    if let Some(view) = temporary_view(session, name) {
+        return Err(no_views(view, operation));
+    }
+    let table = find_table(session, name)?;
+    if table.is_view() { Err(no_views(table.name.quoted(), operation)) } else { Ok(table) }
+}
+
+/// The operation is for tables, and this is a view.
+pub(crate) fn no_views(view: String, operation: &str) -> SparkError {
+    SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE").param("viewName", view).param("operation", operation)
+}
+
+/// The temporary view that the name means, in back quotes.
+pub(crate) fn temporary_view(session: &Session, name: &Name) -> Option<String> {
+    match name.as_slice() {
+        [single] => session.names.read().temp_view(single).map(|v| quote_id([&v.name])),
+        [database, single] if database.eq_ignore_ascii_case(vonk_catalog::GLOBAL_TEMP) => {
+            let found = session.server.shared_names.global_temp_view(single);
+            found.map(|v| quote_id([vonk_catalog::GLOBAL_TEMP, v.name.as_str()]))
+        }
+        _ => None,
     }
 }
 
 /// A table or view is missing: the name as written, and where it was looked for.
-pub(crate) fn not_found(name: &Name, full: &TableName) -> SparkError {
+pub(crate) fn not_found(session: &Session, name: &Name) -> SparkError {
+    missing(session, name, &["`system`.`session`"])
+}
+
+/// The same where it was looked for as a query does.
+pub(crate) fn relation_not_found(session: &Session, name: &Name) -> SparkError {
+    missing(session, name, &["`system`.`builtin`", "`system`.`session`"])
+}
+
+fn missing(session: &Session, name: &Name, before: &[&str]) -> SparkError {
+    let names = session.names.read();
+    let here = quote_id([&names.current_catalog, &names.current_database]);
+    let path: Vec<&str> = before.iter().copied().chain([here.as_str()]).collect();
     SparkError::new("TABLE_OR_VIEW_NOT_FOUND")
         .param("relationName", quote_id(name))
-        .param("searchPath", format!("[{}]", quote_id([&full.catalog, &full.database])))
+        .param("searchPath", format!("[{}]", path.join(", ")))
 }
 
 /// The database a namespace of one or two parts means, or the current one.

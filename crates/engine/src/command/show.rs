@@ -12,7 +12,7 @@ use vonk_plan::types::{DataType, UTF8_BINARY, quote_if_needed};
 
 use super::describe::schema_of;
 use super::rows::{Cell, Rows};
-use super::{database_of, find_table};
+use super::{database_of, expect_table, find_table, partition};
 use crate::session::Session;
 
 const TEXT: DataType = DataType::STRING;
@@ -141,23 +141,16 @@ pub(crate) fn partition_path(p: &Partition) -> String {
 }
 
 pub(super) async fn partitions(session: &Arc<Session>, name: &Name, spec: Option<PartitionSpec>) -> SparkResult<Rows> {
-    let table = find_table(session, name)?;
-    if table.is_view() {
-        return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
-            .param("viewName", table.name.quoted())
-            .param("operation", "SHOW PARTITIONS"));
-    }
+    let table = expect_table(session, name, "SHOW PARTITIONS")?;
     if table.partition_columns.is_empty() {
         return Err(
             SparkError::new("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY").param("name", table.name.quoted())
         );
     }
-    let spec = super::table::partition_values(session, &table, spec.unwrap_or_default()).await?;
-    let rows = session.catalog().partitions(&table.name.database, &table.name.table)?;
-    let kept = rows.iter().filter(|p| {
-        spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk.eq_ignore_ascii_case(k) && (v.is_none() || pv == v)))
-    });
-    let mut names: Vec<_> = kept.map(partition_path).collect();
+    let values = partition::values_of(session, &table, &spec.unwrap_or_default()).await?;
+    partition::expect_no_empty_value(&values)?;
+    let kept = partition::matching(&partition::known(session, &table)?, &values);
+    let mut names: Vec<_> = kept.iter().map(partition_path).collect();
     names.sort();
     Rows::strings("partition", names)
 }

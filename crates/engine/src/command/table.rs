@@ -7,12 +7,11 @@ use vonk_catalog::{Partition, Table, TableKind, TableName};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Expr;
-use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Name, PartitionSpec};
+use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Name};
 use vonk_plan::types::{DataType, StructField, StructType, UTF8_BINARY};
 
 use super::rows::Rows;
-use super::show::partition_path;
-use super::{find_table, not_found, now_millis, qualify};
+use super::{expect_table, find_relation, find_table, no_views, now_millis, partition, qualify, temporary_view};
 use crate::defaults::{self, CURRENT_DEFAULT};
 use crate::fs::{Files, Place};
 use crate::session::Session;
@@ -84,12 +83,15 @@ pub(super) async fn drop(session: &Arc<Session>, name: &Name, if_exists: bool, v
         None => None,
     };
     let Some(table) = found else {
-        return if if_exists { Ok(Rows::none()) } else { Err(not_found(name, &full)) };
+        return if if_exists { Ok(Rows::none()) } else { Err(nothing_to_drop(session, name)) };
     };
     if view && !table.is_view() {
-        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE")
-            .param("tableName", table.name.quoted())
-            .param("operation", "DROP VIEW"));
+        return Err(SparkError::new("WRONG_COMMAND_FOR_OBJECT_TYPE")
+            .param("operation", "DROP VIEW")
+            .param("requiredType", "VIEW or METRIC_VIEW")
+            .param("objectName", table.name.parts().join("."))
+            .param("foundType", table.kind.spark_name())
+            .param("alternative", "DROP TABLE"));
     }
     session.catalog().drop_table(&full.database, &full.table, true)?;
     if table.kind == TableKind::Managed
@@ -99,6 +101,14 @@ pub(super) async fn drop(session: &Arc<Session>, name: &Name, if_exists: bool, v
     }
     session.uncache_table(&full);
     Ok(Rows::none())
+}
+
+/// What is to be dropped is looked for in one place only: the full name, as written, tells which.
+fn nothing_to_drop(session: &Session, name: &Name) -> SparkError {
+    match session.names.read().qualify(name) {
+        Ok(n) => vonk_catalog::errors::table_not_found(&n.catalog, &n.database, &n.table),
+        Err(e) => e,
+    }
 }
 
 pub(super) fn create_like(
@@ -134,7 +144,7 @@ pub(super) fn create_like(
 }
 
 pub(super) fn comment(session: &Session, name: &Name, comment: Option<String>) -> SparkResult<Rows> {
-    let mut table = find_table(session, name)?;
+    let mut table = expect_table(session, name, "COMMENT ON TABLE")?;
     table.comment = comment;
     session.catalog().alter_table(table)?;
     Ok(Rows::none())
@@ -159,7 +169,7 @@ pub(super) async fn repair(
     add: bool,
     drop: bool,
 ) -> SparkResult<Rows> {
-    let table = find_table(session, name)?;
+    let table = expect_table(session, name, operation)?;
     if table.partition_columns.is_empty() {
         return Err(SparkError::new("NOT_A_PARTITIONED_TABLE")
             .param("operation", operation)
@@ -213,7 +223,15 @@ pub(super) async fn alter(
     if let AlterAction::ViewQuery { query, text } = action {
         return super::view::alter_query(session, name, *query, text).await;
     }
-    let table = match find_table(session, name) {
+    if let (false, Some(view), Some(operation)) = (view, temporary_view(session, name), table_only(&action)) {
+        return Err(no_views(view, operation));
+    }
+    // Constraints belong to the newer kind of tables, which are looked for as queries do.
+    let found = match &action {
+        AlterAction::Other(what) if what.ends_with("CONSTRAINT") => find_relation(session, name),
+        _ => find_table(session, name),
+    };
+    let table = match found {
         Ok(t) => t,
         Err(_) if if_exists => return Ok(Rows::none()),
         Err(e) => return Err(e),
@@ -225,14 +243,9 @@ pub(super) async fn alter(
     }
     if !view
         && table.is_view()
-        && !matches!(
-            action,
-            AlterAction::SetProperties(_) | AlterAction::UnsetProperties { .. } | AlterAction::Rename(_)
-        )
+        && let Some(operation) = table_only(&action)
     {
-        return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
-            .param("viewName", table.name.quoted())
-            .param("operation", "ALTER TABLE"));
+        return Err(no_views(table.name.quoted(), operation));
     }
     match action {
         AlterAction::Rename(to) => return rename(session, table, &to).await,
@@ -258,13 +271,18 @@ pub(super) async fn alter(
         AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => {
             alter_column(session, table, &name, data_type, nullable, comment, position, default).await?
         }
+        AlterAction::SetLocation { partition: Some(spec), .. } => {
+            partition::expect_partitioned(&table, "ALTER TABLE ... SET LOCATION")?;
+            partition::expect_one(session, &table, &spec).await?;
+            return Err(SparkError::unsupported("ALTER TABLE … PARTITION … SET LOCATION"));
+        }
         AlterAction::AddPartitions { if_not_exists, partitions } => {
-            add_partitions(session, table, if_not_exists, partitions).await?
+            partition::add(session, &table, if_not_exists, partitions).await?
         }
         AlterAction::DropPartitions { if_exists, partitions, .. } => {
-            drop_partitions(session, table, if_exists, partitions).await?
+            partition::drop(session, &table, if_exists, partitions).await?
         }
-        AlterAction::RenamePartition { from, to } => rename_partition(session, table, from, to).await?,
+        AlterAction::RenamePartition { from, to } => partition::rename(session, &table, from, to).await?,
         AlterAction::RecoverPartitions => {
             return repair(session, name, "ALTER TABLE RECOVER PARTITIONS", true, false).await;
         }
@@ -280,6 +298,25 @@ pub(super) async fn alter(
         _ => return Err(SparkError::unsupported("this form of ALTER TABLE")),
     }
     Ok(Rows::none())
+}
+
+/// What Spark calls an alteration that views do not have; none for those that they have.
+fn table_only(action: &AlterAction) -> Option<&'static str> {
+    Some(match action {
+        AlterAction::SetProperties(_) | AlterAction::UnsetProperties { .. } | AlterAction::Rename(_) => return None,
+        AlterAction::AddColumns(columns) if columns.len() > 1 => "ALTER TABLE ... ADD COLUMNS",
+        AlterAction::AddColumns(_) => "ALTER TABLE ... ADD COLUMN",
+        AlterAction::ReplaceColumns(_) => "ALTER TABLE ... REPLACE COLUMNS",
+        AlterAction::DropColumns { .. } => "ALTER TABLE ... DROP COLUMNS",
+        AlterAction::RenameColumn { .. } => "ALTER TABLE ... RENAME COLUMN",
+        AlterAction::AlterColumn { .. } => "ALTER TABLE ... ALTER COLUMN",
+        AlterAction::SetLocation { .. } => "ALTER TABLE ... SET LOCATION ...",
+        AlterAction::AddPartitions { .. } => "ALTER TABLE ... ADD PARTITION ...",
+        AlterAction::DropPartitions { .. } => "ALTER TABLE ... DROP PARTITION ...",
+        AlterAction::RenamePartition { .. } => "ALTER TABLE ... RENAME TO PARTITION",
+        AlterAction::RecoverPartitions => "ALTER TABLE ... RECOVER PARTITIONS",
+        _ => "ALTER TABLE",
+    })
 }
 
 async fn rename(session: &Arc<Session>, table: Table, to: &Name) -> SparkResult<Rows> {
@@ -390,145 +427,4 @@ async fn alter_column(
     }
     t.schema = StructType::new(fields);
     session.catalog().alter_table(t)
-}
-
-/// The values of a partition specification as text, with the table's own column names.
-/// Errors for unknown columns and values that do not fit the column's type.
-pub(crate) async fn partition_values(
-    session: &Arc<Session>,
-    t: &Table,
-    spec: PartitionSpec,
-) -> SparkResult<Vec<(String, Option<String>)>> {
-    let mut out = Vec::with_capacity(spec.len());
-    for (column, value) in spec {
-        let Some(key) = t.partition_columns.iter().find(|p| p.eq_ignore_ascii_case(&column)) else {
-            let all: Vec<_> = t.partition_columns.iter().map(|p| quote_id([p])).collect();
-            return Err(SparkError::new("PARTITIONS_NOT_FOUND")
-                .param("partitionList", quote_id([&column]))
-                .param("tableName", t.name.quoted())
-                .param("partitionColumns", all.join(", ")));
-        };
-        let ty = t.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(key)).map(|f| f.data_type.clone());
-        let text = match (value, ty) {
-            (Some(e), Some(ty)) => match session.constant(e.cast(ty).cast(DataType::STRING)).await? {
-                vonk_plan::Literal::String(s) => Some(s.to_string()),
-                _ => None,
-            },
-            _ => None,
-        };
-        out.push((key.clone(), text));
-    }
-    Ok(out)
-}
-
-fn full_partition(t: &Table, values: Vec<(String, Option<String>)>) -> SparkResult<Partition> {
-    let ordered: Option<Vec<_>> =
-        t.partition_columns.iter().map(|c| values.iter().find(|(k, _)| k == c).cloned()).collect();
-    let Some(values) = ordered else {
-        let given: Vec<_> = values.iter().map(|(k, _)| k.as_str()).collect();
-        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1232")
-            .param("specKeys", given.join(", "))
-            .param("partitionColumnNames", t.partition_columns.join(", "))
-            .param("tableName", t.name.quoted()));
-    };
-    Ok(Partition { values, location: None, properties: BTreeMap::new(), created: now_millis() })
-}
-
-fn matching(existing: &[Partition], spec: &[(String, Option<String>)]) -> Vec<Partition> {
-    existing
-        .iter()
-        .filter(|p| spec.iter().all(|(k, v)| p.values.iter().any(|(pk, pv)| pk == k && pv == v)))
-        .cloned()
-        .collect()
-}
-
-async fn add_partitions(
-    session: &Arc<Session>,
-    t: Table,
-    if_not_exists: bool,
-    partitions: Vec<(PartitionSpec, Option<String>)>,
-) -> SparkResult<()> {
-    let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
-    let files = Files::new(session.server.runtime.clone());
-    let mut added = vec![];
-    for (spec, location) in partitions {
-        let mut p = full_partition(&t, partition_values(session, &t, spec).await?)?;
-        if !matching(&existing, &p.values).is_empty() {
-            if if_not_exists {
-                continue;
-            }
-            return Err(SparkError::new("PARTITIONS_ALREADY_EXIST")
-                .param("partitionList", format!("PARTITION ({})", partition_path(&p)))
-                .param("tableName", t.name.quoted()));
-        }
-        p.location = match location {
-            Some(l) => Some(Place::parse(&l)?.to_string()),
-            None => None,
-        };
-        let place = match (&p.location, &t.location) {
-            (Some(l), _) => Some(Place::parse(l)?),
-            (None, Some(l)) => Some(Place::parse(l)?.join(&partition_path(&p))),
-            _ => None,
-        };
-        if let Some(place) = place {
-            files.make_folder(&place).await?;
-        }
-        added.push(p);
-    }
-    session.catalog().put_partitions(&t.name.database, &t.name.table, &added)
-}
-
-async fn drop_partitions(
-    session: &Arc<Session>,
-    t: Table,
-    if_exists: bool,
-    specs: Vec<PartitionSpec>,
-) -> SparkResult<()> {
-    let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
-    let files = Files::new(session.server.runtime.clone());
-    for spec in specs {
-        let values = partition_values(session, &t, spec).await?;
-        let found = matching(&existing, &values);
-        if found.is_empty() && !if_exists {
-            let p = Partition { values, location: None, properties: BTreeMap::new(), created: 0 };
-            return Err(SparkError::new("PARTITIONS_NOT_FOUND")
-                .param("partitionList", format!("PARTITION ({})", partition_path(&p)))
-                .param("tableName", t.name.quoted()));
-        }
-        session.catalog().drop_partitions(&t.name.database, &t.name.table, &found)?;
-        if t.kind == TableKind::Managed {
-            for p in &found {
-                if let (None, Some(base)) = (&p.location, &t.location) {
-                    files.remove(&Place::parse(base)?.join(&partition_path(p))).await?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn rename_partition(session: &Arc<Session>, t: Table, from: PartitionSpec, to: PartitionSpec) -> SparkResult<()> {
-    let existing = session.catalog().partitions(&t.name.database, &t.name.table)?;
-    let old = full_partition(&t, partition_values(session, &t, from).await?)?;
-    let new = full_partition(&t, partition_values(session, &t, to).await?)?;
-    if matching(&existing, &old.values).is_empty() {
-        return Err(SparkError::new("PARTITIONS_NOT_FOUND")
-            .param("partitionList", format!("PARTITION ({})", partition_path(&old)))
-            .param("tableName", t.name.quoted()));
-    }
-    if !matching(&existing, &new.values).is_empty() {
-        return Err(SparkError::new("PARTITIONS_ALREADY_EXIST")
-            .param("partitionList", format!("PARTITION ({})", partition_path(&new)))
-            .param("tableName", t.name.quoted()));
-    }
-    if let Some(base) = &t.location {
-        let base = Place::parse(base)?;
-        let (a, b) = (base.join(&partition_path(&old)), base.join(&partition_path(&new)));
-        let files = Files::new(session.server.runtime.clone());
-        if files.exists(&a).await? {
-            files.rename(&a, &b).await?;
-        }
-    }
-    session.catalog().drop_partitions(&t.name.database, &t.name.table, &[old])?;
-    session.catalog().put_partitions(&t.name.database, &t.name.table, &[new])
 }

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use vonk_catalog::{Bucketing, Table, TableKind, TableName};
+use vonk_catalog::{Bucketing, Partition, Table, TableKind, TableName};
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
-use vonk_expr::cast::text::literal_text;
-use vonk_expr::cast::zone::Zone;
+use vonk_plan::Relation;
 use vonk_plan::command::{
     CreateTable, Insert, Name, PartitionSpec, SaveMode, Write, WriteTable, WriteTableMode, WriteTarget,
 };
 use vonk_plan::expr::ExprKind;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{StructField, StructType};
-use vonk_plan::{Expr, Literal, Relation};
 use vonk_sql::ParseOptions;
 
 use super::rows::Rows;
 use super::table::{collated, field_of, unsupported_operation};
-use super::{find_table, now_millis, qualify};
+use super::{expect_table, find_relation, no_views, now_millis, partition, qualify, temporary_view};
 use crate::defaults;
 use crate::fs::Place;
 use crate::insert::{InsertJob, Matching, table_schema};
@@ -26,18 +24,8 @@ use crate::session::Session;
 use crate::source::{self, Format, check_duplicates};
 
 pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResult<Rows> {
-    let table = find_table(session, &insert.table)?;
-    if table.is_view() {
-        return Err(SparkError::new("UNSUPPORTED_INSERT.NOT_ALLOWED").param("relationId", table.name.quoted()));
-    }
-    if insert.replace_where.is_some() {
-        return Err(unsupported_operation(&table, "REPLACE WHERE"));
-    }
-    let partition = partition_values(session, &table, insert.partition).await?;
-    check_order(&table, &partition)?;
-    if insert.if_not_exists && exists(session, &table, &partition)? {
-        return Ok(Rows::none());
-    }
+    let replaces = insert.replace_where.is_some();
+    let table = insert_target(session, &insert.table, replaces)?;
     let matching = match (insert.by_name, insert.columns.is_empty()) {
         (true, _) => Matching::Name,
         (false, false) => Matching::Listed(insert.columns),
@@ -47,65 +35,62 @@ pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResul
         check_duplicates(names.iter().map(String::as_str), session.conf().case_sensitive())?;
     }
     let mut query = insert.query;
-    let defaults = crate::insert::defaults(&session.conf(), &table, &matching, &partition)?;
-    crate::insert::put_defaults(&mut query, &defaults);
-    let job = InsertJob { table, matching, overwrite: insert.overwrite, partition, options: Options::new() };
+    let fixed: Vec<_> = insert.partition.iter().filter(|(_, v)| v.is_some()).map(|(n, _)| n.as_str()).collect();
+    let defaults = crate::insert::defaults(&session.conf(), &table, &matching, &fixed)?;
+    crate::insert::put_defaults(&mut query, &defaults)?;
     let input = Deep::new(session.analyze(query).await?);
+    if replaces {
+        return Err(unsupported_operation(&table, "INSERT INTO ... REPLACE WHERE"));
+    }
+    let partition = partition_values(session, &table, &insert.partition).await?;
+    let (overwrite, if_not_exists) = (insert.overwrite, insert.if_not_exists);
+    let job = InsertJob { table, matching, overwrite, if_not_exists, partition, options: Options::new() };
     session.insert(input, job).await?;
     Ok(Rows::none())
 }
 
-/// Is there a partition of these values?
-fn exists(session: &Session, table: &Table, values: &[(String, Option<Option<String>>)]) -> SparkResult<bool> {
-    let known = session.catalog().partitions(&table.name.database, &table.name.table)?;
-    Ok(known.iter().any(|p| {
-        values.iter().all(|(n, v)| p.values.iter().any(|(k, own)| k.eq_ignore_ascii_case(n) && Some(own) == v.as_ref()))
-    }))
-}
-
-/// Columns with a fixed value come before those without.
-fn check_order(table: &Table, values: &[(String, Option<Option<String>>)]) -> SparkResult<()> {
-    let fixed = |p: &&String| values.iter().any(|(n, v)| v.is_some() && n.eq_ignore_ascii_case(p));
-    let open = table.partition_columns.iter().position(|p| !fixed(&p));
-    match open {
-        Some(at) if table.partition_columns.iter().skip(at).any(|p| fixed(&p)) => {
-            Err(SparkError::new("_LEGACY_ERROR_TEMP_1147")
-                .param("partitionColumns", format!("[{}]", table.partition_columns.join(","))))
-        }
-        _ => Ok(()),
+/// The table that an INSERT fills. Errors `EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE`, and `VIEW_WRITE_NOT_ALLOWED`
+/// where it replaces what a condition says.
+fn insert_target(session: &Session, name: &Name, replaces: bool) -> SparkResult<Table> {
+    let refused = |view: String| match replaces {
+        true => SparkError::new("VIEW_WRITE_NOT_ALLOWED").param("name", view),
+        false => no_views(view, "INSERT"),
+    };
+    if let Some(view) = temporary_view(session, name) {
+        return Err(refused(view));
     }
+    let table = find_relation(session, name)?;
+    if table.is_view() { Err(refused(table.name.quoted())) } else { Ok(table) }
 }
 
-/// The values of a PARTITION clause as text. Error `NON_PARTITION_COLUMN`.
+/// The columns of a PARTITION clause with their values as text. Errors `PARTITIONS_NOT_FOUND`, those of casting a
+/// value to its column's type, and `INVALID_PARTITION_SPEC`.
 async fn partition_values(
     session: &Arc<Session>,
     table: &Table,
-    spec: PartitionSpec,
+    spec: &PartitionSpec,
 ) -> SparkResult<Vec<(String, Option<Option<String>>)>> {
-    let mut out = vec![];
-    for (name, value) in spec {
-        if !table.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&name)) {
-            return Err(
-                SparkError::new("NON_PARTITION_COLUMN").param("columnName", vonk_common::error::quote_id([&name]))
-            );
-        }
+    let mut out = Vec::with_capacity(spec.len());
+    for (column, value) in spec {
+        let (name, to) = partition::column_of(table, column)?;
         let value = match value {
+            Some(value) => Some(partition::value_in(session, value, to).await?),
             None => None,
-            Some(e) => Some(text_of(session, e).await?),
         };
-        out.push((name, value));
+        out.push((name.to_string(), value));
+    }
+    if table.tracks_partitions && out.iter().any(|(_, v)| matches!(v, Some(Some(text)) if text.is_empty())) {
+        return Err(partition::empty_value(&out.iter().map(shown_as_option).collect::<Vec<_>>()));
     }
     Ok(out)
 }
 
-/// The value of a constant as text; none for NULL.
-async fn text_of(session: &Arc<Session>, e: Expr) -> SparkResult<Option<String>> {
-    let value = session.constant(e).await?;
-    let zone = Zone::named(session.conf().time_zone())?;
-    Ok(match value {
-        Literal::Null(_) => None,
-        value => Some(literal_text(&value, &zone)),
-    })
+/// A column of a PARTITION clause as the message of an empty value shows it.
+fn shown_as_option((name, value): &(String, Option<Option<String>>)) -> String {
+    match value {
+        Some(text) => format!("{name}=Some({})", text.as_deref().unwrap_or("null")),
+        None => format!("{name}=None"),
+    }
 }
 
 pub(super) async fn insert_directory(
@@ -265,8 +250,10 @@ async fn definition(
             return Err(SparkError::new("INVALID_BUCKET_COLUMN_DATA_TYPE").param("type", bad_type(bad)));
         }
         let is_partition = |name: &str| partitions.iter().any(|p| p == name);
-        let data = schema.fields.iter().filter(|f| !is_partition(&f.name)).cloned();
         let parts = partitions.iter().filter_map(find).cloned();
+        let nullable = schema.as_nullable();
+        let data = nullable.fields.iter().filter(|f| !is_partition(&f.name)).cloned();
+        // Files may hold NULLs, whatever the definition says: only partition columns keep NOT NULL.
         table.schema = StructType::new(data.chain(parts));
     }
     table.tracks_partitions = !partitions.is_empty();
@@ -310,42 +297,45 @@ pub(super) async fn truncate(
     name: &Name,
     partition: Option<PartitionSpec>,
 ) -> SparkResult<Rows> {
-    let table = find_table(session, name)?;
-    if table.is_view() {
-        return Err(SparkError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE")
-            .param("viewName", table.name.quoted())
-            .param("operation", "TRUNCATE TABLE"));
-    }
+    let table = expect_table(session, name, "TRUNCATE TABLE")?;
     if table.kind == TableKind::External {
-        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1266").param("tableIdentWithDB", table.name.quoted()));
+        return Err(SparkError::new("CANNOT_TRUNCATE_EXTERNAL_TABLE").param("tableName", table.name.quoted()));
     }
-    let location = table.location.clone().unwrap_or_default();
     let files = session.files();
-    let folder = Place::parse(&location)?;
-    match partition {
-        None => {
-            files.remove(&folder).await?;
-            files.make_folder(&folder).await?;
-        }
+    let folder = Place::parse(table.location.as_deref().unwrap_or_default())?;
+    let folders = match partition {
+        None => vec![folder],
         Some(spec) => {
-            let values = super::table::partition_values(session, &table, spec).await?;
-            let values: Vec<_> = values.into_iter().map(|(n, v)| (n, Some(v))).collect();
-            for p in session.catalog().partitions(&table.name.database, &table.name.table)? {
-                let fits = values.iter().all(|(n, v)| {
-                    let own = p.values.iter().find(|(k, _)| k.eq_ignore_ascii_case(n)).map(|(_, v)| v);
-                    v.as_ref().is_none_or(|v| own == Some(v))
-                });
-                if fits {
-                    let path = super::show::partition_path(&p);
-                    let folder = folder.join(&path);
-                    files.remove(&folder).await?;
-                    files.make_folder(&folder).await?;
-                }
-            }
+            let found = truncated_partitions(session, &table, &spec).await?;
+            found.iter().map(|p| folder.join(&super::show::partition_path(p))).collect()
         }
+    };
+    for folder in folders {
+        files.remove(&folder).await?;
+        files.make_folder(&folder).await?;
     }
     session.invalidate_cache();
     Ok(Rows::none())
+}
+
+/// The partitions that a TRUNCATE names: there may be none unless it names all columns.
+/// Errors `_LEGACY_ERROR_TEMP_1267`, `PARTITIONS_NOT_FOUND`, `INVALID_PARTITION_SPEC`.
+async fn truncated_partitions(
+    session: &Arc<Session>,
+    table: &Table,
+    spec: &PartitionSpec,
+) -> SparkResult<Vec<Partition>> {
+    if table.partition_columns.is_empty() {
+        return Err(SparkError::new("_LEGACY_ERROR_TEMP_1267").param("tableIdentWithDB", table.name.quoted()));
+    }
+    let values = partition::values_of(session, table, spec).await?;
+    partition::expect_no_empty_value(&values)?;
+    let found = partition::matching(&partition::known(session, table)?, &values);
+    if found.is_empty() && values.len() == table.partition_columns.len() {
+        // Spark shows the values of this statement as they were written.
+        return Err(partition::not_there(table, &[partition::texts_of(session, table, spec).await?]));
+    }
+    Ok(found)
 }
 
 /// `df.writeTo(table)`.
@@ -377,18 +367,31 @@ pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResu
             create(session, create_table).await
         }
         WriteTableMode::Append => {
-            let table = find_table(session, &name)?;
-            let job =
-                InsertJob { table, matching: Matching::Name, overwrite: false, partition: vec![], options: w.options };
+            let table = find_relation(session, &name)?;
+            let job = InsertJob {
+                table,
+                matching: Matching::Name,
+                overwrite: false,
+                if_not_exists: false,
+                partition: vec![],
+                options: w.options,
+            };
             let input = Deep::new(session.analyze(w.input).await?);
             session.insert(input, job).await?;
             Ok(Rows::none())
         }
         WriteTableMode::OverwritePartitions => {
-            let table = find_table(session, &name)?;
+            let table = find_relation(session, &name)?;
             let mut options = w.options;
             options.insert("partitionoverwritemode".into(), "dynamic".into());
-            let job = InsertJob { table, matching: Matching::Name, overwrite: true, partition: vec![], options };
+            let job = InsertJob {
+                table,
+                matching: Matching::Name,
+                overwrite: true,
+                if_not_exists: false,
+                partition: vec![],
+                options,
+            };
             let input = Deep::new(session.analyze(w.input).await?);
             session.insert(input, job).await?;
             Ok(Rows::none())

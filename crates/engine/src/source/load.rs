@@ -121,7 +121,13 @@ pub fn load_table(
         Arc::clone(conf),
     )
     .with_existing(existing);
-    let schema = table.spark_schema();
+    // Columns of the files may hold NULLs whatever the table says; those of its folders do as it says.
+    let never_null = |f: &StructField| by_name(&f.name).is_some_and(|own| !own.nullable);
+    let read = table.spark_schema();
+    let schema = StructType::new(read.fields.iter().map(|f| match is_partition(&f) && never_null(f) {
+        true => StructField { nullable: false, ..f.clone() },
+        false => f.clone(),
+    }));
     Ok(Loaded { table: Arc::new(table), schema })
 }
 

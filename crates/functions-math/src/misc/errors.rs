@@ -1,4 +1,4 @@
-//! `assert_true` and `raise_error`: errors that the user asks for.
+//! `assert_true` and `raise_error`: errors that the user asks for; and `$not_null`, for columns that have no NULLs.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::context::Nullability;
-use vonk_expr::kernel::typed_arg;
+use vonk_expr::kernel::{array_arg, typed_arg};
 use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, SqlText, TypedExpr, Want};
 use vonk_plan::Literal;
 use vonk_plan::types::DataType;
@@ -18,12 +18,14 @@ pub const SPECS: &[&FunctionSpec] = &[
         .kernels(KERNELS),
     &FunctionSpec::scalar("raise_error", "misc_funcs", raise_error)
         .usage("raise_error(message) - An error with that message."),
+    &FunctionSpec::scalar("$not_null", "misc_funcs", not_null),
 ];
 
-const KERNELS: &[&Kernel] = &[&ASSERT_TRUE, &RAISE_ERROR];
+const KERNELS: &[&Kernel] = &[&ASSERT_TRUE, &RAISE_ERROR, &NOT_NULL];
 // Volatile, so that no optimizer computes the error away or too early.
 static ASSERT_TRUE: Kernel = Kernel::volatile("assert_true", assert_column);
 static RAISE_ERROR: Kernel = Kernel::volatile("raise_error", raise_column);
+static NOT_NULL: Kernel = Kernel::volatile("$not_null", not_null_column);
 
 fn assert_true(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     ctx.arity(&args, 1..=2)?;
@@ -70,4 +72,21 @@ fn raise_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Co
         0 => Ok(ColumnarValue::Array(Arc::new(NullArray::new(0)))),
         _ => Err(raised(call, message.is_valid(0).then(|| message.value(0)))),
     }
+}
+
+/// A value for a column that has no NULLs, and that column's name.
+fn not_null(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
+    ctx.arity(&args, 2..=2)?;
+    let data_type = args.first().map_or(DataType::Null, |value| value.data_type.clone());
+    Ok(ctx.call(&NOT_NULL, args, data_type, Nullability::Never))
+}
+
+fn not_null_column(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let (value, column) = (array_arg(args, 0, rows)?, typed_arg::<StringArray>(args, 1, rows)?);
+    if value.logical_null_count() == 0 {
+        return Ok(ColumnarValue::Array(value));
+    }
+    let name = column.iter().flatten().next().unwrap_or_default();
+    let error = SparkError::new("NOT_NULL_ASSERT_VIOLATION").param("walkedTypePath", format!("\n{name}\n"));
+    Err(call.error(error))
 }
