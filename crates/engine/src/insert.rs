@@ -93,9 +93,12 @@ pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> Spark
                     let column = [field.name.clone()];
                     let e = store_assignment_cast(analyzer.facts(), e, &field.data_type, policy, &name, &column)?;
                     let e = fixed_length(analyzer, e, &field.data_type)?;
-                    if policy == StorePolicy::Legacy { e } else { never_null(analyzer, e, field)? }
+                    match policy != StorePolicy::Legacy && takes_no_nulls(table, field) {
+                        true => never_null(analyzer, e, &field.name)?,
+                        false => e,
+                    }
                 }
-                None if lacks_default(field) => {
+                None if lacks_default(table, field) => {
                     return Err(SparkError::new("INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA")
                         .param("tableName", table.name.quoted())
                         .param("colName", quote_id([&field.name])));
@@ -136,17 +139,22 @@ fn check_partition(table: &Table, partition: &[(String, Option<Option<String>>)]
     Ok(())
 }
 
+/// Of the columns that were defined NOT NULL, those that a query reads as such: files may hold NULLs.
+fn takes_no_nulls(table: &Table, field: &StructField) -> bool {
+    !field.nullable && table.partition_columns.iter().any(|p| p.eq_ignore_ascii_case(&field.name))
+}
+
 /// The column is to have a value in every row, and there is none where a statement gives none.
-fn lacks_default(field: &StructField) -> bool {
-    !field.nullable && text_of(field).is_none()
+fn lacks_default(table: &Table, field: &StructField) -> bool {
+    takes_no_nulls(table, field) && text_of(field).is_none()
 }
 
 /// The value of a column without NULLs: a NULL is error `NOT_NULL_ASSERT_VIOLATION` when the query runs.
-fn never_null(analyzer: &Analyzer, e: TypedExpr, field: &StructField) -> SparkResult<TypedExpr> {
-    if field.nullable || !e.nullable {
+fn never_null(analyzer: &Analyzer, e: TypedExpr, column: &str) -> SparkResult<TypedExpr> {
+    if !e.nullable {
         return Ok(e);
     }
-    let column = TypedExpr::literal(&vonk_plan::Literal::string(field.name.as_str()))?;
+    let column = TypedExpr::literal(&vonk_plan::Literal::string(column))?;
     analyzer.call_builtin(&Default::default(), "$not_null", vec![e, column], None)
 }
 
@@ -241,8 +249,8 @@ pub struct ColumnDefault {
 }
 
 impl ColumnDefault {
-    fn of(conf: &SessionConf, field: &StructField) -> SparkResult<Self> {
-        let value = if lacks_default(field) { None } else { Some(expression_of(conf, field)?) };
+    fn of(conf: &SessionConf, table: &Table, field: &StructField) -> SparkResult<Self> {
+        let value = if lacks_default(table, field) { None } else { Some(expression_of(conf, field)?) };
         Ok(ColumnDefault { column: field.name.clone(), value })
     }
 
@@ -263,11 +271,11 @@ pub fn defaults(
     let is_fixed = |f: &&StructField| fixed.iter().any(|n| n.eq_ignore_ascii_case(&f.name));
     match matching {
         Matching::Position => {
-            table.schema.fields.iter().filter(|f| !is_fixed(f)).map(|f| ColumnDefault::of(conf, f)).collect()
+            table.schema.fields.iter().filter(|f| !is_fixed(f)).map(|f| ColumnDefault::of(conf, table, f)).collect()
         }
         Matching::Listed(names) => {
             let of = |n: &String| table.schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(n));
-            names.iter().filter_map(of).map(|f| ColumnDefault::of(conf, f)).collect()
+            names.iter().filter_map(of).map(|f| ColumnDefault::of(conf, table, f)).collect()
         }
         Matching::Name => Ok(vec![]),
     }

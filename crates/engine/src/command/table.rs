@@ -11,7 +11,7 @@ use vonk_plan::command::{AlterAction, ColumnDef, ColumnPosition, Name};
 use vonk_plan::types::{DataType, StructField, StructType, UTF8_BINARY};
 
 use super::rows::Rows;
-use super::{expect_table, find_relation, find_table, no_views, now_millis, partition, qualify, temporary_view};
+use super::{expect_table, find_relation, find_table, now_millis, partition, qualify, temporary_view};
 use crate::defaults::{self, CURRENT_DEFAULT};
 use crate::fs::{Files, Place};
 use crate::session::Session;
@@ -223,8 +223,8 @@ pub(super) async fn alter(
     if let AlterAction::ViewQuery { query, text } = action {
         return super::view::alter_query(session, name, *query, text).await;
     }
-    if let (false, Some(view), Some(operation)) = (view, temporary_view(session, name), table_only(&action)) {
-        return Err(no_views(view, operation));
+    if let (false, Some(view)) = (view || matches!(action, AlterAction::Rename(_)), temporary_view(session, name)) {
+        return Err(not_a_table(&action, view));
     }
     // Constraints belong to the newer kind of tables, which are looked for as queries do.
     let found = match &action {
@@ -237,15 +237,14 @@ pub(super) async fn alter(
         Err(e) => return Err(e),
     };
     if view && !table.is_view() {
-        return Err(SparkError::new("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE")
-            .param("tableName", table.name.quoted())
-            .param("operation", "ALTER VIEW"));
+        return Err(not_a_view(&action, &table));
     }
-    if !view
-        && table.is_view()
-        && let Some(operation) = table_only(&action)
-    {
-        return Err(no_views(table.name.quoted(), operation));
+    if !view && table.is_view() {
+        let shown = match action {
+            AlterAction::Rename(_) => quote_id([&table.name.table]),
+            _ => table.name.quoted(),
+        };
+        return Err(not_a_table(&action, shown));
     }
     match action {
         AlterAction::Rename(to) => return rename(session, table, &to).await,
@@ -300,23 +299,42 @@ pub(super) async fn alter(
     Ok(Rows::none())
 }
 
-/// What Spark calls an alteration that views do not have; none for those that they have.
-fn table_only(action: &AlterAction) -> Option<&'static str> {
-    Some(match action {
-        AlterAction::SetProperties(_) | AlterAction::UnsetProperties { .. } | AlterAction::Rename(_) => return None,
-        AlterAction::AddColumns(columns) if columns.len() > 1 => "ALTER TABLE ... ADD COLUMNS",
-        AlterAction::AddColumns(_) => "ALTER TABLE ... ADD COLUMN",
-        AlterAction::ReplaceColumns(_) => "ALTER TABLE ... REPLACE COLUMNS",
-        AlterAction::DropColumns { .. } => "ALTER TABLE ... DROP COLUMNS",
-        AlterAction::RenameColumn { .. } => "ALTER TABLE ... RENAME COLUMN",
-        AlterAction::AlterColumn { .. } => "ALTER TABLE ... ALTER COLUMN",
-        AlterAction::SetLocation { .. } => "ALTER TABLE ... SET LOCATION ...",
-        AlterAction::AddPartitions { .. } => "ALTER TABLE ... ADD PARTITION ...",
-        AlterAction::DropPartitions { .. } => "ALTER TABLE ... DROP PARTITION ...",
-        AlterAction::RenamePartition { .. } => "ALTER TABLE ... RENAME TO PARTITION",
-        AlterAction::RecoverPartitions => "ALTER TABLE ... RECOVER PARTITIONS",
-        _ => "ALTER TABLE",
-    })
+/// ALTER TABLE of a view. Where views can be altered so as well, the error says how.
+fn not_a_table(action: &AlterAction, view: String) -> SparkError {
+    let (class, operation) = match action {
+        AlterAction::Rename(_) => ("USE_ALTER_VIEW", "ALTER TABLE"),
+        AlterAction::SetProperties(_) => ("USE_ALTER_VIEW", "ALTER TABLE ... SET TBLPROPERTIES"),
+        AlterAction::UnsetProperties { .. } => ("USE_ALTER_VIEW", "ALTER TABLE ... UNSET TBLPROPERTIES"),
+        AlterAction::SetSerde => ("USE_ALTER_VIEW", "ALTER TABLE ... SET [SERDE|SERDEPROPERTIES]"),
+        AlterAction::AddColumns(columns) if columns.len() > 1 => ("NO_ALTERNATIVE", "ALTER TABLE ... ADD COLUMNS"),
+        AlterAction::AddColumns(_) => ("NO_ALTERNATIVE", "ALTER TABLE ... ADD COLUMN"),
+        AlterAction::ReplaceColumns(_) => ("NO_ALTERNATIVE", "ALTER TABLE ... REPLACE COLUMNS"),
+        AlterAction::DropColumns { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... DROP COLUMNS"),
+        AlterAction::RenameColumn { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... RENAME COLUMN"),
+        AlterAction::AlterColumn { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... ALTER COLUMN"),
+        AlterAction::SetLocation { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... SET LOCATION ..."),
+        AlterAction::AddPartitions { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... ADD PARTITION ..."),
+        AlterAction::DropPartitions { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... DROP PARTITION ..."),
+        AlterAction::RenamePartition { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... RENAME TO PARTITION"),
+        AlterAction::RecoverPartitions => ("NO_ALTERNATIVE", "ALTER TABLE ... RECOVER PARTITIONS"),
+        AlterAction::ClusterBy(_) => ("NO_ALTERNATIVE", "ALTER TABLE ... CLUSTER BY"),
+        AlterAction::DefaultCollation(_) => ("NO_ALTERNATIVE", "ALTER TABLE ... DEFAULT COLLATION"),
+        AlterAction::Other(_) | AlterAction::ViewQuery { .. } => ("NO_ALTERNATIVE", "ALTER TABLE"),
+    };
+    SparkError::new(format!("EXPECT_TABLE_NOT_VIEW.{class}")).param("viewName", view).param("operation", operation)
+}
+
+/// ALTER VIEW of a table.
+fn not_a_view(action: &AlterAction, table: &Table) -> SparkError {
+    let (class, name, operation) = match action {
+        AlterAction::Rename(_) => ("USE_ALTER_TABLE", quote_id([&table.name.table]), "ALTER VIEW"),
+        AlterAction::SetProperties(_) => ("USE_ALTER_TABLE", table.name.quoted(), "ALTER VIEW ... SET TBLPROPERTIES"),
+        AlterAction::UnsetProperties { .. } => {
+            ("USE_ALTER_TABLE", table.name.quoted(), "ALTER VIEW ... UNSET TBLPROPERTIES")
+        }
+        _ => ("NO_ALTERNATIVE", table.name.quoted(), "ALTER VIEW"),
+    };
+    SparkError::new(format!("EXPECT_VIEW_NOT_TABLE.{class}")).param("tableName", name).param("operation", operation)
 }
 
 async fn rename(session: &Arc<Session>, table: Table, to: &Name) -> SparkResult<Rows> {
