@@ -367,7 +367,7 @@ pub fn recode(plan: Arc<dyn ExecutionPlan>, context: &TaskContext) -> SparkResul
 
 /// An operator of the plan that DataFusion has no bytes for.
 fn without_bytes(plan: &Arc<dyn ExecutionPlan>) -> Option<String> {
-    const HERE_ONLY: &[&str] = &["RecursiveQueryExec", "WorkTableExec", "StreamingTableExec"];
+    const HERE_ONLY: &[&str] = &["RecursionExec", "StreamingTableExec"];
     if HERE_ONLY.contains(&plan.name()) {
         return Some(plan.name().to_string());
     }

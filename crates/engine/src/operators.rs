@@ -25,6 +25,7 @@ pub mod pieces;
 pub mod place;
 pub mod planner;
 pub mod python;
+pub mod recursion;
 pub mod row_id;
 pub mod rows;
 pub mod shared;

@@ -17,6 +17,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Projection, Subquery};
+use vonk_analyzer::nodes::recursion::Recursion;
 use vonk_analyzer::relation::range::RangeTable;
 
 use crate::operators::shared::{Share, Shared};
@@ -27,7 +28,7 @@ pub fn reuse(plan: LogicalPlan) -> Result<LogicalPlan> {
     // The rows of a recursive query's plan differ from one round to the next.
     let mut recursive = false;
     plan.apply_with_subqueries(|node| {
-        recursive |= matches!(node, LogicalPlan::RecursiveQuery(_));
+        recursive |= matches!(node, LogicalPlan::Extension(e) if e.node.as_any().is::<Recursion>());
         Ok(TreeNodeRecursion::Continue)
     })?;
     if recursive {

@@ -32,10 +32,8 @@ pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows).eager();
 
 pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row).eager();
 
-pub static NEXT_ROUND: Kernel = Kernel::new("next_round_of_recursion", eval_next_round);
-
 pub const KERNELS: &[&Kernel] =
-    &[&NEXT_ROUND, &ONLY_ROW, &STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &ROWS];
+    &[&ONLY_ROW, &STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &ROWS];
 
 /// `child[extraction]`; for structs `child.name`.
 pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> SparkResult<TypedExpr> {
@@ -228,12 +226,6 @@ pub fn only_row(facts: &QueryFacts, count: Expr, value: Expr, ty: DataType) -> E
     call(facts, &ONLY_ROW, args, ty, true, "".into(), vec![]).expr
 }
 
-/// The number of the next round of a recursion: an error beyond the limit.
-pub fn next_round(facts: &QueryFacts, round: Expr, limit: i64) -> Expr {
-    let args = vec![TypedExpr::new(round, DataType::Long, false, "")];
-    call(facts, &NEXT_ROUND, args, DataType::Long, false, "".into(), vec![limit.to_string()]).expr
-}
-
 fn item_text(child: &TypedExpr, extraction: &TypedExpr) -> SqlText {
     SqlText::concat([child.sql.clone(), "[".into(), extraction.sql.clone(), "]".into()])
 }
@@ -382,16 +374,6 @@ fn eval_update(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
         .collect();
     let out = StructArray::try_new(struct_fields(ty), columns?, s.nulls().cloned())?;
     Ok(ColumnarValue::Array(Arc::new(out)))
-}
-
-fn eval_next_round(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
-    let round: datafusion::arrow::array::Int64Array = typed_arg(args, 0, rows)?;
-    let limit: i64 = call.param(0).parse().unwrap_or(i64::MAX);
-    if limit >= 0 && round.iter().flatten().any(|r| r >= limit) {
-        return Err(call.error(SparkError::new("RECURSION_LEVEL_LIMIT_EXCEEDED").param("levelLimit", limit)));
-    }
-    let next: datafusion::arrow::array::Int64Array = round.unary(|r| r + 1);
-    Ok(ColumnarValue::Array(Arc::new(next)))
 }
 
 fn eval_only_row(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

@@ -6,4 +6,5 @@ pub mod generate;
 pub mod hinted;
 pub mod place;
 pub mod python;
+pub mod recursion;
 pub mod row_id;

@@ -59,7 +59,10 @@ impl Analyzer {
         wanted::check()?;
         let node = match (self.relation_kind(r, outer), self.resolver().cached(r)) {
             (Ok(node), Some(source)) => self.substitute(node, source)?,
-            (Ok(node), None) => node,
+            (Ok(mut node), None) => {
+                self.check_recursion(r, &mut node).map_err(|e| e.at(r.origin.clone()))?;
+                node
+            }
             // Persisted rows outlive what they were computed from: files that are gone, for one.
             (Err(_), Some(source)) => self.source(source)?,
             (Err(e), None) => return Err(e.at(r.origin.clone())),

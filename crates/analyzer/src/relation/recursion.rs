@@ -1,166 +1,210 @@
 //! `WITH RECURSIVE`: an anchor, and a part that reads the rows of the round before.
-//!
-//! The rows carry the number of their round in a hidden column, so that the limit of rounds is
-//! checked as they are made.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType as Arrow, Field, Schema};
-use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, Projection, RecursiveQuery, lit};
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::LogicalPlan;
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::spark_error;
-use vonk_plan::RelationKind;
-use vonk_plan::relation::{SetKind, SetOperation};
-use vonk_plan::types::{DataType, StructField, StructType};
+use vonk_plan::relation::{JoinKind, SetKind, SetOperation};
+use vonk_plan::types::{StructField, StructType};
+use vonk_plan::{Relation, RelationKind};
 
 use super::Outer;
-use super::with::Visible;
+use super::with::{Itself, Visible};
 use crate::analyzer::Analyzer;
 use crate::node::Node;
+use crate::nodes::recursion::{Recursion, Working, WorkingRows};
 use crate::resolver::Source;
-use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_name, same_name};
+use crate::scope::{ColumnId, Scope, ScopeColumn, column_name};
 
 /// The rows of the round before.
 pub struct WorkingTable {
-    table: Arc<CteWorkTable>,
-    /// The anchor's columns, then the round.
+    table: Working,
+    /// The anchor's columns.
     schema: StructType,
     used: Rc<Cell<bool>>,
 }
 
 impl Analyzer {
-    /// Only a UNION whose later inputs read the table itself is recursive.
+    /// Only a UNION whose last input reads the table itself is recursive; what is before it is the anchor.
     pub fn recursive(&self, visible: &Rc<Visible>, outer: Outer) -> SparkResult<Node> {
         let cte = &visible.cte;
-        let invalid = |e: SparkError| match e.class() {
-            "TABLE_OR_VIEW_NOT_FOUND"
-                if e.params().iter().any(|(_, v)| same_name(v.trim_matches('`'), &cte.name, false)) =>
-            {
-                SparkError::new("INVALID_RECURSIVE_CTE").at(e.origin().cloned())
-            }
-            _ => e,
+        let RelationKind::SetOperation(union) = &cte.query.kind else {
+            return self.knowing_itself(visible, Itself::Refused, &cte.query, outer);
         };
-        let RelationKind::SetOperation(SetOperation { kind: SetKind::Union, inputs, all, by_name: false, .. }) =
-            &cte.query.kind
+        let (SetKind::Union, false, Some((last, before))) = (union.kind, union.by_name, union.inputs.split_last())
         else {
-            return self.relation(&cte.query, outer).map_err(invalid);
+            return self.knowing_itself(visible, Itself::Refused, &cte.query, outer);
         };
-        let Some((first, rest)) = inputs.split_first() else { return Err(SparkError::internal("UNION of nothing")) };
-        let mut anchor = self.relation(first, outer).map_err(invalid)?;
-        let mut names: Vec<Arc<str>> = anchor.scope.columns.iter().map(|c| c.name.clone()).collect();
-        if cte.columns.len() == names.len() {
-            names = cte.columns.iter().map(|n| n.as_str().into()).collect();
-        }
-        let table_name = format!("{} {}", cte.name, self.fresh());
-        let mut fields: Vec<StructField> = anchor
-            .scope
-            .columns
-            .iter()
-            .zip(&names)
-            .map(|(c, n)| StructField::new(&**n, c.data_type.clone(), true))
-            .collect();
-        fields.push(StructField::new("", DataType::Long, false));
+        let first = match before {
+            [one] => one.clone(),
+            several => {
+                let union = SetOperation { inputs: several.to_vec(), ..union.clone() };
+                Relation { kind: RelationKind::SetOperation(union), ..cte.query.clone() }
+            }
+        };
+        let mut anchor = self.knowing_itself(visible, Itself::Refused, &first, outer)?;
+        let names: Vec<Arc<str>> = match cte.columns.as_slice() {
+            [] => anchor.scope.columns.iter().map(|c| c.name.clone()).collect(),
+            names => self.renamed(&anchor.scope, names)?.columns.iter().map(|c| c.name.clone()).collect(),
+        };
+        self.recursion(visible, &mut anchor, names, (last, union.all), outer)
+    }
+
+    /// `last`: the input that may read the table, and whether equal rows stay.
+    fn recursion(
+        &self,
+        visible: &Rc<Visible>,
+        anchor: &mut Node,
+        names: Vec<Arc<str>>,
+        last: (&Relation, bool),
+        outer: Outer,
+    ) -> SparkResult<Node> {
         let anchor_plan = anchor.exact(&|| self.fresh())?;
-        let slots: Vec<ColumnId> = anchor.scope.columns.iter().map(|c| c.slot).collect();
-        let round = self.fresh();
-        let arrow = slots.iter().chain([&round]).zip(&fields);
-        let arrow: Vec<Field> = arrow.map(|(s, f)| Field::new(column_name(*s), to_arrow(&f.data_type), true)).collect();
-        let used = Rc::new(Cell::new(false));
-        let working = WorkingTable {
-            table: Arc::new(CteWorkTable::new(&table_name, Arc::new(Schema::new(arrow)))),
-            schema: StructType::new(fields),
-            used: used.clone(),
-        };
-        self.ctes().borrow_mut().push(Rc::new(Visible {
-            cte: cte.clone(),
-            before: visible.before,
-            recursive: true,
-            working: Some(working),
-        }));
-        let later: SparkResult<Vec<Node>> = rest.iter().map(|r| self.relation(r, outer)).collect();
-        self.ctes().borrow_mut().pop();
-        let mut later = later.map_err(invalid)?;
-        if !used.get() {
-            return self.relation(&cte.query, outer);
-        }
-        // The anchor with round 0.
-        let mut exprs: Vec<DfExpr> = slots.iter().map(|s| column_expr(*s)).collect();
-        exprs.push(lit(0i64).alias(column_name(round)));
-        let anchor_plan = LogicalPlan::Projection(Projection::try_new(exprs, anchor_plan).map_err(spark_error)?);
-        let limit =
-            cte.max_recursion.or_else(|| self.facts().conf.i64("spark.sql.cteRecursionLevelLimit")).unwrap_or(100);
         let mut columns = anchor.scope.columns.clone();
-        let mut parts = vec![];
-        for node in &mut later {
-            parts.push(Arc::new(self.recursive_part(node, &mut columns, &slots, round, limit)?));
+        let fields = columns.iter().zip(&names);
+        let fields = fields.map(|(c, n)| StructField::new(&**n, c.data_type.clone(), true)).collect::<Vec<_>>();
+        let arrow = columns.iter().map(|c| Field::new(column_name(c.slot), to_arrow(&c.data_type), true));
+        let arrow = arrow.collect::<Vec<_>>();
+        let used = Rc::new(Cell::new(false));
+        let table = Working(Arc::new(WorkingRows::new(Arc::new(Schema::new(arrow.clone())))));
+        let working = WorkingTable { table: table.clone(), schema: StructType::new(fields), used: used.clone() };
+        let mut part = self.knowing_itself(visible, Itself::Working(working), last.0, outer)?;
+        if !used.get() {
+            return self.relation(&visible.cte.query, outer);
         }
-        let recursive = match parts.len() {
-            1 => parts.pop().ok_or_else(|| SparkError::internal("recursion"))?,
-            _ => Arc::new(LogicalPlan::Union(
-                datafusion::logical_expr::Union::try_new_with_loose_types(parts).map_err(spark_error)?,
-            )),
+        if !last.1 {
+            return Err(SparkError::new("UNION_NOT_SUPPORTED_IN_RECURSIVE_CTE"));
+        }
+        fits(&part, &mut columns)?;
+        let slots: Vec<ColumnId> = columns.iter().map(|c| c.slot).collect();
+        let fields = arrow.into_iter().map(|f| (None, Arc::new(f))).collect();
+        let conf = &self.facts().conf;
+        let recursion = Recursion {
+            anchor: anchor_plan,
+            part: part.exact_as(&slots)?,
+            working: table,
+            schema: Arc::new(DFSchema::new_with_metadata(fields, Default::default()).map_err(spark_error)?),
+            level_limit: visible
+                .cte
+                .max_recursion
+                .or_else(|| conf.i64("spark.sql.cteRecursionLevelLimit"))
+                .unwrap_or(100),
+            row_limit: conf.i64("spark.sql.cteRecursionRowLimit").unwrap_or(1_000_000),
         };
-        let query =
-            RecursiveQuery::try_new(table_name, Arc::new(anchor_plan), recursive, !*all).map_err(spark_error)?;
         for (c, name) in columns.iter_mut().zip(names) {
             c.name = name;
             c.qualifier = Arc::from([]);
         }
-        Ok(Node::new(LogicalPlan::RecursiveQuery(query), Scope::new(columns)))
+        Ok(Node::new(recursion.plan(), Scope::new(columns)))
     }
 
-    /// The rows of a recursive input under the anchor's slots, with their round.
-    fn recursive_part(
-        &self,
-        node: &mut Node,
-        columns: &mut [ScopeColumn],
-        slots: &[ColumnId],
-        round: ColumnId,
-        limit: i64,
-    ) -> SparkResult<LogicalPlan> {
-        if node.scope.columns.len() != columns.len() {
-            return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-                .param("elem", "'*'")
-                .param("prettyName", "UNION"));
-        }
-        for (c, own) in columns.iter_mut().zip(&node.scope.columns) {
-            if !c.data_type.same_type(&own.data_type) {
-                return Err(SparkError::new("CANNOT_MERGE_INCOMPATIBLE_DATA_TYPE")
-                    .param("left", quote_sql(c.data_type.sql()))
-                    .param("right", quote_sql(own.data_type.sql())));
-            }
-            c.nullable |= own.nullable;
-        }
-        let before = node.scope.hidden.iter().find(|c| c.name.is_empty()).map(|c| column_expr(c.slot));
-        let plan = node.plan()?;
-        let mut exprs: Vec<DfExpr> = node
-            .scope
-            .columns
-            .iter()
-            .zip(slots)
-            .map(|(c, slot)| column_expr(c.slot).alias(column_name(*slot)))
-            .collect();
-        let next = match before {
-            Some(before) => vonk_expr::extract::next_round(self.facts(), before, limit),
-            None => datafusion::logical_expr::cast(lit(1i64), Arrow::Int64),
-        };
-        exprs.push(next.alias(column_name(round)));
-        Ok(LogicalPlan::Projection(Projection::try_new(exprs, plan).map_err(spark_error)?))
+    /// Analyses a part of the query of a table that is what is said of it there.
+    fn knowing_itself(&self, visible: &Visible, itself: Itself, part: &Relation, outer: Outer) -> SparkResult<Node> {
+        let depth = self.ctes().borrow().len();
+        let (cte, before) = (visible.cte.clone(), visible.before);
+        let used = Cell::new(true);
+        self.ctes().borrow_mut().push(Rc::new(Visible { cte, before, recursive: true, itself, used }));
+        let node = self.relation(part, outer);
+        self.ctes().borrow_mut().truncate(depth);
+        node
     }
 
     /// Reads the rows of the round before.
     pub fn working_rows(&self, visible: &Visible, working: &WorkingTable) -> SparkResult<Node> {
         working.used.set(true);
         self.source(Source {
-            provider: working.table.clone(),
+            provider: Arc::new(working.table.clone()),
             schema: working.schema.clone(),
             qualifier: vec![visible.cte.name.clone()],
-            hidden: 1,
+            hidden: 0,
         })
     }
+
+    /// Error: the rows of the round before are grouped, ordered or numbered, or may be missing in a join.
+    pub fn check_recursion(&self, r: &Relation, node: &mut Node) -> SparkResult<()> {
+        let of = |v: &Rc<Visible>| match &v.itself {
+            Itself::Working(working) => Some(working.table.clone()),
+            _ => None,
+        };
+        let tables: Vec<Working> = self.ctes().borrow().iter().filter_map(of).collect();
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let kind = match &r.kind {
+            RelationKind::Join(j) => Some(j.kind),
+            RelationKind::Select(_) | RelationKind::Aggregate(_) | RelationKind::Sort { .. } => None,
+            _ => return Ok(()),
+        };
+        match misplaced(&node.plan()?, kind, &tables) {
+            true => Err(SparkError::new("INVALID_RECURSIVE_REFERENCE.PLACE")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The columns of the part are those of the anchor.
+fn fits(part: &Node, columns: &mut [ScopeColumn]) -> SparkResult<()> {
+    if part.scope.columns.len() != columns.len() {
+        return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
+            .param("elem", "'*'")
+            .param("prettyName", "Project"));
+    }
+    for (c, own) in columns.iter_mut().zip(&part.scope.columns) {
+        if !c.data_type.same_type(&own.data_type) {
+            return Err(SparkError::new("CANNOT_MERGE_INCOMPATIBLE_DATA_TYPE")
+                .param("left", quote_sql(c.data_type.sql()))
+                .param("right", quote_sql(own.data_type.sql())));
+        }
+        c.nullable |= own.nullable;
+    }
+    Ok(())
+}
+
+/// Follows the plan to its first operator of several inputs: those below are relations of their own.
+fn misplaced(plan: &LogicalPlan, kind: Option<JoinKind>, tables: &[Working]) -> bool {
+    let mut plan = plan;
+    loop {
+        match (plan, kind) {
+            (LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Sort(_), None) => {
+                return plan.inputs().into_iter().any(|input| reads(input, tables));
+            }
+            (LogicalPlan::Join(join), Some(kind)) => {
+                return match kind {
+                    JoinKind::Inner | JoinKind::Cross => false,
+                    JoinKind::Left | JoinKind::LeftSemi | JoinKind::LeftAnti => reads(&join.right, tables),
+                    JoinKind::Right => reads(&join.left, tables),
+                    JoinKind::Full => reads(&join.left, tables) || reads(&join.right, tables),
+                };
+            }
+            _ => {}
+        }
+        match plan.inputs().as_slice() {
+            [input] => plan = *input,
+            _ => return false,
+        }
+    }
+}
+
+fn reads(plan: &LogicalPlan, tables: &[Working]) -> bool {
+    let mut found = false;
+    // The visitor never fails.
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+        {
+            let any: &dyn std::any::Any = provider.as_ref();
+            found |= any.downcast_ref::<Working>().is_some_and(|w| tables.contains(w));
+        }
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found
 }

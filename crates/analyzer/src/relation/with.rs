@@ -1,6 +1,7 @@
 //! `WITH`: each reference to a common table expression is a fresh analysis of its query. And
 //! `WithRelations`: relations that sub-queries of the DataFrame API refer to.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use vonk_common::error::quote_id;
@@ -19,8 +20,18 @@ pub struct Visible {
     pub cte: Cte,
     pub before: usize,
     pub recursive: bool,
-    /// Set while the recursive part of the query itself is analysed.
-    pub working: Option<WorkingTable>,
+    pub itself: Itself,
+    /// Something refers to it.
+    pub used: Cell<bool>,
+}
+
+/// What a table is where its own query is analysed.
+pub enum Itself {
+    /// It is not analysed: other queries refer to it.
+    Elsewhere,
+    /// No part of a recursion may refer to it there.
+    Refused,
+    Working(WorkingTable),
 }
 
 impl Analyzer {
@@ -32,10 +43,21 @@ impl Analyzer {
                 return Err(SparkError::new("DUPLICATED_CTE_NAMES").param("duplicateNames", quote_id([&cte.name])));
             }
             let before = self.ctes().borrow().len();
-            self.ctes().borrow_mut().push(Rc::new(Visible { cte: cte.clone(), before, recursive, working: None }));
+            let (itself, used) = (Itself::Elsewhere, Cell::new(false));
+            self.ctes().borrow_mut().push(Rc::new(Visible { cte: cte.clone(), before, recursive, itself, used }));
         }
-        // Queries that nothing refers to are checked all the same.
-        let out = self.relation(body, outer);
+        let mut out = self.relation(body, outer);
+        // Queries that nothing refers to are checked all the same: the first fault counts. Where one refers to
+        // those before it, they are checked with it.
+        for cte in ctes.iter().rev() {
+            let case = self.case_sensitive();
+            let own = self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, &cte.name, case)).cloned();
+            if own.is_some_and(|v| !v.used.get())
+                && let Err(fault) = self.cte(&cte.name, outer)
+            {
+                out = Err(fault);
+            }
+        }
         self.ctes().borrow_mut().truncate(depth);
         out
     }
@@ -45,8 +67,11 @@ impl Analyzer {
         let case = self.case_sensitive();
         let hit = self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, name, case)).cloned();
         let Some(visible) = hit else { return Ok(None) };
-        if let Some(working) = &visible.working {
-            return self.working_rows(&visible, working).map(Some);
+        visible.used.set(true);
+        match &visible.itself {
+            Itself::Elsewhere => {}
+            Itself::Refused => return Err(SparkError::new("INVALID_RECURSIVE_CTE")),
+            Itself::Working(working) => return self.working_rows(&visible, working).map(Some),
         }
         // Its query sees what came before it only.
         let later = self.ctes().borrow_mut().split_off(visible.before);
@@ -69,7 +94,8 @@ impl Analyzer {
             if let RelationKind::Alias { input, alias, columns, .. } = &r.kind {
                 let (name, columns) = (alias.clone(), columns.clone());
                 let cte = Cte { name, columns, query: (**input).clone(), max_recursion: None };
-                let visible = Visible { cte, before: depth, recursive: false, working: None };
+                let visible =
+                    Visible { cte, before: depth, recursive: false, itself: Itself::Elsewhere, used: Cell::new(true) };
                 self.ctes().borrow_mut().push(Rc::new(visible));
             }
         }

@@ -229,7 +229,7 @@ fn name(plan: &Plan, any: &dyn Any) -> String {
         "ChooseExec" => "Sample",
         "TextScan" => "FileScan",
         "PythonScan" => "BatchScan",
-        "RecursiveQueryExec" => "UnionLoop",
+        "RecursionExec" => "UnionLoop",
         other => other.strip_suffix("Exec").unwrap_or(other),
     }
     .into()

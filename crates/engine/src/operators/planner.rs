@@ -18,6 +18,7 @@ use vonk_analyzer::nodes::generate::Generate;
 use vonk_analyzer::nodes::hinted::Hinted;
 use vonk_analyzer::nodes::place::{How, Place};
 use vonk_analyzer::nodes::python::Python;
+use vonk_analyzer::nodes::recursion::Recursion;
 use vonk_analyzer::nodes::row_id::RowId;
 
 use super::cuts::{cut, cut_sorted};
@@ -26,6 +27,7 @@ use super::generate::GenerateExec;
 use super::hash_order::{Order, OrderExec};
 use super::join_hints::HintedExec;
 use super::place::{Key, PlaceExec, Placing, SMALL_ROWS, is_small};
+use super::recursion::RecursionExec;
 use super::row_id::RowIdExec;
 use super::rows::{Choice, ChooseExec};
 use super::shared::{Shared, SharedExec};
@@ -81,6 +83,9 @@ impl ExtensionPlanner for Nodes {
         }
         if let Some(node) = any.downcast_ref::<Python>() {
             return super::python::plan::python(node, inputs, session.config()).map(Some);
+        }
+        if let (Some(node), [anchor, part]) = (any.downcast_ref::<Recursion>(), inputs) {
+            return Ok(Some(Arc::new(RecursionExec::new(node, Arc::clone(anchor), Arc::clone(part)))));
         }
         if let Some(hinted) = any.downcast_ref::<Hinted>() {
             return Ok(Some(Arc::new(HintedExec::new(input, hinted.strategy))));
