@@ -25,6 +25,10 @@ pub struct Env {
     pub shown: Option<Rc<Scope>>,
     /// Parameters of the SQL function whose body this is.
     pub parameters: Option<Rc<Vec<LateralAlias>>>,
+    /// That function's name, which may stand before those of its parameters.
+    pub function: Option<Rc<str>>,
+    /// What Spark calls a clause that takes no calls of SQL functions.
+    pub clause: Option<&'static str>,
     /// Parameters of enclosing lambdas, innermost last.
     pub lambdas: Vec<Rc<(String, ScopeColumn)>>,
 }
@@ -47,6 +51,12 @@ impl Env {
     /// In an ORDER BY of a relation that shows these columns.
     pub fn ordering(mut self, shown: &[ScopeColumn]) -> Self {
         self.shown = Some(Rc::new(Scope::new(shown.to_vec())));
+        self.without_functions("Sort")
+    }
+
+    /// In a clause that takes no calls of SQL functions.
+    pub fn without_functions(mut self, clause: &'static str) -> Self {
+        self.clause = Some(clause);
         self
     }
 

@@ -15,7 +15,7 @@ use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::Literal;
 
 use crate::analyzer::Analyzer;
-use crate::env::Env;
+use crate::env::{Env, LateralAlias};
 use crate::scope::{Scope, ScopeColumn, column_name, same_name};
 
 /// Functions that may be written without parentheses.
@@ -267,10 +267,16 @@ impl Analyzer {
 
     /// A parameter of the SQL function around, which may be qualified by the function's name.
     fn parameter(&self, env: &Env, parts: &[String], at: At) -> SparkResult<Option<TypedExpr>> {
-        let (Some(parameters), Some((name, fields))) = (&env.parameters, parts.split_first()) else { return Ok(None) };
+        let Some(parameters) = &env.parameters else { return Ok(None) };
         let case = self.case_sensitive();
-        match parameters.iter().find(|p| same_name(&p.name, name, case)) {
-            Some(p) => self.fields_of(p.value.clone(), fields, at).map(Some),
+        let qualified = || match (parts.split_first(), &env.function) {
+            (Some((name, rest)), Some(function)) if same_name(name, function, case) => {
+                parameter_of(parameters, rest, case)
+            }
+            _ => None,
+        };
+        match parameter_of(parameters, parts, case).or_else(qualified) {
+            Some((value, fields)) => self.fields_of(value, fields, at).map(Some),
             None => Ok(None),
         }
     }
@@ -435,4 +441,11 @@ pub fn edit_distance(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+/// The parameter that the first part names, and the fields of it that the other parts name.
+fn parameter_of<'p>(parameters: &[LateralAlias], parts: &'p [String], case: bool) -> Option<(TypedExpr, &'p [String])> {
+    let (name, fields) = parts.split_first()?;
+    let parameter = parameters.iter().find(|p| same_name(&p.name, name, case))?;
+    Some((parameter.value.clone(), fields))
 }

@@ -404,10 +404,20 @@ impl Resolver for SessionResolver {
     }
 
     fn function_name(&self, name: &[String]) -> String {
-        let temporary = matches!(name, [f] if self.session.names.read().temp_functions.contains_key(&f.to_lowercase()));
+        let temporary = match name {
+            [f] => Some(f),
+            [s, f] if s.eq_ignore_ascii_case("session") => Some(f),
+            [y, s, f] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => Some(f),
+            _ => None,
+        };
+        if let Some(own) = temporary.map(|f| f.to_lowercase())
+            && self.session.names.read().temp_functions.contains_key(&own)
+        {
+            return own;
+        }
         let (catalog, current) = self.namespace();
         match name {
-            [f] if !temporary => [&catalog, &current, f].map(String::as_str).join("."),
+            [f] => [&catalog, &current, f].map(String::as_str).join("."),
             [d, f] => [&catalog, d, f].map(String::as_str).join("."),
             _ => name.join("."),
         }

@@ -19,6 +19,7 @@ use crate::env::Env;
 use crate::python::extract::contains_python;
 use crate::resolver::{SessionFunction, SqlBody, SqlParameter};
 use crate::scope::{Scope, ScopeColumn};
+use crate::subqueries::contains_subquery;
 
 type At<'a> = Option<&'a Arc<Origin>>;
 
@@ -386,23 +387,60 @@ impl Analyzer {
         }
     }
 
-    /// Analyses the body of a SQL function that is about to be made: the schema of what it gives.
+    /// Analyses the body of a SQL function that is about to be made: the schema of what it gives. `text`: the body
+    /// as it is written.
     pub fn check_function(
         &self,
+        name: &str,
         parameters: &[SqlParameter],
+        returns: Option<&DataType>,
         body: &SqlBody,
+        text: &str,
     ) -> SparkResult<vonk_plan::types::StructType> {
-        let columns =
-            parameters.iter().map(|p| ScopeColumn::new(self.fresh(), p.name.as_str(), p.data_type.clone(), true));
+        let complex =
+            || SparkError::new("USER_DEFINED_FUNCTIONS.CANNOT_CONTAIN_COMPLEX_FUNCTIONS").param("queryText", text);
+        for p in parameters {
+            self.check_default(name, p, complex)?;
+        }
+        let qualifier: Arc<[String]> = Arc::from([name.to_string()]);
+        let columns = parameters.iter().map(|p| ScopeColumn {
+            qualifier: qualifier.clone(),
+            ..ScopeColumn::new(self.fresh(), p.name.as_str(), p.data_type.clone(), true)
+        });
         let env = Env::new(Arc::new(Scope::new(columns.collect())), None);
         match body {
             SqlBody::Expr(e) => {
-                let e = self.expr(&env, e)?;
-                let field = vonk_plan::types::StructField::new(e.output_name(), e.data_type.clone(), e.nullable);
+                if self.generator(&env, e)?.is_some() {
+                    return Err(complex());
+                }
+                let mut e = self.expr(&env, e)?;
+                if contains_aggregate(&e.expr) || contains_window(&e.expr) {
+                    return Err(complex());
+                }
+                let name = e.output_name();
+                if let Some(to) = returns {
+                    e = vonk_expr::cast::cast(self.facts(), e, to)?;
+                }
+                let field = vonk_plan::types::StructField::new(name, e.data_type.clone(), e.nullable);
                 Ok(vonk_plan::types::StructType::new(vec![field]))
             }
             SqlBody::Query(q) => Ok(self.relation(q, Some(&Rc::new(env)))?.scope.struct_type()),
         }
+    }
+
+    /// The default of a parameter is a value of its type.
+    fn check_default(&self, function: &str, p: &SqlParameter, complex: impl Fn() -> SparkError) -> SparkResult<()> {
+        let Some(default) = &p.default else { return Ok(()) };
+        let value = self.constant(default)?;
+        if contains_subquery(&value.expr) {
+            return Err(SparkError::new("USER_DEFINED_FUNCTIONS.NOT_A_VALID_DEFAULT_EXPRESSION")
+                .param("functionName", function)
+                .param("parameterName", p.name.as_str()));
+        }
+        if contains_aggregate(&value.expr) || contains_window(&value.expr) {
+            return Err(complex());
+        }
+        vonk_expr::cast::cast(self.facts(), value, &p.data_type).map(|_| ())
     }
 
     /// A SQL function: its body with the parameters as names for the arguments.
@@ -414,18 +452,15 @@ impl Analyzer {
         return_type: Option<DataType>,
         body: &SqlBody,
     ) -> SparkResult<TypedExpr> {
-        let name = call.name.last().map(String::as_str).unwrap_or_default();
-        let ctx = self.fn_context(name, None);
-        let required = parameters.iter().filter(|p| p.default.is_none()).count();
-        let named = call.args.iter().any(|a| matches!(a.kind, ExprKind::NamedArgument { .. }));
-        let args = match named {
-            true => {
-                let names: Vec<_> = parameters.iter().map(|p| p.name.as_str()).collect();
-                self.exprs(env, &super::named_arguments::in_order_of(&names, &[], call)?)?
-            }
-            false => self.exprs(env, &call.args)?,
-        };
-        ctx.arity(&args, required..=parameters.len())?;
+        let name = sql_name(call);
+        self.no_clauses(call, &self.fn_context(&name, None))?;
+        if let Some(clause) = env.clause {
+            return Err(sql_function_in(call, clause));
+        }
+        let args = self.sql_arguments(env, call, parameters)?;
+        if args.iter().any(|a| reads_lambda(env, &a.expr)) {
+            return Err(SparkError::new("UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_SQL_UDF").param("funcName", name));
+        }
         let aliases: SparkResult<Vec<_>> = parameters
             .iter()
             .enumerate()
@@ -445,7 +480,13 @@ impl Analyzer {
                 Ok(crate::env::LateralAlias { name: p.name.clone(), value })
             })
             .collect();
-        let inner = Env { scope: Arc::new(Scope::default()), parameters: Some(Rc::new(aliases?)), ..Env::default() };
+        let aliases = aliases?;
+        let named = call.args.iter().any(|a| matches!(a.kind, ExprKind::NamedArgument { .. }));
+        // Where arguments have names, defaults are shown too.
+        let defaults = parameters.iter().skip(args.len()).filter_map(|p| p.default.as_ref()).filter(|_| named);
+        let defaults = defaults.map(|d| self.constant(d).map(|d| d.sql)).collect::<SparkResult<Vec<_>>>()?;
+        let (parameters, function) = (Some(Rc::new(aliases)), Some(name.as_str().into()));
+        let inner = Env { parameters, function, ..Env::default() };
         let mut out = match body {
             SqlBody::Expr(e) => self.expr(&inner, e)?,
             SqlBody::Query(q) => self.scalar_subquery(&inner, q)?,
@@ -454,10 +495,71 @@ impl Analyzer {
             out = vonk_expr::cast::cast(self.facts(), out, &t)?;
         }
         let full = self.resolver().function_name(&call.name);
-        out.sql = SqlText::call(&full, args.iter().map(|a| a.sql.clone()));
+        out.sql = SqlText::call(&full, args.iter().map(|a| a.sql.clone()).chain(defaults));
         out.name = None;
         Ok(out)
     }
+
+    /// The arguments of a SQL function in the order of its parameters, the last of which may be left out.
+    pub fn sql_arguments(
+        &self,
+        env: &Env,
+        call: &FunctionCall,
+        parameters: &[SqlParameter],
+    ) -> SparkResult<Vec<TypedExpr>> {
+        let first = call.args.iter().find_map(|a| match &a.kind {
+            ExprKind::NamedArgument { name, .. } => Some(name),
+            _ => None,
+        });
+        let args = match first {
+            Some(argument) if parameters.is_empty() => {
+                return Err(SparkError::new("UNRECOGNIZED_PARAMETER_NAME")
+                    .param("routineName", quote_id([sql_name(call)]))
+                    .param("argumentName", quote_id([argument]))
+                    .param("proposal", ""));
+            }
+            Some(_) => {
+                let names: Vec<_> = parameters.iter().map(|p| p.name.as_str()).collect();
+                self.exprs(env, &super::named_arguments::in_order_of(&names, &[], call)?)?
+            }
+            None => {
+                let mut out = vec![];
+                for e in &call.args {
+                    match e.kind {
+                        ExprKind::Star { .. } | ExprKind::Regex { .. } => {
+                            out.extend(self.expand_star(env, e)?.into_iter().map(|n| n.typed()));
+                        }
+                        _ => out.push(self.expr(env, e)?),
+                    }
+                }
+                out
+            }
+        };
+        let missing = parameters.iter().skip(args.len()).any(|p| p.default.is_none());
+        if missing || args.len() > parameters.len() {
+            self.fn_context(&sql_name(call), None).arity(&args, parameters.len()..=parameters.len())?;
+        }
+        Ok(args)
+    }
+}
+
+/// The name of a SQL function, without what it is qualified by.
+fn sql_name(call: &FunctionCall) -> String {
+    call.name.last().map(|n| n.to_lowercase()).unwrap_or_default()
+}
+
+/// A SQL function is called where Spark takes none.
+pub fn sql_function_in(call: &FunctionCall, clause: &str) -> SparkError {
+    SparkError::new("UNSUPPORTED_SQL_UDF_USAGE")
+        .param("functionName", quote_id([sql_name(call)]))
+        .param("nodeName", clause)
+}
+
+/// Does the expression read the parameter of a lambda around it?
+fn reads_lambda(env: &Env, e: &DfExpr) -> bool {
+    let names: Vec<String> = env.lambdas.iter().map(|l| crate::scope::column_name(l.1.slot)).collect();
+    let reads = |e: &DfExpr| Ok(matches!(e, DfExpr::Column(c) if names.contains(&c.name)));
+    !names.is_empty() && e.exists(reads).unwrap_or(true)
 }
 
 /// An aggregate of values that each run of the query gives anew.

@@ -16,17 +16,27 @@ use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::order::ordering_key;
 use vonk_expr::{Body, SqlText, TypedExpr, spark_error};
 use vonk_plan::Expr;
-use vonk_plan::expr::{CallSyntax, ExprKind, FrameBound, WindowExpr, WindowFrame};
+use vonk_plan::expr::{CallSyntax, ExprKind, FrameBound, FunctionCall, WindowExpr, WindowFrame};
 use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
+use crate::expr::call::sql_function_in;
 use crate::expr::order::SortKey;
+use crate::resolver::SessionFunction;
 
 /// Functions that look at ranks: their frame is fixed.
 const ROWS_TO_CURRENT: [&str; 6] = ["row_number", "rank", "dense_rank", "percent_rank", "ntile", "counter_diff"];
 
 impl Analyzer {
+    /// What is wrong with a call of no built-in function over a window.
+    fn no_window_call(&self, call: &FunctionCall, at: Option<&Arc<Origin>>) -> SparkResult<SparkError> {
+        Ok(match self.resolver().function(&call.name)? {
+            Some(SessionFunction::Sql { columns: None, .. }) => sql_function_in(call, "Window").at(at.cloned()),
+            _ => self.unresolved_routine(&call.name, at),
+        })
+    }
+
     pub fn window(&self, env: &Env, w: &WindowExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {
         let partition = self.exprs(env, &w.partition_by)?;
         let order: SparkResult<Vec<_>> =
@@ -49,7 +59,7 @@ impl Analyzer {
                         self.expr(env, &meaning)?
                     }
                     (None, Some(udf)) => self.registered_udf(env, &udf, call, at_function)?,
-                    (None, None) => return Err(self.unresolved_routine(&call.name, at_function)),
+                    (None, None) => return Err(self.no_window_call(call, at_function)?),
                 },
             };
             if !composed && !matches!(function.expr, DfExpr::AggregateFunction(_)) {

@@ -9,6 +9,7 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Expr;
 
 use crate::analyzer::Analyzer;
+use crate::env::Env;
 use crate::node::Node;
 use crate::nodes::choose::{Choose, Rows};
 
@@ -37,9 +38,12 @@ impl Analyzer {
     }
 
     fn row_count(&self, name: &str, e: &Expr) -> SparkResult<i64> {
-        let value = self.constant(e).map_err(|err| match err.class().starts_with("UNRESOLVED_COLUMN") {
-            true => self.not_foldable(name, "expression").at(e.origin.clone()),
-            false => err,
+        let clause = if name == "limit" { "GlobalLimit" } else { "Offset" };
+        let value = self.expr(&Env::default().without_functions(clause), e).map_err(|err| {
+            match err.class().starts_with("UNRESOLVED_COLUMN") {
+                true => self.not_foldable(name, "expression").at(e.origin.clone()),
+                false => err,
+            }
         })?;
         let bad = |class: &str| {
             SparkError::new(format!("INVALID_LIMIT_LIKE_EXPRESSION.{class}"))

@@ -34,8 +34,8 @@ impl Analyzer {
         let full = || vonk_common::error::quote_id(self.resolver().function_name(&call.name).split('.'));
         match self.resolver().function(&call.name)? {
             Some(SessionFunction::Sql { body: SqlBody::Query(query), parameters, columns: Some(columns), .. }) => {
-                let args = self.exprs(&env, &call.args)?;
-                let mut node = self.sql_table_function(&query, &parameters, args)?;
+                let args = self.sql_arguments(&env, call, &parameters)?;
+                let mut node = self.sql_table_function(&name, &query, &parameters, args)?;
                 if columns.len() == node.scope.columns.len() {
                     let types: Vec<_> = columns.fields.iter().map(|f| f.data_type.clone()).collect();
                     self.cast_columns(&mut node, &types)?;
@@ -80,6 +80,7 @@ impl Analyzer {
     /// A SQL table function: its query with the parameters as columns around it.
     fn sql_table_function(
         &self,
+        name: &str,
         query: &vonk_plan::Relation,
         parameters: &[crate::resolver::SqlParameter],
         args: Vec<vonk_expr::TypedExpr>,
@@ -98,26 +99,37 @@ impl Analyzer {
             let value = vonk_expr::cast::cast(self.facts(), value, &p.data_type)?;
             aliases.push(crate::env::LateralAlias { name: p.name.clone(), value });
         }
-        let around = Env { parameters: Some(std::rc::Rc::new(aliases)), ..Env::default() };
+        let (parameters, function) = (Some(std::rc::Rc::new(aliases)), Some(name.into()));
+        let around = Env { parameters, function, ..Env::default() };
         Ok(self.relation(query, Some(&std::rc::Rc::new(around)))?.sealed())
     }
 
     fn range_function(&self, call: &FunctionCall, outer: Outer) -> SparkResult<Node> {
         let env = Env::new(Default::default(), outer);
-        let args = self.exprs(&env, &call.args)?;
+        let env = env.without_functions("Range");
+        const NAMES: [&str; 4] = ["start", "end", "step", "numSlices"];
+        let not_constant = |i: usize| {
+            let name = NAMES.get(if call.args.len() == 1 { 1 } else { i }).copied().unwrap_or_default();
+            let t = if name == "numSlices" { "\"INT\"" } else { "\"BIGINT\"" };
+            SparkError::new("NON_FOLDABLE_ARGUMENT")
+                .param("funcName", "`range`")
+                .param("paramName", vonk_common::error::quote_id([name]))
+                .param("paramType", t)
+        };
+        let number = |(i, e): (usize, &Expr)| {
+            self.expr(&env, e).map_err(|fault| match fault.class() {
+                "UNSUPPORTED_SQL_UDF_USAGE" => not_constant(i),
+                _ => fault,
+            })
+        };
+        let args = call.args.iter().enumerate().map(number).collect::<SparkResult<Vec<_>>>()?;
         let ctx = self.fn_context("range", None);
         ctx.arity(&args, 1..=4)?;
         let mut numbers = vec![];
-        const NAMES: [&str; 4] = ["start", "end", "step", "numSlices"];
         for (i, (a, given)) in args.iter().zip(&call.args).enumerate() {
             // Named arguments are none to `range`.
             if !a.foldable || matches!(given.kind, ExprKind::NamedArgument { .. }) {
-                let name = NAMES.get(if args.len() == 1 { 1 } else { i }).copied().unwrap_or_default();
-                let t = if name == "numSlices" { "\"INT\"" } else { "\"BIGINT\"" };
-                return Err(SparkError::new("NON_FOLDABLE_ARGUMENT")
-                    .param("funcName", "`range`")
-                    .param("paramName", vonk_common::error::quote_id([name]))
-                    .param("paramType", t));
+                return Err(not_constant(i));
             }
             let wrong = || {
                 let position = if args.len() == 1 { 2 } else { i + 1 };

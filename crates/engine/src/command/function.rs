@@ -192,8 +192,25 @@ async fn checked(session: &Arc<Session>, mut f: CreateFunction) -> SparkResult<C
                 .param("names", quote_id([&p.name])));
         }
     }
+    check_parameters(&f)?;
+    let name = f.name.last().cloned().unwrap_or_default();
+    let (text, is_query) = match &f.body {
+        FunctionBody::Expr(_, text) => (text.clone(), false),
+        FunctionBody::Query(_, text) => (text.clone(), true),
+        FunctionBody::Class(_) => return Ok(f),
+    };
+    if f.returns_table.is_some() && !is_query {
+        return Err(SparkError::new("USER_DEFINED_FUNCTIONS.SQL_TABLE_UDF_BODY_MUST_BE_A_QUERY").param("name", name));
+    }
+    check_columns(&name, f.returns_table.iter().flatten().map(|c| c.name.as_str()))?;
     let SessionFunction::Sql { parameters, body, .. } = crate::resolver::sql_function(&f)? else { return Ok(f) };
-    let schema = session.with_analyzer(move |a| a.check_function(&parameters, &body)).await?;
+    let (own, returns) = (name.clone(), f.returns.clone());
+    let checked =
+        session.with_analyzer(move |a| a.check_function(&own, &parameters, returns.as_ref(), &body, &text)).await;
+    let schema = checked.map_err(|e| routine_not_found(session, e))?;
+    if f.returns_table.is_some() {
+        check_columns(&name, schema.fields.iter().map(|c| c.name.as_str()))?;
+    }
     match &mut f.returns_table {
         Some(columns) if columns.is_empty() => {
             columns.extend(schema.fields.iter().map(|c| ColumnDef {
@@ -206,11 +223,83 @@ async fn checked(session: &Arc<Session>, mut f: CreateFunction) -> SparkResult<C
                 identity: false,
             }));
         }
+        Some(columns) if columns.len() != schema.fields.len() => {
+            return Err(SparkError::new("USER_DEFINED_FUNCTIONS.RETURN_COLUMN_COUNT_MISMATCH")
+                .param("name", name)
+                .param("outputSize", schema.fields.len())
+                .param("returnParamSize", columns.len()));
+        }
         Some(_) => {}
         None if f.returns.is_none() => f.returns = schema.fields.first().map(|c| c.data_type.clone()),
         None => {}
     }
     Ok(f)
+}
+
+/// Types that parameters and results may have, and defaults only at the end.
+fn check_parameters(f: &CreateFunction) -> SparkResult<()> {
+    let types = f.parameters.iter().chain(f.returns_table.iter().flatten()).map(|c| &c.data_type);
+    if types.chain(&f.returns).any(has_length) {
+        return Err(SparkError::new("UNSUPPORTED_CHAR_OR_VARCHAR_AS_STRING"));
+    }
+    for pair in f.parameters.windows(2) {
+        if let [before, after] = pair
+            && before.default.is_some()
+            && after.default.is_none()
+        {
+            return Err(SparkError::new("USER_DEFINED_FUNCTIONS.NOT_A_VALID_DEFAULT_PARAMETER_POSITION")
+                .param("functionName", f.name.last().map(String::as_str).unwrap_or_default())
+                .param("parameterName", before.name.as_str())
+                .param("nextParameterName", after.name.as_str()));
+        }
+    }
+    Ok(())
+}
+
+/// Is the type CHAR or VARCHAR, or is one in it?
+fn has_length(t: &DataType) -> bool {
+    match t {
+        DataType::Char(_) | DataType::VarChar(_) => true,
+        DataType::Array(element, _) => has_length(element),
+        DataType::Map(key, value, _) => has_length(key) || has_length(value),
+        DataType::Struct(s) => s.fields.iter().any(|f| has_length(&f.data_type)),
+        _ => false,
+    }
+}
+
+/// The columns of a table function have different names.
+fn check_columns<'a>(function: &str, names: impl Iterator<Item = &'a str>) -> SparkResult<()> {
+    let mut seen: Vec<String> = vec![];
+    let mut twice: Vec<String> = vec![];
+    for name in names.map(str::to_lowercase) {
+        match seen.contains(&name) {
+            true => twice.push(quote_id([&name])),
+            false => seen.push(name),
+        }
+    }
+    if twice.is_empty() {
+        return Ok(());
+    }
+    Err(SparkError::new("DUPLICATE_ROUTINE_RETURNS_COLUMNS")
+        .param("routineName", function)
+        .param("columns", twice.join(", ")))
+}
+
+/// What a body calls that does not exist is looked for in the current database.
+fn routine_not_found(session: &Session, e: SparkError) -> SparkError {
+    let key = match e.class() {
+        "UNRESOLVED_ROUTINE" => "routineName",
+        "UNRESOLVABLE_TABLE_VALUED_FUNCTION" => "name",
+        _ => return e,
+    };
+    let name = e.params().iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string()).unwrap_or_default();
+    let Ok(database) = database_of(session, None) else { return e };
+    match name.contains("`.`") {
+        true => e,
+        false => SparkError::new("ROUTINE_NOT_FOUND")
+            .param("routineName", format!("{}.{name}", quote_id([&database])))
+            .at(e.origin().cloned()),
+    }
 }
 
 pub(super) async fn create(session: &Arc<Session>, f: CreateFunction) -> SparkResult<Rows> {
@@ -301,17 +390,25 @@ pub(super) fn drop(session: &Session, name: &Name, if_exists: bool, temporary: b
     let last = name.last().map(|n| n.to_lowercase()).unwrap_or_default();
     if temporary {
         if session.names.write().temp_functions.remove(&last).is_none() && !if_exists {
+            if vonk_functions::lookup(&last).is_some() {
+                return Err(no_drop(&last));
+            }
             return Err(SparkError::new("ROUTINE_NOT_FOUND").param("routineName", quote_id([&last])));
         }
         return Ok(Rows::none());
     }
     if name.len() == 1 && vonk_functions::lookup(&last).is_some() {
-        return Err(SparkError::new("FORBIDDEN_OPERATION")
-            .param("statement", "DROP")
-            .param("objectType", "FUNCTION")
-            .param("objectName", quote_id([&last])));
+        return Err(no_drop(&last));
     }
     let full = qualify(session, name)?;
     session.catalog().drop_function(&full.database, &full.table, if_exists)?;
     Ok(Rows::none())
+}
+
+/// Built-in functions stay.
+fn no_drop(name: &str) -> SparkError {
+    SparkError::new("FORBIDDEN_OPERATION")
+        .param("statement", "DROP")
+        .param("objectType", "FUNCTION")
+        .param("objectName", quote_id([name]))
 }

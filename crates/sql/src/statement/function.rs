@@ -46,13 +46,13 @@ impl Parser<'_> {
     fn sql_function(&mut self, function: &mut CreateFunction) -> SparkResult<()> {
         self.expect_sym("(")?;
         if !self.sym(")") {
-            function.parameters = self.comma_list(|p| p.column_def())?;
+            function.parameters = self.comma_list(|p| p.function_column())?;
         }
         self.expect_sym(")")?;
         if self.eat("RETURNS") {
             if self.eat("TABLE") {
                 let columns =
-                    if self.sym("(") { self.in_parens(|p| p.comma_list(|p| p.column_def()))? } else { vec![] };
+                    if self.sym("(") { self.in_parens(|p| p.comma_list(|p| p.function_column()))? } else { vec![] };
                 function.returns_table = Some(columns);
             } else {
                 function.returns = Some(self.data_type()?);
@@ -90,6 +90,23 @@ impl Parser<'_> {
             FunctionBody::Expr(value, self.text_since(at).to_string())
         };
         Ok(())
+    }
+
+    /// A parameter, or a column of what a table function gives.
+    fn function_column(&mut self) -> SparkResult<ColumnDef> {
+        let start = self.pos;
+        let column = self.column_def()?;
+        let error = if column.generated.is_some() {
+            SparkError::new("INVALID_SQL_SYNTAX.CREATE_FUNC_WITH_GENERATED_COLUMNS_AS_PARAMETERS")
+        } else if !column.nullable {
+            let text = self.text_since(start).to_string();
+            SparkError::new("USER_DEFINED_FUNCTIONS.NOT_NULL_ON_FUNCTION_PARAMETERS").param("input", text)
+        } else {
+            return Ok(column);
+        };
+        let error = self.error(error, start);
+        self.defer(error);
+        Ok(column)
     }
 
     fn check_function(&mut self, function: &CreateFunction, start: usize) {
