@@ -23,6 +23,8 @@ pub struct Env {
     pub first: Option<Rc<Vec<LateralAlias>>>,
     /// In ORDER BY, what is shown: a name that means nothing clear is unknown there, and one of these may be meant.
     pub shown: Option<Rc<Scope>>,
+    /// This is around an EXISTS or IN, whose stars do not mean the columns here.
+    pub without_stars: bool,
     /// Parameters of the SQL function whose body this is.
     pub parameters: Option<Rc<Vec<LateralAlias>>>,
     /// That function's name, which may stand before those of its parameters.

@@ -9,7 +9,7 @@ use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::names::{At, Named};
+use crate::names::{At, Named, outer_column};
 use crate::row_ids::INPUT_FILE;
 use crate::scope::{ColumnId, Scope, ScopeColumn, same_name};
 
@@ -78,6 +78,12 @@ impl Analyzer {
         let hidden: Vec<_> = env.scope.hidden.iter().filter(matches).cloned().map(Named::Column).collect();
         if !hidden.is_empty() {
             return Ok(hidden);
+        }
+        // The columns of the query around.
+        let around = env.outer.iter().filter(|o| !o.without_stars).flat_map(|o| &o.scope.columns);
+        let around: Vec<_> = around.filter(matches).map(|c| Named::Value(outer_column(c))).collect();
+        if !around.is_empty() {
+            return Ok(around);
         }
         let missing = || {
             let columns: Vec<_> = env.scope.columns.iter().map(|c| quote_id([&*c.name])).collect();

@@ -59,6 +59,11 @@ impl Analyzer {
         self.relation(relation, Some(&Rc::new(env.clone())))
     }
 
+    /// The same for EXISTS and IN.
+    fn inner_of_condition(&self, env: &Env, relation: &Relation) -> SparkResult<Node> {
+        self.inner(&Env { without_stars: true, ..env.clone() }, relation)
+    }
+
     pub fn scalar_subquery(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
         let mut node = self.inner(env, relation)?;
         let query = self.as_subquery(&mut node)?;
@@ -89,7 +94,7 @@ impl Analyzer {
     }
 
     fn exists(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
-        let mut node = self.inner(env, relation)?;
+        let mut node = self.inner_of_condition(env, relation)?;
         let subquery = self.as_subquery(&mut node)?;
         let text = format!("exists({})", self.outer_names(env, &subquery.subquery)?);
         let e = DfExpr::Exists(Exists { subquery, negated: false });
@@ -98,7 +103,7 @@ impl Analyzer {
 
     fn in_subquery(&self, env: &Env, values: &[Expr], relation: &Relation) -> SparkResult<TypedExpr> {
         let mut values = self.exprs(env, values)?;
-        let mut node = self.inner(env, relation)?;
+        let mut node = self.inner_of_condition(env, relation)?;
         let columns = node.scope.columns.clone();
         if columns.len() != values.len() {
             let list = |all: Vec<String>| all.iter().map(quote_sql).collect::<Vec<_>>().join(", ");

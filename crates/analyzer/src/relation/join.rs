@@ -36,7 +36,7 @@ use crate::window::no_window_in;
 
 impl Analyzer {
     pub fn join(&self, j: &Join, outer: Outer) -> SparkResult<Node> {
-        let left = self.relation(&j.left, outer)?;
+        let mut left = self.relation(&j.left, outer)?;
         if j.lateral
             && let Some(node) = self.lateral_udtf(&left, j, outer)?
         {
@@ -44,7 +44,12 @@ impl Analyzer {
         }
         let right = if j.lateral {
             let around = Env::of(&left, outer);
-            self.relation(&j.right, Some(&Rc::new(around)))?
+            let mut right = self.relation(&j.right, Some(&Rc::new(around)))?;
+            if is_random(&right.plan()?) && left.plan()?.max_rows().is_none_or(|n| n > 1) {
+                let class = "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.NON_DETERMINISTIC_LATERAL_SUBQUERIES";
+                return Err(SparkError::new(class).param("treeNode", "a lateral join"));
+            }
+            right
         } else {
             self.relation(&j.right, outer)?
         };
@@ -439,4 +444,18 @@ fn join_type(kind: JoinKind) -> JoinType {
         JoinKind::LeftSemi => JoinType::LeftSemi,
         JoinKind::LeftAnti => JoinType::LeftAnti,
     }
+}
+
+/// Does each run of the plan give other values?
+fn is_random(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    // The visitors never fail.
+    let _ = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|e| {
+            found |= e.is_volatile();
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found
 }

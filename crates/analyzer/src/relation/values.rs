@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan, Values};
+use datafusion::logical_expr::{EmptyRelation, Expr as DfExpr, LogicalPlan, Values};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::wider_type_without_strings;
-use vonk_expr::{TypedExpr, spark_error};
+use vonk_expr::{SqlText, TypedExpr, spark_error};
 use vonk_plan::Expr;
 
 use super::Outer;
@@ -99,7 +100,21 @@ impl Analyzer {
                 .param("expr", sql)
                 .at(e.origin.clone())
         };
+        if self.generator(env, e)?.is_some()
+            && let vonk_plan::ExprKind::Function(call) = &e.kind
+        {
+            let name = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
+            let args = self.exprs(env, &call.args)?.into_iter().map(|a| a.sql);
+            return Err(cannot(vonk_common::error::quote_sql(SqlText::call(&name, args))));
+        }
         let value = self.expr(env, e)?;
+        if value.expr.exists(|e| Ok(matches!(e, DfExpr::ScalarSubquery(_)))).unwrap_or(false) {
+            let class = "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.SCALAR_SUBQUERY_IN_VALUES";
+            return Err(SparkError::new(class).at(e.origin.clone()));
+        }
+        if value.expr.exists(|e| Ok(matches!(e, DfExpr::OuterReferenceColumn(..)))).unwrap_or(false) {
+            return Err(cannot(value.quoted_sql()));
+        }
         if contains_aggregate(&value.expr)
             || contains_window(&value.expr)
             || value.expr.is_volatile()

@@ -1,6 +1,6 @@
 //! FROM: tables, sub-queries, inline tables, functions, and what may stand behind each of them.
 
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::ExprKind;
 use vonk_plan::relation::{Options, Relation, RelationKind, TimeTravel};
 
@@ -31,8 +31,7 @@ impl Parser<'_> {
     /// A table and the joins behind it. With `left`, the table is joined to it by a comma.
     fn joined_relation(&mut self, left: Option<(Relation, usize)>) -> SparkResult<Relation> {
         let start = self.pos;
-        let lateral = self.lateral_follows();
-        let mut out = self.relation_primary()?;
+        let (lateral, mut out) = self.maybe_lateral()?;
         let mut from = start;
         if let Some((before, before_start)) = left {
             out = self.comma_join(before, out, lateral, before_start);
@@ -59,12 +58,25 @@ impl Parser<'_> {
     }
 
     /// Takes LATERAL before a sub-query or a function; LATERAL VIEW is another thing.
-    pub fn lateral_follows(&mut self) -> bool {
+    fn lateral_follows(&mut self) -> bool {
         let lateral = self.at("LATERAL") && !self.at_n(1, "VIEW") && !self.ends_n(1);
         if lateral {
             self.next();
         }
         lateral
+    }
+
+    /// A relation, and whether it is LATERAL, as only queries and functions are.
+    pub fn maybe_lateral(&mut self) -> SparkResult<(bool, Relation)> {
+        let lateral = self.lateral_follows();
+        let (start, closed) = (self.pos, self.sym("("));
+        let relation = self.relation_primary()?;
+        if lateral && !closed && !depends(&relation) {
+            let error = SparkError::new("INVALID_SQL_SYNTAX.LATERAL_WITHOUT_SUBQUERY_OR_TABLE_VALUED_FUNC");
+            let error = self.error(error, start);
+            self.defer(error);
+        }
+        Ok((lateral, relation))
     }
 
     pub fn relation_primary(&mut self) -> SparkResult<Relation> {
@@ -237,6 +249,10 @@ impl Parser<'_> {
             if !matches!(generator.kind, ExprKind::Function(_)) {
                 return self.fail();
             }
+            // The table's name has to be there, though it may be left out before a keyword.
+            if self.ends_n(0) {
+                return self.fail();
+            }
             let alias = if self.at("AS") || !self.at_column_alias() { None } else { Some(self.strict_ident()?) };
             let mut columns = vec![];
             if self.eat("AS") || (alias.is_some() && self.at_column_alias() && !self.at_all(&["LATERAL", "VIEW"])) {
@@ -247,5 +263,14 @@ impl Parser<'_> {
                 .relation(RelationKind::LateralView { input: Box::new(out), generator, outer, alias, columns }, start);
         }
         Ok(out)
+    }
+}
+
+/// May rows of the relation depend on those before it?
+fn depends(r: &Relation) -> bool {
+    match &r.kind {
+        RelationKind::Alias { input, .. } => depends(input),
+        RelationKind::Values(_) | RelationKind::Table { .. } | RelationKind::TableIdentifier { .. } => false,
+        _ => true,
     }
 }

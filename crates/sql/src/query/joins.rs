@@ -37,8 +37,7 @@ impl Parser<'_> {
             return self.as_of_join(left, kind, start);
         }
         self.expect("JOIN")?;
-        let lateral = self.lateral_follows();
-        let right = self.relation_primary()?;
+        let (lateral, right) = self.maybe_lateral()?;
         if self.at_any(&["EXACT", "APPROX"]) && self.at_n(1, "NEAREST") {
             return self.nearest_join(left, right, kind, start);
         }

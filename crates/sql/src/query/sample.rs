@@ -16,8 +16,7 @@ impl Parser<'_> {
         self.next();
         let at = self.pos;
         if self.at("SYSTEM") {
-            let error = SparkError::new("UNSUPPORTED_FEATURE.TABLESAMPLE_SYSTEM_SAMPLE_METHOD");
-            return Err(self.error(error.param("sampleMethod", "BYTES"), at));
+            return self.sampled_blocks(at);
         }
         self.skip(usize::from(named));
         let method = self.in_parens(|p| p.sample_method())?;
@@ -26,6 +25,25 @@ impl Parser<'_> {
         let sample =
             Sample { input: Box::new(input), method, with_replacement: false, seed, deterministic_order: false };
         Ok(self.relation(RelationKind::Sample(sample), start))
+    }
+
+    /// `SYSTEM (…)`: whole blocks, which no source of ours has.
+    fn sampled_blocks(&mut self, at: usize) -> SparkResult<Relation> {
+        let method = if self.at_n(2, "BUCKET") {
+            "BUCKET"
+        } else if self.keyword_inside(at + 1, "ROWS") {
+            "ROWS"
+        } else if self.keyword_inside(at + 1, "PERCENT") {
+            self.skip(1);
+            self.in_parens(|p| p.sample_method())?;
+            let class = if self.at("REPEATABLE") { "REPEATABLE" } else { "NO_SCAN" };
+            let error = SparkError::new(format!("UNSUPPORTED_FEATURE.TABLESAMPLE_SYSTEM_{class}"));
+            return Err(self.error(error, at));
+        } else {
+            "BYTES"
+        };
+        let error = SparkError::new("UNSUPPORTED_FEATURE.TABLESAMPLE_SYSTEM_SAMPLE_METHOD");
+        Err(self.error(error.param("sampleMethod", method), at))
     }
 
     fn sample_method(&mut self) -> SparkResult<SampleMethod> {
@@ -39,7 +57,9 @@ impl Parser<'_> {
             self.expect_all(&["OUT", "OF"])?;
             let denominator = self.integer()?;
             if self.eat("ON") {
-                let error = SparkError::new("_LEGACY_ERROR_TEMP_0015").param("msg", "BUCKET x OUT OF y ON colname");
+                let by = if self.sym_n(1, "(") { "function" } else { "colname" };
+                let message = format!("BUCKET x OUT OF y ON {by}");
+                let error = SparkError::new("_LEGACY_ERROR_TEMP_0015").param("msg", message);
                 return Err(self.error(error, start));
             }
             self.fraction_check(numerator as f64 / denominator as f64, start)?;
@@ -57,7 +77,11 @@ impl Parser<'_> {
         }
         let rows = self.expression()?;
         if !self.eat("ROWS") {
-            let error = SparkError::new("_LEGACY_ERROR_TEMP_0015").param("msg", "byte length literal");
+            let text: String = self.text_since(start).split_whitespace().collect();
+            let error = match is_bytes(&text) {
+                true => SparkError::new("_LEGACY_ERROR_TEMP_0015").param("msg", "byteLengthLiteral"),
+                false => SparkError::new("_LEGACY_ERROR_TEMP_0016").param("bytesStr", text),
+            };
             return Err(self.error(error, start));
         }
         Ok(SampleMethod::Rows(rows))
@@ -70,4 +94,10 @@ impl Parser<'_> {
         let error = SparkError::new("INVALID_TABLESAMPLE_FRACTION").param("fraction", format!("{fraction:?}"));
         Err(self.error(error, start))
     }
+}
+
+/// `5M`: a number of bytes.
+fn is_bytes(text: &str) -> bool {
+    let number = text.strip_suffix(|c: char| "bkmg".contains(c.to_ascii_lowercase()));
+    number.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))
 }
