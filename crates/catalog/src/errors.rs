@@ -30,9 +30,9 @@ pub fn temp_view_exists(name: &str) -> SparkError {
     SparkError::new("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS").param("relationName", quote_id([name]))
 }
 
-pub fn routine_exists(catalog: &str, database: &str, name: &str) -> SparkError {
+pub fn routine_exists(database: &str, name: &str) -> SparkError {
     SparkError::new("ROUTINE_ALREADY_EXISTS")
-        .param("routineName", quote_id([catalog, database, name]))
+        .param("routineName", quote_id([database, name]))
         .param("newRoutineType", "routine")
         .param("existingRoutineType", "routine")
 }

@@ -292,7 +292,7 @@ impl Catalog for Embedded {
         function.name = function.name.to_lowercase();
         let exists = self.function(&function.database, &function.name)?.is_some();
         if exists && !replace {
-            let error = || errors::routine_exists(SPARK_CATALOG, &function.database, &function.name);
+            let error = || errors::routine_exists(&function.database, &function.name);
             return if if_not_exists { Ok(false) } else { Err(error()) };
         }
         self.write(|db| {

@@ -122,9 +122,20 @@ impl Session {
         self: &Arc<Self>,
         work: impl FnOnce(&Analyzer) -> SparkResult<T> + Send + 'static,
     ) -> SparkResult<T> {
+        self.with_analyzer_and_views(work).await.map(|(out, _)| out)
+    }
+
+    /// The same, with the views and the session's functions that it met.
+    pub(crate) async fn with_analyzer_and_views<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Analyzer) -> SparkResult<T> + Send + 'static,
+    ) -> SparkResult<(T, Vec<NamedView>)> {
         let facts = self.facts();
         let resolver = Arc::new(SessionResolver::new(self.clone(), facts.conf.clone(), Handle::current(), vec![]));
-        planner::run(move || work(&Analyzer::new(resolver, facts))).await?
+        let views = resolver.views();
+        let out = planner::run(move || work(&Analyzer::new(resolver, facts))).await??;
+        let views = std::mem::take(&mut *views.lock());
+        Ok((out, views))
     }
 
     /// Analyses and plans a query.

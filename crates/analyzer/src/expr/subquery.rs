@@ -38,9 +38,9 @@ impl Analyzer {
             }
         };
         if !env.lambdas.is_empty() {
-            return Err(SparkError::new("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.HIGHER_ORDER_FUNCTION")
-                .param("treeNode", "lambda")
-                .at(at.cloned()));
+            return Err(
+                SparkError::new("UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.HIGHER_ORDER_FUNCTION").at(at.cloned())
+            );
         }
         let out = match &q.kind {
             SubqueryKind::Scalar => self.scalar_subquery(env, relation),
@@ -105,16 +105,6 @@ impl Analyzer {
         let mut values = self.exprs(env, values)?;
         let mut node = self.inner_of_condition(env, relation)?;
         let columns = node.scope.columns.clone();
-        if columns.len() != values.len() {
-            let list = |all: Vec<String>| all.iter().map(quote_sql).collect::<Vec<_>>().join(", ");
-            return Err(SparkError::new("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH")
-                .param("sqlExpr", quote_sql("IN"))
-                .param("leftLength", values.len())
-                .param("rightLength", columns.len())
-                .param("leftColumns", list(values.iter().map(|v| v.sql.to_string()).collect()))
-                .param("rightColumns", list(columns.iter().map(|c| c.name.to_string()).collect())));
-        }
-        let nullable = values.iter().any(|v| v.nullable) || columns.iter().any(|c| c.nullable);
         let plan = node.plan()?;
         let outer = self.outer_names(env, &plan)?;
         let value = match values.as_slice() {
@@ -125,6 +115,16 @@ impl Analyzer {
             }
         };
         let text = SqlText::concat(["(".into(), value, format!(" IN (listquery({outer})))").into()]);
+        if columns.len() != values.len() {
+            let list = |all: Vec<String>| all.iter().map(quote_sql).collect::<Vec<_>>().join(", ");
+            return Err(SparkError::new("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH")
+                .param("sqlExpr", quote_sql(text))
+                .param("leftLength", values.len())
+                .param("rightLength", columns.len())
+                .param("leftColumns", list(values.iter().map(|v| v.sql.to_string()).collect()))
+                .param("rightColumns", list(columns.iter().map(|c| c.name.to_string()).collect())));
+        }
+        let nullable = values.iter().any(|v| v.nullable) || columns.iter().any(|c| c.nullable);
         // Both sides in their common types.
         let mut targets = vec![];
         for (v, c) in values.iter_mut().zip(&columns) {

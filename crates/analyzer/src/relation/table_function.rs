@@ -34,6 +34,11 @@ impl Analyzer {
         let full = || vonk_common::error::quote_id(self.resolver().function_name(&call.name).split('.'));
         match self.resolver().function(&call.name)? {
             Some(SessionFunction::Sql { body: SqlBody::Query(query), parameters, columns: Some(columns), .. }) => {
+                if call.args.iter().any(|a| super::udtf::table_argument(a).is_some()) {
+                    return Err(SparkError::new("TABLE_VALUED_ARGUMENTS_NOT_YET_IMPLEMENTED_FOR_SQL_FUNCTIONS")
+                        .param("action", "call")
+                        .param("functionName", full()));
+                }
                 let args = self.sql_arguments(&env, call, &parameters)?;
                 let mut node = self.sql_table_function(&name, &query, &parameters, args)?;
                 if columns.len() == node.scope.columns.len() {

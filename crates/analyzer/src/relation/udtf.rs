@@ -333,7 +333,7 @@ impl Analyzer {
 }
 
 /// The expression as a TABLE argument, maybe with a name.
-fn table_argument(e: &Expr) -> Option<&Expr> {
+pub fn table_argument(e: &Expr) -> Option<&Expr> {
     match &e.kind {
         ExprKind::NamedArgument { value, .. } => table_argument(value),
         ExprKind::Subquery(q) if matches!(q.kind, SubqueryKind::Table { .. }) => Some(e),

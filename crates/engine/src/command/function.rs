@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vonk_analyzer::Analyzer;
 use vonk_analyzer::resolver::SessionFunction;
 use vonk_catalog::pattern::matches;
 use vonk_catalog::{Function, SPARK_CATALOG, TempFunction};
@@ -14,6 +15,7 @@ use vonk_plan::types::{DataType, StructType};
 use super::rows::Rows;
 use super::table::field_of;
 use super::{database_of, now_millis, qualify};
+use crate::resolver::NamedView;
 use crate::session::Session;
 
 /// Names of all functions in scope: built-in, temporary, and the database's.
@@ -205,11 +207,14 @@ async fn checked(session: &Arc<Session>, mut f: CreateFunction) -> SparkResult<C
     check_columns(&name, f.returns_table.iter().flatten().map(|c| c.name.as_str()))?;
     let SessionFunction::Sql { parameters, body, .. } = crate::resolver::sql_function(&f)? else { return Ok(f) };
     let (own, returns) = (name.clone(), f.returns.clone());
-    let checked =
-        session.with_analyzer(move |a| a.check_function(&own, &parameters, returns.as_ref(), &body, &text)).await;
-    let schema = checked.map_err(|e| routine_not_found(session, e))?;
-    if f.returns_table.is_some() {
+    let work = move |a: &Analyzer| a.check_function(&own, &parameters, returns.as_ref(), &body, &text);
+    let checked = session.with_analyzer_and_views(work).await;
+    let (schema, met) = checked.map_err(|e| routine_not_found(session, e))?;
+    if f.returns_table.as_ref().is_some_and(Vec::is_empty) {
         check_columns(&name, schema.fields.iter().map(|c| c.name.as_str()))?;
+    }
+    if !f.temporary {
+        rests_on_permanent(session, &name, met)?;
     }
     match &mut f.returns_table {
         Some(columns) if columns.is_empty() => {
@@ -283,6 +288,23 @@ fn check_columns<'a>(function: &str, names: impl Iterator<Item = &'a str>) -> Sp
     Err(SparkError::new("DUPLICATE_ROUTINE_RETURNS_COLUMNS")
         .param("routineName", function)
         .param("columns", twice.join(", ")))
+}
+
+/// A permanent function rests on permanent views and functions only.
+fn rests_on_permanent(session: &Session, function: &str, met: Vec<NamedView>) -> SparkResult<()> {
+    for view in met {
+        let (kind, name) = match view {
+            NamedView::Temporary(name) => ("VIEW", name),
+            NamedView::Function(name) => ("FUNCTION", name),
+            NamedView::Permanent(_) => continue,
+        };
+        return Err(SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
+            .param("obj", "FUNCTION")
+            .param("objName", quote_id([database_of(session, None)?.as_str(), function]))
+            .param("tempObj", kind)
+            .param("tempObjName", quote_id([name])));
+    }
+    Ok(())
 }
 
 /// What a body calls that does not exist is looked for in the current database.
