@@ -37,7 +37,7 @@ impl Analyzer {
     /// Only a UNION whose last input reads the table itself is recursive; what is before it is the anchor.
     pub fn recursive(&self, visible: &Rc<Visible>, outer: Outer) -> SparkResult<Node> {
         let cte = &visible.cte;
-        let RelationKind::SetOperation(union) = &cte.query.kind else {
+        let Some(union) = union_of(&cte.query) else {
             return self.knowing_itself(visible, Itself::Refused, &cte.query, outer);
         };
         let (SetKind::Union, false, Some((last, before))) = (union.kind, union.by_name, union.inputs.split_last())
@@ -148,6 +148,22 @@ impl Analyzer {
             true => Err(SparkError::new("INVALID_RECURSIVE_REFERENCE.PLACE")),
             false => Ok(()),
         }
+    }
+}
+
+/// The set operation that a query is. Where a WITH is around it, each input gets that WITH.
+fn union_of(query: &Relation) -> Option<SetOperation> {
+    match &query.kind {
+        RelationKind::SetOperation(union) => Some(union.clone()),
+        RelationKind::With { ctes, recursive, body } => {
+            let RelationKind::SetOperation(union) = &body.kind else { return None };
+            let input = |r: &Relation| {
+                let kind = RelationKind::With { ctes: ctes.clone(), recursive: *recursive, body: Box::new(r.clone()) };
+                Relation { kind, ..r.clone() }
+            };
+            Some(SetOperation { inputs: union.inputs.iter().map(input).collect(), ..union.clone() })
+        }
+        _ => None,
     }
 }
 

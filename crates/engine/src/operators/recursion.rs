@@ -114,7 +114,7 @@ impl ExecutionPlan for RecursionExec {
             context,
         };
         let batches = futures::stream::try_unfold(rounds, |mut rounds| async move {
-            Ok(rounds.next().await?.map(|batch| (batch, rounds)))
+            Ok::<_, DataFusionError>(rounds.next().await?.map(|batch| (batch, rounds)))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches.boxed())))
     }
