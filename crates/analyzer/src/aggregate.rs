@@ -24,7 +24,6 @@ use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::contains_aggregate;
 use crate::node::Node;
-use crate::nodes::row_id::RowId;
 use crate::python::function::aggregate_call;
 use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
 use crate::subqueries::{Taken, contains_subquery};
@@ -301,10 +300,8 @@ impl Analyzer {
             aggregates.push(count.alias(column_name(count_id)));
         }
         let group = if slots_empty { vec![] } else { group };
-        if aggregates.iter().any(follows_order) && is_sorted(node.plan()?.as_ref()) {
-            // The sort is not to be taken for one that nobody sees.
-            let id = self.fresh();
-            node.over(|plan| RowId::over(plan, column_name(id)))?;
+        if aggregates.iter().any(follows_order) {
+            self.keep_order(&mut node)?;
         }
         node.over(|plan| Ok(LogicalPlan::Aggregate(Aggregate::try_new(plan, group, aggregates)?)))?;
         if total {
@@ -509,18 +506,6 @@ fn follows_order(aggregate: &DfExpr) -> bool {
     match aggregate {
         DfExpr::Alias(alias) => follows_order(&alias.expr),
         DfExpr::AggregateFunction(f) => vonk_functions::follows_order(&f.func),
-        _ => false,
-    }
-}
-
-/// Are the rows in an order that the query asks for?
-fn is_sorted(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Sort(_) => true,
-        LogicalPlan::Projection(p) => is_sorted(&p.input),
-        LogicalPlan::Filter(f) => is_sorted(&f.input),
-        LogicalPlan::SubqueryAlias(a) => is_sorted(&a.input),
-        LogicalPlan::Limit(l) => is_sorted(&l.input),
         _ => false,
     }
 }

@@ -62,6 +62,7 @@ impl Analyzer {
             };
             groups.entry(key).or_default().push(call.alias(column_name(id)));
         }
+        self.keep_order(node)?;
         for (_, calls) in groups {
             node.keep_all(|plan| Ok(LogicalPlan::Window(Window::try_new(calls, Arc::clone(&plan))?)))?;
         }

@@ -12,6 +12,7 @@ pub mod gather;
 pub mod generate;
 pub mod guarded;
 pub mod hash_order;
+pub mod input_order;
 pub mod join_hints;
 pub mod join_order;
 pub mod join_sides;

@@ -33,6 +33,7 @@ impl Analyzer {
                 return Err(self.unresolved_column(&node.scope, std::slice::from_ref(name), None));
             }
         }
+        self.keep_order(&mut node)?;
         let plan = node.exact(&|| self.fresh())?;
         let select = node.scope.columns.iter().map(|c| column_expr(c.slot)).collect();
         let distinct = DistinctOn::try_new(on, select, None, Arc::clone(&plan)).map_err(vonk_expr::spark_error)?;

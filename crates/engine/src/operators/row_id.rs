@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::input_order::InputOrder;
 use crate::operators::one_input::one_input;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::compute::SortOptions;
@@ -12,9 +13,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{
-    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
-};
+use datafusion::physical_expr::{EquivalenceProperties, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -29,22 +28,19 @@ const ROW_BITS: u32 = 33;
 pub struct RowIdExec {
     pub input: Arc<dyn ExecutionPlan>,
     pub column: String,
-    /// The order that the rows are numbered in: it is kept, though nothing above may ask for it.
-    ordering: Option<LexOrdering>,
-    /// That order is one of all rows.
-    single: bool,
+    /// The order that the rows are numbered in.
+    order: InputOrder,
     properties: Arc<PlanProperties>,
 }
 
 impl RowIdExec {
     /// Numbers the rows in the order that the input has.
     pub fn new(input: Arc<dyn ExecutionPlan>, column: String) -> Self {
-        let ordering = input.output_ordering().cloned();
-        let single = ordering.is_some() && input.output_partitioning().partition_count() == 1;
-        RowIdExec::ordered(input, column, ordering, single)
+        let order = InputOrder::of(&input);
+        RowIdExec::ordered(input, column, order)
     }
 
-    fn ordered(input: Arc<dyn ExecutionPlan>, column: String, ordering: Option<LexOrdering>, single: bool) -> Self {
+    fn ordered(input: Arc<dyn ExecutionPlan>, column: String, order: InputOrder) -> Self {
         let own = input.schema();
         let mut fields: Vec<_> = own.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(&column, Arrow::Int64, true)));
@@ -60,7 +56,7 @@ impl RowIdExec {
         };
         let properties =
             PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
-        RowIdExec { input, column, ordering, single, properties: Arc::new(properties) }
+        RowIdExec { input, column, order, properties: Arc::new(properties) }
     }
 }
 
@@ -74,16 +70,15 @@ impl ExecutionPlan for RowIdExec {
     one_input!("RowIdExec", |this, input| Ok(RowIdExec::ordered(
         input,
         this.column.clone(),
-        this.ordering.clone(),
-        this.single
+        this.order.clone()
     )));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![if self.single { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
+        self.order.required_distribution()
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![self.ordering.clone().map(OrderingRequirements::from)]
+        self.order.required_ordering()
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
