@@ -32,6 +32,7 @@ impl Analyzer {
     /// The last rows.
     pub fn tail(&self, mut node: Node, n: i64) -> SparkResult<Node> {
         let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
+        self.keep_order(&mut node)?;
         node.over(|input| Ok(Choose::over(input, Rows::Last(n))))?;
         Ok(node)
     }

@@ -166,11 +166,7 @@ impl DisplayAs for PlaceExec {
 }
 
 impl ExecutionPlan for PlaceExec {
-    one_input!("PlaceExec", |this, input| PlaceExec::ordered(
-        input,
-        this.placing.clone(),
-        this.order.clone()
-    ));
+    one_input!("PlaceExec", |this, input| PlaceExec::ordered(input, this.placing.clone(), this.order.clone()));
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         self.order.required_ordering()

@@ -1,6 +1,7 @@
 //! Rows numbered in a last column, as `monotonically_increasing_id` does: the partition's number in the
 //! upper bits, the row's below. One of the few operators that look at the index of their partition.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -60,6 +62,27 @@ impl RowIdExec {
     }
 }
 
+/// The rows with their numbers in a last column. Where a projection drops what its input is sorted by, they are
+/// numbered below it: above it nothing tells that they are sorted.
+pub fn numbered(input: Arc<dyn ExecutionPlan>, column: String) -> Result<Arc<dyn ExecutionPlan>> {
+    let any: &dyn Any = input.as_ref();
+    let Some(projection) = any.downcast_ref::<ProjectionExec>().filter(|p| drops_order(p)) else {
+        return Ok(Arc::new(RowIdExec::new(input, column)));
+    };
+    let below = numbered(Arc::clone(projection.input()), column.clone())?;
+    let last = below.schema().fields().len().saturating_sub(1);
+    let number = ProjectionExpr { expr: Arc::new(Column::new(&column, last)), alias: column };
+    let exprs: Vec<ProjectionExpr> = projection.expr().iter().cloned().chain([number]).collect();
+    Ok(Arc::new(ProjectionExec::try_new(exprs, below)?))
+}
+
+fn drops_order(projection: &ProjectionExec) -> bool {
+    let input: &dyn Any = projection.input().as_ref();
+    projection.properties().output_ordering().is_none()
+        && (projection.input().output_ordering().is_some()
+            || input.downcast_ref::<ProjectionExec>().is_some_and(drops_order))
+}
+
 impl DisplayAs for RowIdExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RowId: {}", self.column)
@@ -67,11 +90,7 @@ impl DisplayAs for RowIdExec {
 }
 
 impl ExecutionPlan for RowIdExec {
-    one_input!("RowIdExec", |this, input| Ok(RowIdExec::ordered(
-        input,
-        this.column.clone(),
-        this.order.clone()
-    )));
+    one_input!("RowIdExec", |this, input| Ok(RowIdExec::ordered(input, this.column.clone(), this.order.clone())));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
         self.order.required_distribution()
