@@ -7,7 +7,7 @@ pub mod cuts;
 mod dependencies;
 pub mod existing;
 pub mod failing_constants;
-pub mod filter_pushdown;
+
 pub mod gather;
 pub mod generate;
 pub mod guarded;
@@ -20,6 +20,7 @@ pub(crate) mod leaf;
 pub mod nested_loop;
 pub(crate) mod no_expressions;
 mod one_input;
+pub mod only_where;
 pub mod opaque;
 pub mod patient;
 pub mod pieces;
