@@ -4,12 +4,19 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{Body, TypedExpr};
 use vonk_plan::Expr;
 use vonk_plan::expr::{ExprKind, WindowExpr};
+use vonk_plan::types::quote_if_needed;
 
 use super::project::Item;
 use super::select::{alias_of, with_output};
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::scope::{Scope, ScopeColumn, column_id};
+use crate::names::edit_distance;
+use crate::scope::{ScopeColumn, column_id};
+
+/// The name with its qualifier, quoted where it must be.
+fn qualified_name(c: &ScopeColumn) -> String {
+    c.full_name().iter().map(|part| quote_if_needed(part)).collect::<Vec<_>>().join(".")
+}
 
 /// An aggregate that is written in a condition, and whether it is within a window.
 type Written<'e> = (&'e Expr, bool);
@@ -28,7 +35,7 @@ impl Analyzer {
         for (call, in_window) in written {
             let value = self.expr(&seen, call)?;
             if grouped {
-                self.only_shown(env, &shown, &value)?;
+                Self::only_shown(env, &shown, &value)?;
             }
             if !in_window {
                 outside.get_or_insert(value);
@@ -44,14 +51,20 @@ impl Analyzer {
     }
 
     /// Error: the value is made of a column that is not shown.
-    fn only_shown(&self, env: &Env, shown: &[ScopeColumn], value: &TypedExpr) -> SparkResult<()> {
+    fn only_shown(env: &Env, shown: &[ScopeColumn], value: &TypedExpr) -> SparkResult<()> {
         let slots: Vec<_> = value.expr.column_refs().iter().filter_map(|c| column_id(&c.name)).collect();
         let all = env.scope.columns.iter().chain(&env.scope.hidden);
         let mut used = all.filter(|c| slots.contains(&c.slot));
         match used.find(|c| !shown.iter().any(|s| s.slot == c.slot)) {
             Some(other) => {
-                let output = Scope::new(shown.to_vec());
-                Err(self.unresolved_column(&output, &[other.name.to_string()], value.origin.as_ref()))
+                let wanted = qualified_name(other);
+                let mut near: Vec<String> = shown.iter().map(qualified_name).collect();
+                near.sort_by_key(|name| edit_distance(&wanted, name));
+                near.truncate(5);
+                Err(SparkError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION")
+                    .param("objectName", wanted)
+                    .param("proposal", near.join(", "))
+                    .at(value.origin.clone()))
             }
             None => Ok(()),
         }
