@@ -175,7 +175,7 @@ impl Analyzer {
                     .collect()
             }
             Grouping::Sets { exprs, sets } => {
-                list(exprs, keys)?;
+                single(exprs, keys)?;
                 let mut out = vec![];
                 for set in sets {
                     out.push(flat(&single(set, keys)?));

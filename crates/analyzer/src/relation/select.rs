@@ -1,6 +1,7 @@
 //! A SELECT block: WHERE, GROUP BY, HAVING, windows, QUALIFY, DISTINCT, and the ORDER BY above it,
 //! which may name what the list leaves out.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::expr::order::SortKey;
-use crate::node::Node;
+use crate::node::{Node, columns_of};
 use crate::scope::{Scope, ScopeColumn};
 use crate::window::{no_window_in, no_window_in_aggregates};
 
@@ -166,10 +167,17 @@ impl Analyzer {
             renewed = Some(items.iter().flat_map(Item::columns).collect::<Vec<_>>());
         }
         let shown = renewed.unwrap_or(shown);
-        if let Some(having) = having {
+        let (early, late) = match having {
+            Some(having) if is_generated(&having, &items) => (None, Some(having)),
+            having => (having, None),
+        };
+        if let Some(having) = early {
             node = self.keep(node, having)?;
         }
         self.compute(&mut node, items)?;
+        if let Some(having) = late {
+            node = self.keep(node, having)?;
+        }
         let mut sorted: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).collect();
         self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?;
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
@@ -231,9 +239,21 @@ pub fn has_aggregate(item: &Item) -> bool {
     }
 }
 
-/// The items by name, as the expressions that they are.
+/// The items by name, as the expressions that they are; of generators the columns that they will be.
 fn inline(items: &[Item]) -> Vec<LateralAlias> {
-    items.iter().filter_map(Item::typed).map(alias_of).collect()
+    let values = items.iter().flat_map(|item| match item.typed() {
+        Some(value) => vec![value],
+        None => item.columns().iter().map(ScopeColumn::typed).collect(),
+    });
+    values.map(alias_of).collect()
+}
+
+/// Is the expression made of what a generator of the list gives?
+fn is_generated(e: &TypedExpr, items: &[Item]) -> bool {
+    let mut used = HashSet::new();
+    columns_of(&e.expr, &mut used);
+    let mut generated = items.iter().filter(|i| matches!(i, Item::Generated { .. })).flat_map(Item::columns);
+    generated.any(|c| used.contains(&c.slot))
 }
 
 pub fn alias_of(value: TypedExpr) -> LateralAlias {
