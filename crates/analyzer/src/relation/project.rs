@@ -65,10 +65,10 @@ impl Analyzer {
     pub fn project(&self, node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
         let env = Env::of(&node, outer);
         let items = self.items(env.clone(), exprs)?;
-        env.settle(self.projection(node, items))
+        env.settle(self.put_items(node, items))
     }
 
-    fn projection(&self, mut node: Node, items: Vec<Item>) -> SparkResult<Node> {
+    fn put_items(&self, mut node: Node, items: Vec<Item>) -> SparkResult<Node> {
         if items.iter().any(has_aggregate) {
             return self.grouped(node, vec![], None, items, vec![]).map(|(node, _)| node);
         }
