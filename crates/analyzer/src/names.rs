@@ -11,6 +11,8 @@ use datafusion::logical_expr::Expr;
 use vonk_common::error::quote_id;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::cast::zone::Zone;
+use vonk_expr::literal_source::literal_source;
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::Literal;
 use vonk_plan::expr::FunctionCall;
@@ -149,13 +151,14 @@ impl Analyzer {
     fn variable(&self, parts: &[String], at: At) -> SparkResult<Option<TypedExpr>> {
         for n in (1..=parts.len()).rev() {
             let (name, fields) = parts.split_at(n);
-            let (Some((value, home)), Some(own)) = (self.resolver().variable(name)?, name.last()) else { continue };
+            let found = (self.resolver().variable(name)?, name.last());
+            let (Some((value, data_type, home)), Some(own)) = found else { continue };
             let mut typed = TypedExpr::literal(&value)?;
             let text = match &value {
-                Literal::String(s) => format!("'{s}'"),
-                Literal::Null(t) => format!("CAST(NULL AS {})", t.sql()),
-                other => vonk_expr::literal::literal_sql(other).to_string(),
+                Literal::Null(_) => format!("CAST(NULL AS {})", data_type.sql()),
+                other => literal_source(other, &Zone::named(self.facts().conf.time_zone())?),
             };
+            typed.data_type = data_type;
             typed.sql = format!("variablereference({home}.{own}={text})").into();
             typed.name = Some(own.as_str().into());
             return self.fields_of(typed, fields, at).map(Some);

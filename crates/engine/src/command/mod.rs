@@ -43,8 +43,8 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::SetVerbose => conf::set_verbose(session),
         C::SetTimeZone(zone) => conf::set_time_zone(session, zone).await,
         C::Reset { key } => conf::reset(session, key),
-        C::DeclareVariable { name, data_type, default, replace } => {
-            variable::declare(session, name, data_type, default, replace).await
+        C::DeclareVariable { names, data_type, default, replace } => {
+            variable::declare(session, &names, data_type, default, replace).await
         }
         C::SetVariable { names, value } => variable::set(session, names, value).await,
         C::DropVariable { name, if_exists } => variable::drop(session, name, if_exists),

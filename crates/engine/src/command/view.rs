@@ -102,16 +102,17 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
 async fn check_views(session: &Arc<Session>, v: &CreateView, quoted: &str) -> SparkResult<()> {
     let own = qualify(session, &v.name)?;
     for view in session.views_of(v.query.clone()).await? {
-        let temporary = |kind: &'static str, name: String| {
+        let temporary = |kind: &'static str, name: Vec<String>| {
             SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
                 .param("obj", "VIEW")
                 .param("objName", quoted)
                 .param("tempObj", kind)
-                .param("tempObjName", quote_id([name]))
+                .param("tempObjName", quote_id(name))
         };
         match view {
-            NamedView::Temporary(name) => return Err(temporary("VIEW", name)),
-            NamedView::Function(name) => return Err(temporary("FUNCTION", name)),
+            NamedView::Temporary(name) => return Err(temporary("VIEW", vec![name])),
+            NamedView::Function(name) => return Err(temporary("FUNCTION", vec![name])),
+            NamedView::Variable(name) => return Err(temporary("VARIABLE", name)),
             NamedView::Permanent(name) if name == own && v.replace => {
                 return Err(SparkError::new("RECURSIVE_VIEW")
                     .param("viewIdent", quoted)
@@ -217,7 +218,7 @@ pub(super) async fn create_from_dataframe(
     let named = session.views_of(input.clone()).await?;
     let uses = named.into_iter().filter_map(|view| match view {
         NamedView::Temporary(name) => session.names.read().temp_view(&name).map(|v| (name.to_lowercase(), v)),
-        NamedView::Permanent(_) | NamedView::Function(_) => None,
+        NamedView::Permanent(_) | NamedView::Function(_) | NamedView::Variable(_) => None,
     });
     let view = TempView {
         name: single.clone(),

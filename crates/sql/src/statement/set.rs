@@ -20,7 +20,7 @@ impl Parser<'_> {
         }
         if self.at_any(&["VAR", "VARIABLE"]) && !self.ends_n(1) && !self.sym_n(1, "=") && !self.sym_n(1, ".") {
             self.next();
-            return self.set_variable();
+            return self.set_variable_or_key(start);
         }
         if self.at_all(&["TIME", "ZONE"]) {
             self.skip(2);
