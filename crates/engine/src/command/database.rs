@@ -18,9 +18,7 @@ pub(super) fn use_catalog(session: &Session, name: &str) -> SparkResult<Rows> {
             .param("catalogName", vonk_common::error::quote_id([name]))
             .param("config", vonk_common::error::quote_sql(format!("spark.sql.catalog.{name}"))));
     }
-    let mut names = session.names.write();
-    names.current_catalog = SPARK_CATALOG.into();
-    names.current_database = vonk_catalog::DEFAULT_DATABASE.into();
+    // There is one catalog, which is the current one already.
     Ok(Rows::none())
 }
 
@@ -30,10 +28,20 @@ pub(super) fn use_namespace(session: &Session, name: &Name) -> SparkResult<Rows>
     {
         return use_catalog(session, catalog);
     }
-    let database = database_of(session, Some(name))?;
-    let found = session.catalog().expect_database(&database)?;
+    let found = namespace(session, name)?;
     session.names.write().current_database = found.name;
     Ok(Rows::none())
+}
+
+/// The database that a namespace means. Error `SCHEMA_NOT_FOUND`, however many parts it has.
+pub(super) fn namespace(session: &Session, name: &Name) -> SparkResult<Database> {
+    match database_of(session, Some(name)) {
+        Ok(database) => session.catalog().expect_database(&database),
+        Err(_) => {
+            let parts = [SPARK_CATALOG].into_iter().chain(name.iter().map(String::as_str));
+            Err(SparkError::new("SCHEMA_NOT_FOUND").param("schemaName", vonk_common::error::quote_id(parts)))
+        }
+    }
 }
 
 pub(super) async fn create(

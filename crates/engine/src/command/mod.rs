@@ -30,7 +30,7 @@ pub use rows::{Cell, Rows};
 use vonk_catalog::{Table, TableName, TempFunction};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::{Command, Name, Statement};
+use vonk_plan::command::{AlterAction, Command, Name, Statement};
 
 use crate::cache::Level;
 use crate::session::Session;
@@ -59,7 +59,7 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         }
         C::CommentOnDatabase { name, comment } => database::comment(session, &name, comment),
         C::DescribeDatabase { name, extended } => describe::database(session, &name, extended),
-        C::ShowDatabases { pattern, .. } => show::databases(session, pattern.as_deref()),
+        C::ShowDatabases { pattern, in_catalog } => show::databases(session, in_catalog.as_ref(), pattern.as_deref()),
         C::ShowTables { namespace, pattern } => show::tables(session, namespace, pattern.as_deref()),
         C::ShowTableExtended { namespace, pattern, partition } => {
             show::table_extended(session, namespace, &pattern, partition.is_some())
@@ -86,6 +86,9 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::DescribeColumn { name, column, extended } => describe::column(session, &name, &column, extended).await,
         C::DescribeQuery(query) => describe::query(session, *query).await,
         C::DropTable { name, if_exists, view, .. } => table::drop(session, &name, if_exists, view).await,
+        C::AlterTable { name, action: AlterAction::Rename(to), .. } if view::is_own(session, &name) => {
+            view::rename_own(session, &name, &to)
+        }
         C::AlterTable { name, if_exists, view, action } => table::alter(session, &name, if_exists, view, action).await,
         C::CreateTableLike { name, source, if_not_exists, provider, location, properties } => {
             table::create_like(session, &name, &source, if_not_exists, provider, location, properties)

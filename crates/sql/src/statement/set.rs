@@ -33,7 +33,7 @@ impl Parser<'_> {
         }
         if self.at("COLLATION") && self.is_name_n(1) {
             self.skip_to_end();
-            return Ok(Command::Unsupported("SET COLLATION".into()));
+            return Err(self.error(SparkError::new("INVALID_SET_SYNTAX"), start));
         }
         self.set_configuration(start)
     }

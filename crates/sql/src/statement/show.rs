@@ -92,7 +92,7 @@ impl Parser<'_> {
                 "USER" => FunctionScope::User,
                 other => {
                     let error = SparkError::new("INVALID_SQL_SYNTAX.SHOW_FUNCTIONS_INVALID_SCOPE")
-                        .param("scope", format!("`{other}`"));
+                        .param("scope", format!("`{}`", other.to_lowercase()));
                     self.skip_to_end();
                     return Err(self.error(error, start));
                 }
