@@ -156,7 +156,7 @@ fn check_targets(session: &Session, into: &[Name]) -> SparkResult<()> {
         "UNRESOLVED_VARIABLE" => {
             let missing = into.iter().find(|n| session.names.read().find_variable(n).is_none());
             SparkError::new("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION")
-                .param("objectName", missing.map(|n| quote_id(n)).unwrap_or_default())
+                .param("objectName", missing.map(quote_id).unwrap_or_default())
         }
         _ => e,
     })

@@ -112,7 +112,7 @@ fn nested_blocks(all: &[ScriptStatement]) -> Vec<&Block> {
 fn declared(s: &ScriptStatement) -> Option<String> {
     match s {
         ScriptStatement::Statement(Statement::Command(Command::DeclareVariable { names, .. })) => {
-            names.first().map(|n| quote_id(n))
+            names.first().map(quote_id)
         }
         _ => None,
     }
