@@ -52,7 +52,11 @@ pub(super) async fn create(
     location: Option<String>,
     properties: BTreeMap<String, String>,
 ) -> SparkResult<Rows> {
-    let database = database_of(session, Some(name))?;
+    let database = database_of(session, Some(name)).map_err(|_| {
+        SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
+            .param("sessionCatalog", SPARK_CATALOG)
+            .param("identifier", vonk_common::error::quote_id(name))
+    })?;
     if database == GLOBAL_TEMP {
         return Err(errors::reserved_database(&database));
     }
@@ -113,7 +117,7 @@ pub(super) fn alter(
 }
 
 pub(super) fn comment(session: &Session, name: &Name, comment: Option<String>) -> SparkResult<Rows> {
-    let mut database = session.catalog().expect_database(&database_of(session, Some(name))?)?;
+    let mut database = namespace(session, name)?;
     database.comment = comment;
     session.catalog().alter_database(database)?;
     Ok(Rows::none())

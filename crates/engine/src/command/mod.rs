@@ -89,6 +89,11 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::AlterTable { name, action: AlterAction::Rename(to), .. } if view::is_own(session, &name) => {
             view::rename_own(session, &name, &to)
         }
+        C::AlterTable { name, view: true, action, .. }
+            if view::is_own(session, &name) && !matches!(action, AlterAction::ViewQuery { .. }) =>
+        {
+            Err(view::not_permanent(&name, &action))
+        }
         C::AlterTable { name, if_exists, view, action } => table::alter(session, &name, if_exists, view, action).await,
         C::CreateTableLike { name, source, if_not_exists, provider, location, properties } => {
             table::create_like(session, &name, &source, if_not_exists, provider, location, properties)
@@ -154,9 +159,13 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
         C::ListResource { .. } => Ok(Rows::none()),
         // The catalog has no procedures.
-        C::Call(name) => Err(SparkError::new("UNRESOLVED_ROUTINE")
-            .param("routineName", vonk_common::error::quote_id(&name))
-            .param("searchPath", "[]")),
+        C::Call(name) => {
+            let names = session.names.read();
+            let here = quote_id([&names.current_catalog, &names.current_database]);
+            Err(SparkError::new("UNRESOLVED_ROUTINE")
+                .param("routineName", quote_id(&name))
+                .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {here}]")))
+        }
         C::Unsupported(what) => Err(SparkError::unsupported(what)),
         other => Err(SparkError::unsupported(statement_name(&other))),
     }
@@ -256,9 +265,14 @@ pub(crate) fn database_of(session: &Session, namespace: Option<&Name>) -> SparkR
         Some([catalog, database]) if catalog.eq_ignore_ascii_case(vonk_catalog::SPARK_CATALOG) => {
             Ok(database.to_lowercase())
         }
-        Some(other) => Err(SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
-            .param("sessionCatalog", vonk_catalog::SPARK_CATALOG)
-            .param("identifier", quote_id(other))),
+        Some(other) => {
+            let within = match other {
+                [catalog, rest @ ..] if catalog.eq_ignore_ascii_case(vonk_catalog::SPARK_CATALOG) => rest,
+                all => all,
+            };
+            Err(SparkError::new("NESTED_DATABASE_UNSUPPORTED_BY_V1_SESSION_CATALOG")
+                .param("namespace", quote_id(within)))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use vonk_catalog::{GLOBAL_TEMP, Table, TableKind, TempView, ViewText};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::{CreateView, Name, ViewKind};
+use vonk_plan::command::{AlterAction, CreateView, Name, ViewKind};
 use vonk_plan::relation::{DataSource, Options};
 use vonk_plan::types::{StructField, StructType};
 use vonk_plan::{Expr, ExprKind, Relation, RelationKind};
@@ -79,6 +79,19 @@ fn unqualified(name: &Name) -> SparkResult<String> {
 /// Is it a temporary view of the session?
 pub(super) fn is_own(session: &Session, name: &Name) -> bool {
     matches!(name.as_slice(), [single] if session.names.read().temp_view(single).is_some())
+}
+
+/// What a temporary view cannot have.
+pub(super) fn not_permanent(name: &Name, action: &AlterAction) -> SparkError {
+    let operation = match action {
+        AlterAction::SetProperties(_) => "ALTER VIEW ... SET TBLPROPERTIES",
+        AlterAction::UnsetProperties { .. } => "ALTER VIEW ... UNSET TBLPROPERTIES",
+        AlterAction::Other(what) if what == "WITH SCHEMA" => {
+            return SparkError::new("UNSUPPORTED_FEATURE.TEMPORARY_VIEW_WITH_SCHEMA_BINDING_MODE");
+        }
+        _ => "ALTER VIEW",
+    };
+    SparkError::new("EXPECT_PERMANENT_VIEW_NOT_TEMP").param("viewName", quote_id(name)).param("operation", operation)
 }
 
 /// Renames a temporary view of the session, which stays where it is.

@@ -15,8 +15,8 @@ impl Parser<'_> {
         }
         if self.at("PROCEDURE") && self.is_name_n(1) {
             self.next();
-            let name = self.name()?;
-            return Ok(Command::Unsupported(format!("DESCRIBE PROCEDURE {}", name.join("."))));
+            // There are no procedures: it is told as of a call.
+            return Ok(Command::Call(self.name()?));
         }
         if self.at_namespace() && !self.ends_n(1) && !self.sym_n(1, ".") {
             self.next();

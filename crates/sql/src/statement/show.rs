@@ -75,7 +75,8 @@ impl Parser<'_> {
             "COLLATIONS" => Command::ShowCollations { pattern: self.pattern()? },
             "PROCEDURES" => {
                 self.in_namespace()?;
-                Command::Unsupported("SHOW PROCEDURES".into())
+                let error = SparkError::new("MISSING_CATALOG_ABILITY.PROCEDURES").param("plugin", "spark_catalog");
+                return Err(error);
             }
             _ => return self.fail(),
         })
