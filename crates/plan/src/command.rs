@@ -406,6 +406,8 @@ pub enum AlterAction {
         position: ColumnPosition,
         default: Option<Option<(Expr, String)>>,
     },
+    /// Several columns at once, which file tables refuse.
+    AlterColumns(Vec<Name>),
     SetProperties(Properties),
     UnsetProperties {
         keys: Vec<String>,

@@ -12,7 +12,7 @@ use super::rows::Rows;
 use crate::fs::{Files, Place};
 use crate::session::Session;
 
-pub(super) fn use_catalog(session: &Session, name: &str) -> SparkResult<Rows> {
+pub(super) fn use_catalog(name: &str) -> SparkResult<Rows> {
     if !name.eq_ignore_ascii_case(SPARK_CATALOG) {
         return Err(SparkError::new("CATALOG_NOT_FOUND")
             .param("catalogName", vonk_common::error::quote_id([name]))
@@ -26,7 +26,7 @@ pub(super) fn use_namespace(session: &Session, name: &Name) -> SparkResult<Rows>
     if let [catalog] = name.as_slice()
         && catalog.eq_ignore_ascii_case(SPARK_CATALOG)
     {
-        return use_catalog(session, catalog);
+        return use_catalog(catalog);
     }
     let found = namespace(session, name)?;
     session.names.write().current_database = found.name;

@@ -48,7 +48,7 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         }
         C::SetVariable { names, value } => variable::set(session, names, value).await,
         C::DropVariable { name, if_exists } => variable::drop(session, name, if_exists),
-        C::UseCatalog(name) => database::use_catalog(session, &name),
+        C::UseCatalog(name) => database::use_catalog(&name),
         C::UseNamespace(name) => database::use_namespace(session, &name),
         C::CreateDatabase { name, if_not_exists, comment, location, properties } => {
             database::create(session, &name, if_not_exists, comment, location, properties).await
