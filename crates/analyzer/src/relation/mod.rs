@@ -99,14 +99,23 @@ impl Analyzer {
             RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
             RelationKind::Aggregate(a) => self.aggregate(a, &[], outer),
             RelationKind::Select(s) => self.select(s, &[], outer),
+            RelationKind::Sort { order, .. } if order.is_empty() => {
+                Err(SparkError::new("CONNECT_INVALID_PLAN.ASSERTION_FAILURE")
+                    .param("message", "'order' must be present and contain elements."))
+            }
             RelationKind::Sort { input, order, global } => self.sort(input, order, *global, outer),
             RelationKind::SortAll { input, ascending, nulls_first } => {
                 self.sort_all(input, *ascending, *nulls_first, outer)
             }
-            RelationKind::Limit { input, limit } => self.limit(self.relation(input, outer)?, limit),
+            RelationKind::Limit { input, limit } => {
+                self.check_limit_over_offset(input, limit)?;
+                self.limit(self.relation(input, outer)?, limit)
+            }
             RelationKind::Offset { input, offset } => self.offset(self.relation(input, outer)?, offset),
             RelationKind::Tail { input, limit } => self.tail(self.relation(input, outer)?, *limit),
             RelationKind::Distinct { input } => self.distinct(self.relation(input, outer)?),
+            RelationKind::Deduplicate { within_watermark: true, .. } => Err(SparkError::new("_LEGACY_ERROR_TEMP_3102")
+                .param("msg", "dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets")),
             RelationKind::Deduplicate { input, columns, .. } => {
                 self.deduplicate(self.relation(input, outer)?, columns.as_deref())
             }

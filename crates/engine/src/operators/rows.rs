@@ -12,7 +12,7 @@ use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequ
 use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 use futures::StreamExt;
 use vonk_expr::poisson::Poisson;
@@ -42,7 +42,7 @@ pub struct ChooseExec {
 impl ChooseExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, choice: Choice) -> Self {
         let ordering = match choice {
-            Choice::Sample { sorted: true, .. } => input.output_ordering().cloned(),
+            Choice::Sample { sorted: true, .. } | Choice::Tail(_) => input.output_ordering().cloned(),
             _ => None,
         };
         ChooseExec::ordered(input, choice, ordering)
@@ -74,6 +74,14 @@ impl ExecutionPlan for ChooseExec {
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
+    }
+
+    /// The last rows in order are those of all partitions together.
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![match (self.choice, &self.ordering) {
+            (Choice::Tail(_), Some(_)) => Distribution::SinglePartition,
+            _ => Distribution::UnspecifiedDistribution,
+        }]
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
