@@ -12,6 +12,7 @@ use crate::node::Node;
 
 pub mod aggregate;
 pub mod alias;
+mod checks;
 pub mod columns;
 pub mod deduplicate;
 pub mod filter;
@@ -97,7 +98,11 @@ impl Analyzer {
                 None => self.project(self.relation(input, outer)?, exprs, outer),
             },
             RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
-            RelationKind::Aggregate(a) => self.aggregate(a, &[], outer),
+            RelationKind::Aggregate(a) => {
+                checks::no_star(a)?;
+                self.check_positions(a, outer)?;
+                self.aggregate(a, &[], outer)
+            }
             RelationKind::Select(s) => self.select(s, &[], outer),
             RelationKind::Sort { order, .. } if order.is_empty() => {
                 Err(SparkError::new("CONNECT_INVALID_PLAN.ASSERTION_FAILURE")
@@ -171,13 +176,16 @@ impl Analyzer {
                 self.lateral_view(input, generator, *keep, alias.as_deref(), columns, outer)
             }
             RelationKind::CollectMetrics { input, name, metrics } => {
+                let node = self.relation(input, outer)?;
+                self.check_metrics(&node, metrics, outer)?;
+                self.note_metrics(name, r.plan_id)?;
                 let grouping = Grouping::By(vec![]);
                 let aggregates = metrics.clone();
                 let totals = Aggregate { input: (**input).clone(), grouping, aggregates, with_grouping_columns: false };
                 let totals = Relation::new(RelationKind::Aggregate(Box::new(totals)));
                 self.relation(&totals, outer)?;
                 self.resolver().observe(name, r.plan_id, totals);
-                self.relation(input, outer)
+                Ok(node)
             }
             RelationKind::AsOfJoin(j) => self.as_of_join(j, outer),
             RelationKind::NearestByJoin(j) => self.nearest_by_join(j, outer),

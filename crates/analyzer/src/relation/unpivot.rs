@@ -27,7 +27,7 @@ impl Analyzer {
         let env = Env::of(&node, outer);
         // What is no column is computed, where both lists are given.
         let mut computed: Vec<Computed> = vec![];
-        let ids = u.ids.as_deref().map(|exprs| self.unpivot_columns(&env, exprs, &mut computed)).transpose()?;
+        let mut ids = u.ids.as_deref().map(|exprs| self.unpivot_columns(&env, exprs, &mut computed)).transpose()?;
         let of_ids = computed.len();
         let mut groups: Vec<Group> = vec![];
         match &u.values {
@@ -48,7 +48,6 @@ impl Analyzer {
             }
         }
         check_attributes(u, &computed, of_ids)?;
-        let mut ids = ids;
         if ids.is_none() {
             let used = |c: &ScopeColumn| groups.iter().any(|(g, _)| g.iter().any(|x| x.id == c.id));
             ids = Some(node.scope.columns.iter().filter(|c| !used(c)).cloned().collect());
