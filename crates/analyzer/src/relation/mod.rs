@@ -176,6 +176,10 @@ impl Analyzer {
                 self.lateral_view(input, generator, *keep, alias.as_deref(), columns, outer)
             }
             RelationKind::CollectMetrics { input, name, metrics } => {
+                if name.is_empty() {
+                    let message = "requirement failed: The name of the metrics should not be empty";
+                    return Err(SparkError::new("ILLEGAL_ARGUMENT").param("message", message));
+                }
                 let node = self.relation(input, outer)?;
                 self.check_metrics(&node, metrics, outer)?;
                 self.note_metrics(name, r.plan_id)?;

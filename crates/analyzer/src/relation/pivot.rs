@@ -52,11 +52,11 @@ fn first_present(e: &Expr) -> Expr {
 
 /// The expression with its aggregates over the rows that meet the condition.
 fn only_where(e: DfExpr, condition: &DfExpr) -> SparkResult<DfExpr> {
-    let changed = e.transform(|e| {
+    let changed = e.transform_down(|e| {
         Ok(match e {
             DfExpr::AggregateFunction(mut f) => {
-                f.params.filter = Some(Box::new(match f.params.filter {
-                    Some(own) => own.and(condition.clone()),
+                f.params.filter = Some(Box::new(match f.params.filter.take() {
+                    Some(own) => (*own).and(condition.clone()),
                     None => condition.clone(),
                 }));
                 Transformed::new(DfExpr::AggregateFunction(f), true, TreeNodeRecursion::Jump)

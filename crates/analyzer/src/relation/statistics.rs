@@ -73,7 +73,8 @@ fn statistic(name: &str, f: &StructField) -> SparkResult<Expr> {
         percent if percent.ends_with('%') => {
             let value: f64 = percent.trim_end_matches('%').trim().parse().map_err(|_| unrecognized(name))?;
             if !(0.0..=100.0).contains(&value) {
-                return Err(SparkError::new("_LEGACY_ERROR_TEMP_1115").param("percentile", name));
+                let message = "requirement failed: Percentiles must be in the range [0, 1]";
+                return Err(SparkError::new("ILLEGAL_ARGUMENT").param("message", message));
             }
             let fraction = Expr::literal(Literal::Double(value / 100.0));
             let accuracy = Expr::literal(Literal::Int(ACCURACY));
