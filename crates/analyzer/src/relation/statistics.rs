@@ -12,6 +12,7 @@ use vonk_plan::{Expr, Literal, Relation, RelationKind};
 
 use super::Outer;
 use crate::analyzer::Analyzer;
+use crate::env::Env;
 use crate::expr::split_name;
 use crate::node::Node;
 use crate::scope::Scope;
@@ -176,7 +177,7 @@ impl Analyzer {
     }
 
     pub fn covariance(&self, input: &Relation, a: &str, b: &str, outer: Outer) -> SparkResult<Node> {
-        self.check_numeric(input, &[a, b], outer)?;
+        self.check_pair(input, &[a, b], outer)?;
         let pair = vec![self.or_zero(double(path(a)?)), self.or_zero(double(path(b)?))];
         self.relation(&aggregate(input, vec![self.or_zero(Expr::call("covar_samp", pair)).alias("cov")]), outer)
     }
@@ -192,7 +193,7 @@ impl Analyzer {
         if method.is_some_and(|m| !m.eq_ignore_ascii_case("pearson")) {
             return Err(SparkError::new("INVALID_PARAMETER_VALUE.METHOD").param("method", method.unwrap_or_default()));
         }
-        self.check_numeric(input, &[a, b], outer)?;
+        self.check_pair(input, &[a, b], outer)?;
         let pair = vec![self.or_zero(double(path(a)?)), self.or_zero(double(path(b)?))];
         let nan = Expr::literal(Literal::Double(f64::NAN));
         let corr = Expr::call("coalesce", vec![Expr::call("corr", pair), nan]);
@@ -203,10 +204,24 @@ impl Analyzer {
         Expr::call("coalesce", vec![e, Expr::literal(Literal::Double(0.0))])
     }
 
+    /// Error: columns that have no covariance.
+    fn check_pair(&self, input: &Relation, names: &[&str], outer: Outer) -> SparkResult<()> {
+        let node = self.relation(input, outer)?;
+        for name in names {
+            let data_type = self.quoted_name(&node, name)?.typed().data_type;
+            if !data_type.is_numeric() {
+                let message =
+                    format!("requirement failed: {data_type} columns have neither covariance nor correlation");
+                return Err(SparkError::new("ILLEGAL_ARGUMENT").param("message", message));
+            }
+        }
+        Ok(())
+    }
+
     fn check_numeric(&self, input: &Relation, names: &[&str], outer: Outer) -> SparkResult<()> {
         let node = self.relation(input, outer)?;
         for name in names {
-            match self.quoted_name(&node, name)?.typed().data_type {
+            match self.expr(&Env::of(&node, outer), &path(name)?)?.data_type {
                 t if t.is_numeric() => {}
                 t => {
                     return Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
@@ -259,7 +274,7 @@ impl Analyzer {
         let mut items = vec![];
         let kept_counts = (1.0 / support) as i64;
         for name in columns {
-            let nullable = self.quoted_name(&node, name)?.typed().nullable;
+            let nullable = self.expr(&Env::of(&node, outer), &path(name)?)?.nullable;
             let own = path(name)?;
             let counted = Relation::new(RelationKind::Aggregate(Box::new(Aggregate {
                 input: input.clone(),
