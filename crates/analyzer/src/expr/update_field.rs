@@ -30,18 +30,17 @@ fn operation(value: SqlText, path: &[String], last: SqlText) -> SqlText {
     }
 }
 
-/// Where no field is dropped, the last update of each field is the only one.
+/// Where no field is dropped, there is one update of each field, the last, in the place of its first.
 fn only_last(operations: &[(Option<String>, SqlText)], case: bool) -> Vec<SqlText> {
-    let again = |i: usize, name: &str| {
-        let mut later = operations.iter().skip(i + 1).filter_map(|(n, _)| n.as_deref());
-        later.any(|n| same_name(n, name, case))
-    };
-    let all_added = operations.iter().all(|(name, _)| name.is_some());
-    let kept = operations
-        .iter()
-        .enumerate()
-        .filter(|(i, (name, _))| !all_added || !name.as_deref().is_some_and(|name| again(*i, name)));
-    kept.map(|(_, (_, text))| text.clone()).collect()
+    let mut kept: Vec<(&str, SqlText)> = vec![];
+    for (name, text) in operations {
+        let Some(name) = name else { return operations.iter().map(|(_, text)| text.clone()).collect() };
+        match kept.iter_mut().find(|(known, _)| same_name(known, name, case)) {
+            Some((_, first)) => *first = text.clone(),
+            None => kept.push((name.as_str(), text.clone())),
+        }
+    }
+    kept.into_iter().map(|(_, text)| text).collect()
 }
 
 impl Analyzer {
