@@ -30,12 +30,17 @@ fn any_part(e: &Expr, fits: &dyn Fn(&Expr) -> bool) -> bool {
         }
 }
 
+/// Is the expression a star itself?
+pub fn is_star(e: &Expr) -> bool {
+    matches!(e.kind, ExprKind::Star { .. })
+}
+
 fn has_star(e: &Expr) -> bool {
-    any_part(e, &|part| matches!(part.kind, ExprKind::Star { .. }))
+    any_part(e, &is_star)
 }
 
 /// Error: a star where there may be none.
-fn star_in(place: &str) -> SparkError {
+pub fn star_in(place: &str) -> SparkError {
     SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX").param("elem", "'*'").param("prettyName", place)
 }
 

@@ -97,6 +97,7 @@ impl Analyzer {
                 Some((input, exprs)) => self.project(self.relation(&input, outer)?, &exprs, outer),
                 None => self.project(self.relation(input, outer)?, exprs, outer),
             },
+            RelationKind::Filter { condition, .. } if checks::is_star(condition) => Err(checks::star_in("Filter")),
             RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
             RelationKind::Aggregate(a) => {
                 checks::no_star(a)?;
@@ -107,6 +108,9 @@ impl Analyzer {
             RelationKind::Sort { order, .. } if order.is_empty() => {
                 Err(SparkError::new("CONNECT_INVALID_PLAN.ASSERTION_FAILURE")
                     .param("message", "'order' must be present and contain elements."))
+            }
+            RelationKind::Sort { order, .. } if order.iter().any(|o| checks::is_star(&o.child)) => {
+                Err(checks::star_in("Sort"))
             }
             RelationKind::Sort { input, order, global } => self.sort(input, order, *global, outer),
             RelationKind::SortAll { input, ascending, nulls_first } => {
@@ -178,7 +182,7 @@ impl Analyzer {
             RelationKind::CollectMetrics { input, name, metrics } => {
                 if name.is_empty() {
                     let message = "requirement failed: The name of the metrics should not be empty";
-                    return Err(SparkError::new("ILLEGAL_ARGUMENT").param("message", message));
+                    return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
                 }
                 let node = self.relation(input, outer)?;
                 self.check_metrics(&node, metrics, outer)?;

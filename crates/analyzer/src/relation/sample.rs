@@ -44,7 +44,7 @@ fn check_fraction(fraction: f64, with_replacement: bool) -> SparkResult<()> {
     };
     match (-NEARLY..=most).contains(&fraction) {
         true => Ok(()),
-        false => Err(SparkError::new("ILLEGAL_ARGUMENT")
+        false => Err(SparkError::new("java.lang.IllegalArgumentException")
             .param("message", format!("requirement failed: Sampling fraction ({fraction}) must {allowed}"))),
     }
 }

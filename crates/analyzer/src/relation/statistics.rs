@@ -75,7 +75,7 @@ fn statistic(name: &str, f: &StructField) -> SparkResult<Expr> {
             let value: f64 = percent.trim_end_matches('%').trim().parse().map_err(|_| unrecognized(name))?;
             if !(0.0..=100.0).contains(&value) {
                 let message = "requirement failed: Percentiles must be in the range [0, 1]";
-                return Err(SparkError::new("ILLEGAL_ARGUMENT").param("message", message));
+                return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
             }
             let fraction = Expr::literal(Literal::Double(value / 100.0));
             let accuracy = Expr::literal(Literal::Int(ACCURACY));
@@ -212,7 +212,7 @@ impl Analyzer {
             if !data_type.is_numeric() {
                 let message =
                     format!("requirement failed: {data_type} columns have neither covariance nor correlation");
-                return Err(SparkError::new("ILLEGAL_ARGUMENT").param("message", message));
+                return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
             }
         }
         Ok(())
