@@ -13,6 +13,7 @@ use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::Literal;
+use vonk_plan::expr::FunctionCall;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -31,6 +32,17 @@ const LITERAL_FUNCTIONS: [&str; 10] = [
     "current_database",
     "current_schema",
 ];
+
+/// What Hive calls `grouping_id()`: a name that means it where it means nothing else.
+const GROUPING_ID: &str = "grouping__id";
+
+/// What stands around a name in the text where it is an alias further left in the list.
+const LATERAL: &str = "lateralAliasReference";
+
+/// Is an alias further left in the list part of the expression?
+pub fn is_lateral(e: &TypedExpr) -> bool {
+    e.sql.to_string().contains(LATERAL)
+}
 
 /// What a name was found to be.
 pub enum Named {
@@ -80,7 +92,8 @@ impl Analyzer {
         {
             let mut value = self.fields_of(value, fields, at)?;
             // What is made of it is called after it so.
-            value.sql = SqlText::call("lateralAliasReference", [SqlText::new(parts.last().unwrap_or(name).clone())]);
+            value.sql = SqlText::call(LATERAL, [SqlText::new(parts.last().unwrap_or(name).clone())]);
+            env.laterals.borrow_mut().push(quote_id(parts));
             return Ok(Named::Value(value));
         }
         if let Some(value) = self.parameter(env, parts, at)? {
@@ -93,6 +106,15 @@ impl Analyzer {
             && LITERAL_FUNCTIONS.contains(&name.to_lowercase().as_str())
         {
             return self.call_builtin(env, &name.to_lowercase(), vec![], at).map(Named::Value);
+        }
+        if let [name] = parts
+            && name.eq_ignore_ascii_case(GROUPING_ID)
+        {
+            let call = FunctionCall::new(vec!["grouping_id".into()], vec![]);
+            if let Some(mut id) = self.grouping_call(env, &call)? {
+                id.name = Some(GROUPING_ID.into());
+                return Ok(Named::Value(id));
+            }
         }
         if let Some(value) = self.variable(parts, at)? {
             return Ok(Named::Value(value));

@@ -9,9 +9,6 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalN
 use vonk_common::SparkError;
 use vonk_expr::exec_err;
 
-use crate::node::columns_of;
-use crate::scope::column_name;
-
 /// Which rows stay. Bounds are kept as bits, so that nodes can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rows {
@@ -38,22 +35,6 @@ pub struct Choose {
 impl Choose {
     pub fn over(input: Arc<LogicalPlan>, rows: Rows) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(Choose { input, rows }) })
-    }
-}
-
-impl Choose {
-    /// The columns of the input that the nearest sort below is by.
-    fn order_below(&self) -> Vec<usize> {
-        let mut keys = HashSet::new();
-        let mut below = &self.input;
-        while let LogicalPlan::Projection(p) = &**below {
-            below = &p.input;
-        }
-        if let LogicalPlan::Sort(sort) = &**below {
-            sort.expr.iter().for_each(|k| columns_of(&k.expr, &mut keys));
-        }
-        let names = keys.into_iter().map(column_name);
-        names.filter_map(|name| self.schema().index_of_column_by_name(None, &name)).collect()
     }
 }
 
@@ -102,13 +83,6 @@ impl UserDefinedLogicalNodeCore for Choose {
     }
 
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        let mut columns = output_columns.to_vec();
-        // The last rows are those of the order below, which needs its keys.
-        if let Rows::Last(_) = self.rows {
-            columns.extend(self.order_below());
-            columns.sort_unstable();
-            columns.dedup();
-        }
-        Some(vec![columns])
+        Some(vec![output_columns.to_vec()])
     }
 }

@@ -39,6 +39,7 @@ impl Analyzer {
         }
         self.check_comparable(&by)?;
         let on = by.iter().map(ScopeColumn::key).collect();
+        self.keep_order(&mut node)?;
         let plan = node.exact(&|| self.fresh())?;
         let select = node.scope.columns.iter().map(|c| column_expr(c.slot)).collect();
         let distinct = DistinctOn::try_new(on, select, None, Arc::clone(&plan)).map_err(vonk_expr::spark_error)?;

@@ -50,6 +50,7 @@ impl Analyzer {
                 .param("v", n));
         }
         let n = usize::try_from(n).unwrap_or(usize::MAX);
+        self.keep_order(&mut node)?;
         node.over(|input| Ok(Choose::over(input, Rows::Last(n))))?;
         Ok(node)
     }

@@ -31,6 +31,7 @@ pub mod pipe;
 pub mod pivot;
 pub mod project;
 pub mod python_map;
+mod qualify;
 pub mod range;
 pub mod recursion;
 pub mod repartition;

@@ -28,6 +28,9 @@ impl Analyzer {
                 .collect();
             self.put_sort(&mut node, &keys)?;
         }
+        if !s.deterministic_order {
+            self.keep_order(&mut node)?;
+        }
         let rows = Rows::sample(lower, upper, s.with_replacement, seed, s.deterministic_order);
         node.over(|input| Ok(Choose::over(input, rows)))?;
         Ok(node)

@@ -82,6 +82,7 @@ impl Analyzer {
         // All inputs use the first one's slots: DataFusion takes a union's names from it.
         let mut slots = vec![];
         for (i, node) in inputs.iter_mut().enumerate() {
+            self.keep_order(node)?;
             if i == 0 {
                 plans.push(node.exact(&|| self.fresh())?);
                 slots = node.scope.columns.iter().map(|c| c.slot).collect();

@@ -26,7 +26,7 @@ use super::generate::GenerateExec;
 use super::hash_order::{Order, OrderExec};
 use super::join_hints::HintedExec;
 use super::place::{Key, PlaceExec, Placing, SMALL_ROWS, is_small};
-use super::row_id::RowIdExec;
+use super::row_id::{RowIdExec, numbered};
 use super::rows::{Choice, ChooseExec};
 use super::shared::{Shared, SharedExec};
 use crate::reuse::reuse;
@@ -86,7 +86,7 @@ impl ExtensionPlanner for Nodes {
             return Ok(Some(Arc::new(HintedExec::new(input, hinted.strategy))));
         }
         if let Some(node) = any.downcast_ref::<RowId>() {
-            return Ok(Some(Arc::new(RowIdExec::new(input, node.column.clone()))));
+            return numbered(input, node.column.clone()).map(Some);
         }
         if let Some(node) = any.downcast_ref::<Place>() {
             return place(node, input, session.config().target_partitions()).map(Some);
