@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Expr;
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
 use vonk_expr::cast::zone::Zone;
@@ -304,12 +304,8 @@ impl Analyzer {
     fn dataframe_column(&self, env: &Env, parts: &[String], plan_id: i64, at: At) -> SparkResult<Named> {
         let mut found: Vec<Named> = vec![];
         let mut ids = vec![];
-        let mut missing = None;
         for scope in self.scopes_of(plan_id) {
-            let Some((column, fields)) = self.find(&scope, parts, at)? else {
-                missing = Some(self.unresolved_column(&scope, parts, at));
-                continue;
-            };
+            let Some((column, fields)) = self.find(&scope, parts, at)? else { continue };
             let current = match env.scope.find(column.id) {
                 Some(current) => Some(current.clone()),
                 None => env.reach.as_ref().filter(|n| n.has(column.slot)).map(|_| column.clone()),
@@ -326,12 +322,10 @@ impl Analyzer {
                 found.push(Named::Value(value));
             }
         }
-        let name = || quote_id(parts);
+        let name = || quote_sql(parts.join("."));
         match (found.len(), found.pop()) {
             (1, Some(one)) => Ok(one),
-            (0, _) => Err(missing.unwrap_or_else(|| {
-                SparkError::new("CANNOT_RESOLVE_DATAFRAME_COLUMN").param("name", name()).at(at.cloned())
-            })),
+            (0, _) => Err(SparkError::new("CANNOT_RESOLVE_DATAFRAME_COLUMN").param("name", name()).at(at.cloned())),
             _ => Err(SparkError::new("AMBIGUOUS_COLUMN_REFERENCE").param("name", name()).at(at.cloned())),
         }
     }

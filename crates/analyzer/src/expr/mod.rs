@@ -35,6 +35,11 @@ impl Analyzer {
             ExprKind::Literal(value) => TypedExpr::literal_in(value, self.facts().conf.time_zone()),
             ExprKind::Attribute { name, plan_id, .. } => self.name(env, name, *plan_id, at).map(|n| n.typed()),
             ExprKind::Function(call) => self.call(env, call, at),
+            ExprKind::Alias { child, .. } if matches!(child.kind, ExprKind::Star { .. }) => {
+                Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
+                    .param("elem", "'*'")
+                    .param("prettyName", "expression `alias`"))
+            }
             ExprKind::Alias { child, names, metadata } => {
                 let mut value = self.expr(env, child)?;
                 let name = names.first().map(String::as_str).unwrap_or_default();

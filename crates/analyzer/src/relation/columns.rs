@@ -18,8 +18,8 @@ impl Analyzer {
     pub fn to_df(&self, node: Node, names: &[String]) -> SparkResult<Node> {
         if names.len() != node.scope.columns.len() {
             return Err(SparkError::new("ASSIGNMENT_ARITY_MISMATCH")
-                .param("numExpr", node.scope.columns.len())
-                .param("numTarget", names.len()));
+                .param("numExpr", names.len())
+                .param("numTarget", node.scope.columns.len()));
         }
         let scope = self.renamed(&node.scope, names)?;
         Ok(node.projected(scope))
