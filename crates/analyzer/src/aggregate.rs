@@ -9,8 +9,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::{Case, Placeholder};
 use datafusion::logical_expr::{
-    Aggregate, Expr as DfExpr, Filter, GroupingSet, LogicalPlan, bitwise_and, bitwise_or, bitwise_shift_left,
-    bitwise_shift_right, cast,
+    Aggregate, Expr as DfExpr, Filter, GroupingSet, LogicalPlan, WindowFunctionDefinition, bitwise_and, bitwise_or,
+    bitwise_shift_left, bitwise_shift_right, cast,
 };
 use indexmap::IndexMap;
 use vonk_common::error::quote_sql;
@@ -22,13 +22,13 @@ use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::expr::call::contains_aggregate;
+use crate::expr::call::{contains_aggregate, contains_window};
 use crate::node::Node;
-use crate::nodes::row_id::RowId;
 use crate::python::function::aggregate_call;
 use crate::scope::{ColumnId, Scope, ScopeColumn, column_expr, column_id, column_name};
 use crate::subqueries::{Taken, contains_subquery};
 use crate::unnest::outer_slots;
+use crate::window::no_window_in;
 
 const MARKER: &str = "grouping:";
 
@@ -165,6 +165,9 @@ impl Analyzer {
                 })
                 .map_err(spark_error)?;
         }
+        if keys.sets.is_some() {
+            exprs.iter().try_for_each(|e| self.check_markers(e, &keys.exprs, &input))?;
+        }
         self.take_correlated_keys(&mut node, &mut keys, exprs)?;
         let mut of_keys: Vec<&mut TypedExpr> = keys.exprs.iter_mut().collect();
         self.take_subqueries(&mut node, &mut of_keys)?;
@@ -186,7 +189,10 @@ impl Analyzer {
                 None => {
                     let id = self.fresh();
                     added.push((id, key.expr.clone(), key.data_type.clone()));
-                    computed.insert(key.expr.clone(), id);
+                    // Windows of the list are computed of the keys, and are none.
+                    if !contains_window(&key.expr) {
+                        computed.insert(key.expr.clone(), id);
+                    }
                     id
                 }
             });
@@ -255,6 +261,7 @@ impl Analyzer {
             e.nullable |= touched;
             e.foldable = false;
         }
+        check_windows(&keys.exprs)?;
         for (_, key, data_type) in &mut added {
             let mut typed = TypedExpr::new(std::mem::take(key), data_type.clone(), true, "");
             self.take_row_ids(&mut node, &mut [&mut typed])?;
@@ -301,10 +308,8 @@ impl Analyzer {
             aggregates.push(count.alias(column_name(count_id)));
         }
         let group = if slots_empty { vec![] } else { group };
-        if aggregates.iter().any(follows_order) && is_sorted(node.plan()?.as_ref()) {
-            // The sort is not to be taken for one that nobody sees.
-            let id = self.fresh();
-            node.over(|plan| RowId::over(plan, column_name(id)))?;
+        if aggregates.iter().any(follows_order) {
+            self.keep_order(&mut node)?;
         }
         node.over(|plan| Ok(LogicalPlan::Aggregate(Aggregate::try_new(plan, group, aggregates)?)))?;
         if total {
@@ -344,6 +349,12 @@ impl Analyzer {
                 .collect();
             for (marker, id) in &markers {
                 let (value, data_type) = self.grouping_value(marker, &keys.exprs, &positions)?;
+                above_keys.push((*id, value, data_type));
+            }
+        } else if keys.sets.is_some() {
+            // Nothing but the total.
+            for (marker, id) in &markers {
+                let (value, data_type) = self.grouping_value(marker, &keys.exprs, &[])?;
                 above_keys.push((*id, value, data_type));
             }
         } else if !markers.is_empty() {
@@ -413,6 +424,25 @@ impl Analyzer {
         failure.map_or(Ok(()), Err)
     }
 
+    /// The arguments of the `grouping` or `grouping_id` call that a placeholder stands for.
+    fn asked(&self, marker: &str) -> Vec<TypedExpr> {
+        let index: usize =
+            marker.strip_prefix(MARKER).and_then(|n| n.split(':').next()?.parse().ok()).unwrap_or_default();
+        self.groupings().borrow().get(index).cloned().unwrap_or_default()
+    }
+
+    /// The calls of `grouping` and `grouping_id` in the expression are about the keys.
+    fn check_markers(&self, e: &TypedExpr, keys: &[TypedExpr], scope: &Scope) -> SparkResult<()> {
+        let check = |x: &DfExpr| match x {
+            DfExpr::Placeholder(p) if is_marker(&p.id) => {
+                let checked = check_asked(p.id.ends_with("_id"), &self.asked(&p.id), keys, scope);
+                checked.map(|()| TreeNodeRecursion::Continue).map_err(|fault| exec_err(fault.at(e.origin.clone())))
+            }
+            _ => Ok(TreeNodeRecursion::Continue),
+        };
+        e.expr.apply(check).map(|_| ()).map_err(spark_error)
+    }
+
     /// The value of a `grouping` or `grouping_id` call from DataFusion's grouping id, whose bits
     /// are 1 for keys left out, the last key lowest.
     fn grouping_value(
@@ -421,9 +451,8 @@ impl Analyzer {
         keys: &[TypedExpr],
         positions: &[Option<usize>],
     ) -> SparkResult<(DfExpr, DataType)> {
-        let index: usize =
-            marker.strip_prefix(MARKER).and_then(|n| n.split(':').next()?.parse().ok()).unwrap_or_default();
-        let args = self.groupings().borrow().get(index).cloned().unwrap_or_default();
+        let args = self.asked(marker);
+        let is_id = marker.ends_with("_id");
         let long = |n: i64| DfExpr::Literal(ScalarValue::Int64(Some(n)), None);
         let id = cast(DfExpr::Column(Column::new_unqualified(Aggregate::INTERNAL_GROUPING_ID)), Arrow::Int64);
         let bit_of = |i: usize| match positions.get(i) {
@@ -434,18 +463,8 @@ impl Analyzer {
         };
         let mut wanted = vec![];
         for a in &args {
-            wanted.push(keys.iter().position(|k| k.expr == a.expr).ok_or_else(|| {
-                let list: Vec<_> = keys.iter().map(|k| k.sql.to_string()).collect();
-                SparkError::new(if marker.ends_with("_id") {
-                    "GROUPING_ID_COLUMN_MISMATCH"
-                } else {
-                    "GROUPING_COLUMN_MISMATCH"
-                })
-                .param("grouping", quote_sql(&a.sql))
-                .param("groupingIdColumn", quote_sql(&a.sql))
-                .param("groupingColumns", quote_sql(list.join(", ")))
-                .param("groupByColumns", quote_sql(list.join(", ")))
-            })?);
+            let key = keys.iter().position(|k| k.expr == a.expr);
+            wanted.push(key.ok_or_else(|| SparkError::internal("grouping of something else"))?);
         }
         if args.is_empty() {
             wanted = (0..keys.len()).collect();
@@ -457,16 +476,13 @@ impl Analyzer {
             .map(|(i, key)| bitwise_shift_left(bit_of(key), long(i64::try_from(n - 1 - i).unwrap_or_default())))
             .reduce(bitwise_or)
             .unwrap_or_else(|| long(0));
-        let is_id = marker.ends_with("_id");
         Ok(if is_id { (value, DataType::Long) } else { (cast(value, Arrow::Int8), DataType::Byte) })
     }
 
     fn check_key(&self, key: &TypedExpr) -> SparkResult<()> {
         no_grouping(key)?;
         if contains_aggregate(&key.expr) {
-            return Err(SparkError::new("GROUP_BY_AGGREGATE")
-                .param("sqlExpr", key.sql.to_string())
-                .at(key.origin.clone()));
+            return Err(group_by_aggregate(key));
         }
         if matches!(key.data_type, DataType::Variant) {
             return Err(SparkError::new("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE")
@@ -490,6 +506,74 @@ fn where_not_null(key: DfExpr, value: DfExpr) -> DfExpr {
     DfExpr::Case(Case::new(None, vec![(Box::new(key.is_not_null()), Box::new(value))], None))
 }
 
+/// A column as Spark's plans show it, other expressions by their text.
+fn plan_text(scope: &Scope, e: &TypedExpr) -> String {
+    let slot = match &e.expr {
+        DfExpr::Column(c) => column_id(&c.name),
+        _ => None,
+    };
+    let found = scope.columns.iter().chain(&scope.hidden).find(|c| Some(c.slot) == slot);
+    match found {
+        Some(c) if c.data_type == DataType::Long => format!("{}#{}L", c.name, c.id),
+        Some(c) => format!("{}#{}", c.name, c.id),
+        None => e.sql.to_string(),
+    }
+}
+
+fn plan_texts(scope: &Scope, all: &[TypedExpr]) -> String {
+    all.iter().map(|e| plan_text(scope, e)).collect::<Vec<_>>().join(",")
+}
+
+/// `grouping` is asked about one of the keys, `grouping_id` about all of them in order, or about none.
+fn check_asked(is_id: bool, args: &[TypedExpr], keys: &[TypedExpr], scope: &Scope) -> SparkResult<()> {
+    let same = |(arg, key): (&TypedExpr, &TypedExpr)| arg.expr == key.expr;
+    if is_id && !args.is_empty() && !(args.len() == keys.len() && args.iter().zip(keys).all(same)) {
+        return Err(SparkError::new("GROUPING_ID_COLUMN_MISMATCH")
+            .param("groupingIdColumn", plan_texts(scope, args))
+            .param("groupByColumns", plan_texts(scope, keys)));
+    }
+    match args.iter().find(|a| !keys.iter().any(|k| k.expr == a.expr)) {
+        Some(other) => Err(SparkError::new("GROUPING_COLUMN_MISMATCH")
+            .param("grouping", plan_text(scope, other))
+            .param("groupingColumns", plan_texts(scope, keys))),
+        None => Ok(()),
+    }
+}
+
+/// The error for the first column of an expression that is not grouped by.
+pub fn missing_in(input: &Scope, e: &TypedExpr) -> SparkError {
+    let refs = e.expr.column_refs();
+    let named = |c: &&ScopeColumn| refs.iter().any(|r| column_id(&r.name) == Some(c.slot));
+    let slot = input.columns.iter().chain(&input.hidden).find(named).map(|c| c.slot);
+    missing_aggregation(input, slot, false)
+}
+
+/// Is there an aggregate in the expression, be it over a window?
+pub fn contains_any_aggregate(e: &DfExpr) -> bool {
+    contains_aggregate(e) || contains_aggregate_over(e)
+}
+
+/// Is there an aggregate over a window in the expression?
+fn contains_aggregate_over(e: &DfExpr) -> bool {
+    let over = |x: &DfExpr| match x {
+        DfExpr::WindowFunction(f) => matches!(f.fun, WindowFunctionDefinition::AggregateUDF(_)),
+        _ => false,
+    };
+    e.exists(|x| Ok(over(x))).unwrap_or(false)
+}
+
+fn group_by_aggregate(key: &TypedExpr) -> SparkError {
+    SparkError::new("GROUP_BY_AGGREGATE").param("sqlExpr", key.sql.to_string()).at(key.origin.clone())
+}
+
+/// Error: rows are not grouped by what a window gives.
+fn check_windows(keys: &[TypedExpr]) -> SparkResult<()> {
+    match keys.iter().find(|k| contains_aggregate_over(&k.expr)) {
+        Some(key) => Err(group_by_aggregate(key)),
+        None => keys.iter().try_for_each(|k| no_window_in("Aggregate", k)),
+    }
+}
+
 fn name_of(input: &Scope, slot: Option<ColumnId>) -> String {
     let all = input.columns.iter().chain(&input.hidden);
     all.filter(|c| Some(c.slot) == slot).map(|c| c.name.to_string()).next().unwrap_or_default()
@@ -509,18 +593,6 @@ fn follows_order(aggregate: &DfExpr) -> bool {
     match aggregate {
         DfExpr::Alias(alias) => follows_order(&alias.expr),
         DfExpr::AggregateFunction(f) => vonk_functions::follows_order(&f.func),
-        _ => false,
-    }
-}
-
-/// Are the rows in an order that the query asks for?
-fn is_sorted(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Sort(_) => true,
-        LogicalPlan::Projection(p) => is_sorted(&p.input),
-        LogicalPlan::Filter(f) => is_sorted(&f.input),
-        LogicalPlan::SubqueryAlias(a) => is_sorted(&a.input),
-        LogicalPlan::Limit(l) => is_sorted(&l.input),
         _ => false,
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_expr::context::QueryFacts;
 use vonk_plan::types::StructType;
@@ -43,6 +43,8 @@ struct State {
     groupings: RefCell<Vec<Vec<TypedExpr>>>,
     /// Has a call of a Python function been met?
     python: Cell<bool>,
+    /// The DataFrames that observe metrics, by the names of those.
+    observed: RefCell<HashMap<String, i64>>,
     /// Common table expressions in sight, innermost last.
     pub(crate) ctes: RefCell<Vec<Rc<crate::relation::with::Visible>>>,
 }
@@ -57,6 +59,7 @@ impl Analyzer {
             references: RefCell::default(),
             groupings: RefCell::default(),
             python: Cell::new(false),
+            observed: RefCell::default(),
             ctes: RefCell::default(),
         }))
     }
@@ -128,6 +131,15 @@ impl Analyzer {
 
     pub(crate) fn groupings(&self) -> &RefCell<Vec<Vec<TypedExpr>>> {
         &self.0.groupings
+    }
+
+    /// Error: two DataFrames observe metrics of one name.
+    pub(crate) fn note_metrics(&self, name: &str, plan_id: Option<i64>) -> SparkResult<()> {
+        let Some(plan_id) = plan_id else { return Ok(()) };
+        match *self.0.observed.borrow_mut().entry(name.to_string()).or_insert(plan_id) == plan_id {
+            true => Ok(()),
+            false => Err(SparkError::new("DUPLICATED_METRICS_NAME").param("metricName", name)),
+        }
     }
 
     /// Remembers what columns a DataFrame has.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 
 use crate::node::Node;
@@ -19,6 +20,10 @@ pub struct Env {
     pub reach: Option<Rc<Node>>,
     /// Aliases to the left in the same SELECT list.
     pub aliases: Option<Rc<RefCell<Vec<LateralAlias>>>>,
+    /// The aliases among them that were used so far.
+    pub laterals: Rc<RefCell<Vec<String>>>,
+    /// An error of the list that is told where there is no other.
+    pub waiting: Rc<RefCell<Option<SparkError>>>,
     /// Names that come before the scope's own: the output of a SELECT, in its HAVING and ORDER BY.
     pub first: Option<Rc<Vec<LateralAlias>>>,
     /// In ORDER BY, what is shown: a name that means nothing clear is unknown there, and one of these may be meant.
@@ -48,6 +53,21 @@ impl Env {
 
     pub fn of(node: &Node, outer: Option<&Rc<Env>>) -> Self {
         Env::new(node.scope.clone(), outer)
+    }
+
+    /// Keeps an error for when there is no other.
+    pub fn postpone(&self, fault: SparkError) {
+        self.waiting.borrow_mut().get_or_insert(fault);
+    }
+
+    /// What was made of the list, unless an error of the list waits to be told.
+    pub fn settle<T>(&self, done: SparkResult<T>) -> SparkResult<T> {
+        match (done, self.waiting.borrow_mut().take()) {
+            (Ok(_), Some(fault)) => Err(fault),
+            // What such a list is made of cannot be planned.
+            (Err(e), Some(fault)) if e.class() == "INTERNAL_ERROR" => Err(fault),
+            (done, _) => done,
+        }
     }
 
     /// In an ORDER BY of a relation that shows these columns.

@@ -24,6 +24,7 @@ pub mod relation;
 pub mod resolver;
 pub mod row_ids;
 pub mod scope;
+mod sorted;
 pub mod subqueries;
 mod tuple;
 pub mod unnest;

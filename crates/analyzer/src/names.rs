@@ -8,11 +8,14 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Expr;
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::cast::zone::Zone;
+use vonk_expr::literal_source::literal_source;
 use vonk_expr::{SqlText, TypedExpr};
 use vonk_plan::Literal;
+use vonk_plan::expr::FunctionCall;
 
 use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
@@ -31,6 +34,17 @@ const LITERAL_FUNCTIONS: [&str; 10] = [
     "current_database",
     "current_schema",
 ];
+
+/// What Hive calls `grouping_id()`: a name that means it where it means nothing else.
+const GROUPING_ID: &str = "grouping__id";
+
+/// What stands around a name in the text where it is an alias further left in the list.
+const LATERAL: &str = "lateralAliasReference";
+
+/// Is an alias further left in the list part of the expression?
+pub fn is_lateral(e: &TypedExpr) -> bool {
+    e.sql.to_string().contains(LATERAL)
+}
 
 /// What a name was found to be.
 pub enum Named {
@@ -80,7 +94,8 @@ impl Analyzer {
         {
             let mut value = self.fields_of(value, fields, at)?;
             // What is made of it is called after it so.
-            value.sql = SqlText::call("lateralAliasReference", [SqlText::new(parts.last().unwrap_or(name).clone())]);
+            value.sql = SqlText::call(LATERAL, [SqlText::new(parts.last().unwrap_or(name).clone())]);
+            env.laterals.borrow_mut().push(quote_id(parts));
             return Ok(Named::Value(value));
         }
         if let Some(value) = self.parameter(env, parts, at)? {
@@ -93,6 +108,15 @@ impl Analyzer {
             && LITERAL_FUNCTIONS.contains(&name.to_lowercase().as_str())
         {
             return self.call_builtin(env, &name.to_lowercase(), vec![], at).map(Named::Value);
+        }
+        if let [name] = parts
+            && name.eq_ignore_ascii_case(GROUPING_ID)
+        {
+            let call = FunctionCall::new(vec!["grouping_id".into()], vec![]);
+            if let Some(mut id) = self.grouping_call(env, &call)? {
+                id.name = Some(GROUPING_ID.into());
+                return Ok(Named::Value(id));
+            }
         }
         if let Some(value) = self.variable(parts, at)? {
             return Ok(Named::Value(value));
@@ -127,13 +151,14 @@ impl Analyzer {
     fn variable(&self, parts: &[String], at: At) -> SparkResult<Option<TypedExpr>> {
         for n in (1..=parts.len()).rev() {
             let (name, fields) = parts.split_at(n);
-            let (Some((value, home)), Some(own)) = (self.resolver().variable(name)?, name.last()) else { continue };
+            let found = (self.resolver().variable(name)?, name.last());
+            let (Some((value, data_type, home)), Some(own)) = found else { continue };
             let mut typed = TypedExpr::literal(&value)?;
             let text = match &value {
-                Literal::String(s) => format!("'{s}'"),
-                Literal::Null(t) => format!("CAST(NULL AS {})", t.sql()),
-                other => vonk_expr::literal::literal_sql(other).to_string(),
+                Literal::Null(_) => format!("CAST(NULL AS {})", data_type.sql()),
+                other => literal_source(other, &Zone::named(self.facts().conf.time_zone())?),
             };
+            typed.data_type = data_type;
             typed.sql = format!("variablereference({home}.{own}={text})").into();
             typed.name = Some(own.as_str().into());
             return self.fields_of(typed, fields, at).map(Some);
@@ -285,12 +310,8 @@ impl Analyzer {
     fn dataframe_column(&self, env: &Env, parts: &[String], plan_id: i64, at: At) -> SparkResult<Named> {
         let mut found: Vec<Named> = vec![];
         let mut ids = vec![];
-        let mut missing = None;
         for scope in self.scopes_of(plan_id) {
-            let Some((column, fields)) = self.find(&scope, parts, at)? else {
-                missing = Some(self.unresolved_column(&scope, parts, at));
-                continue;
-            };
+            let Some((column, fields)) = self.find(&scope, parts, at)? else { continue };
             let current = match env.scope.find(column.id) {
                 Some(current) => Some(current.clone()),
                 None => env.reach.as_ref().filter(|n| n.has(column.slot)).map(|_| column.clone()),
@@ -307,12 +328,10 @@ impl Analyzer {
                 found.push(Named::Value(value));
             }
         }
-        let name = || quote_id(parts);
+        let name = || quote_sql(parts.join("."));
         match (found.len(), found.pop()) {
             (1, Some(one)) => Ok(one),
-            (0, _) => Err(missing.unwrap_or_else(|| {
-                SparkError::new("CANNOT_RESOLVE_DATAFRAME_COLUMN").param("name", name()).at(at.cloned())
-            })),
+            (0, _) => Err(SparkError::new("CANNOT_RESOLVE_DATAFRAME_COLUMN").param("name", name()).at(at.cloned())),
             _ => Err(SparkError::new("AMBIGUOUS_COLUMN_REFERENCE").param("name", name()).at(at.cloned())),
         }
     }

@@ -138,9 +138,9 @@ pub trait Resolver: Send + Sync {
         Err(SparkError::unsupported(format!("the table function {}", call.name)))
     }
 
-    /// The value of a variable, and the name that expressions print before the variable's own:
-    /// `system.session`. `None` if there is none of that name.
-    fn variable(&self, _name: &[String]) -> SparkResult<Option<(Literal, String)>> {
+    /// The value of a variable, its declared type, and the name that expressions print before the
+    /// variable's own: `system.session`. `None` if there is none of that name.
+    fn variable(&self, _name: &[String]) -> SparkResult<Option<(Literal, DataType, String)>> {
         Ok(None)
     }
 

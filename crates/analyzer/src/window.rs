@@ -24,6 +24,15 @@ pub fn no_window_in(operator: &str, e: &TypedExpr) -> SparkResult<()> {
     }
 }
 
+/// Error: an aggregate is given what a window gives.
+pub fn no_window_in_aggregates(e: &TypedExpr) -> SparkResult<()> {
+    let given = |x: &DfExpr| matches!(x, DfExpr::AggregateFunction(_)) && contains_window(x);
+    match e.expr.exists(|x| Ok(given(x))).unwrap_or(false) {
+        true => Err(SparkError::new("_LEGACY_ERROR_TEMP_1031").at(e.origin.clone())),
+        false => Ok(()),
+    }
+}
+
 impl Analyzer {
     /// Adds the window operators that the expressions need, and makes the expressions refer to them.
     pub fn take_windows(&self, node: &mut Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
@@ -62,6 +71,7 @@ impl Analyzer {
             };
             groups.entry(key).or_default().push(call.alias(column_name(id)));
         }
+        self.keep_order(node)?;
         for (_, calls) in groups {
             node.keep_all(|plan| Ok(LogicalPlan::Window(Window::try_new(calls, Arc::clone(&plan))?)))?;
         }

@@ -186,6 +186,11 @@ impl SparkError {
         })
     }
 
+    /// Is there a condition of that name, in whatever case?
+    pub fn is_condition(name: &str) -> bool {
+        CONDITIONS.contains_key(&name.to_uppercase())
+    }
+
     /// The text after the class: the table's template with the parameters filled in.
     fn text(&self) -> String {
         let class = self.class();

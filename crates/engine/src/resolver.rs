@@ -50,6 +50,8 @@ pub enum NamedView {
     Permanent(vonk_catalog::TableName),
     /// A function of the session.
     Function(String),
+    /// A variable, as it is written.
+    Variable(Vec<String>),
 }
 
 pub struct SessionResolver {
@@ -427,9 +429,13 @@ impl Resolver for SessionResolver {
         self.wait(crate::python::analyze_udtf(&self.session, call, args))
     }
 
-    fn variable(&self, name: &[String]) -> SparkResult<Option<(Literal, String)>> {
+    fn variable(&self, name: &[String]) -> SparkResult<Option<(Literal, DataType, String)>> {
         let names = self.session.names.read();
-        Ok(names.find_variable(name).map(|(home, v)| (v.value.clone(), names.variable_path(home))))
+        let found = names.find_variable(name);
+        if found.is_some() {
+            self.views.lock().push(NamedView::Variable(name.to_vec()));
+        }
+        Ok(found.map(|(home, v)| (v.value.clone(), v.data_type.clone(), names.variable_path(home))))
     }
 
     fn command_output(&self, command: &Command) -> SparkResult<(StructType, Vec<RecordBatch>)> {

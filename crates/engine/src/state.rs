@@ -22,13 +22,14 @@ use crate::operators::borders::respecting;
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::cuts::CutSums;
 use crate::operators::failing_constants::FailingConstants;
-use crate::operators::filter_pushdown::where_needed;
+
 use crate::operators::gather::GatherInOrder;
 use crate::operators::guarded::guarded;
 use crate::operators::hash_order::OrderOfGroups;
 use crate::operators::join_order::JoinOrder;
 use crate::operators::join_sides::SidesOfJoins;
 use crate::operators::nested_loop::OneRightSide;
+use crate::operators::only_where::only_where;
 use crate::operators::opaque::OpaqueInputs;
 use crate::operators::pieces::SortInPieces;
 use crate::operators::planner::Planner;
@@ -125,7 +126,7 @@ fn physical_rules(server: &Server, conf: &SessionConf) -> Vec<Arc<dyn PhysicalOp
     rules.push(Arc::new(OpaqueInputs));
     for rule in PhysicalOptimizer::new().rules {
         let sides_are_chosen = rule.name() == "join_selection";
-        rules.push(respecting(where_needed(rule)));
+        rules.push(respecting(only_where(rule)));
         if sides_are_chosen {
             rules.push(Arc::new(SidesOfJoins));
         }

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, ListArray, MapArray, StructArray, UInt32Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, UInt32Array, new_null_array,
+};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, take};
 use datafusion::arrow::datatypes::DataType as Arrow;
@@ -14,7 +16,7 @@ use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::types::{DataType, StructField, StructType};
 
-use crate::arrow_types::{element_field, struct_fields, to_arrow};
+use crate::arrow_types::{element_field, entries_field, struct_fields, to_arrow};
 use crate::cast::cast;
 use crate::collation::key_array;
 use crate::context::QueryFacts;
@@ -30,10 +32,12 @@ pub static MAP_VALUE: Kernel = Kernel::new("extract_map_value", eval_map_value).
 pub static UPDATE_STRUCT: Kernel = Kernel::new("update_struct", eval_update).eager();
 pub static ROWS: Kernel = Kernel::new("array_of_rows", eval_rows).eager();
 
+pub static RESHAPE: Kernel = Kernel::new("reshape", eval_reshape).eager();
+
 pub static ONLY_ROW: Kernel = Kernel::new("only_row_of_subquery", eval_only_row).eager();
 
 pub const KERNELS: &[&Kernel] =
-    &[&ONLY_ROW, &STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &ROWS];
+    &[&ONLY_ROW, &STRUCT_FIELD, &ARRAY_FIELDS, &ARRAY_ITEM, &MAP_VALUE, &UPDATE_STRUCT, &RESHAPE, &ROWS];
 
 /// `child[extraction]`; for structs `child.name`.
 pub fn extract(facts: &QueryFacts, child: TypedExpr, extraction: TypedExpr) -> SparkResult<TypedExpr> {
@@ -188,6 +192,41 @@ pub fn update_field(
     let text = child.sql.clone();
     let args = std::iter::once(child).chain(value).collect();
     Ok(call(facts, &UPDATE_STRUCT, args, DataType::structure(fields), nullable, text, plan))
+}
+
+/// The type `from` with its structs as those of `to`: the fields of `to` in their order, under their names. A field
+/// keeps the type that it has in `from`; one that is not there has that of `to`.
+pub fn reshaped(from: &DataType, to: &DataType, same_name: &dyn Fn(&str, &str) -> bool) -> DataType {
+    match (from, to) {
+        (DataType::Struct(a), DataType::Struct(b)) => DataType::structure(b.fields.iter().map(|wanted| {
+            match a.fields.iter().find(|f| same_name(&f.name, &wanted.name)) {
+                Some(own) => StructField {
+                    data_type: reshaped(&own.data_type, &wanted.data_type, same_name),
+                    nullable: own.nullable,
+                    ..wanted.clone()
+                },
+                None => StructField { nullable: true, ..wanted.clone() },
+            }
+        })),
+        (DataType::Array(a, null), DataType::Array(b, _)) => DataType::array(reshaped(a, b, same_name), *null),
+        (DataType::Map(ak, av, null), DataType::Map(bk, bv, _)) => {
+            DataType::map(reshaped(ak, bk, same_name), reshaped(av, bv, same_name), *null)
+        }
+        _ => from.clone(),
+    }
+}
+
+/// The value with the fields of its structs chosen by name, as [`reshaped`] says; NULL for those it has not.
+pub fn reshape(facts: &QueryFacts, child: TypedExpr, to: &DataType) -> TypedExpr {
+    let type_of_value = reshaped(&child.data_type, to, &|a, b| same_name(facts, a, b));
+    if type_of_value == child.data_type {
+        return child;
+    }
+    let (nullable, text, name) = (child.nullable, child.sql.clone(), child.name.clone());
+    let case = facts.conf.case_sensitive().to_string();
+    let mut out = call(facts, &RESHAPE, vec![child], type_of_value, nullable, text, vec![case]);
+    out.name = name;
+    out
 }
 
 /// An array of structs from rows of values: `ARRAY<STRUCT<fields>>`.
@@ -374,6 +413,55 @@ fn eval_update(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Col
         .collect();
     let out = StructArray::try_new(struct_fields(ty), columns?, s.nulls().cloned())?;
     Ok(ColumnarValue::Array(Arc::new(out)))
+}
+
+fn eval_reshape(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
+    let value = array_arg(args, 0, rows)?;
+    let case = call.param(0) == "true";
+    match call.arg_types.first() {
+        Some(from) => Ok(ColumnarValue::Array(reshape_array(&value, from, &call.return_type, case)?)),
+        None => Err(crate::exec_err(SparkError::internal("a value to reshape"))),
+    }
+}
+
+/// The array of type `from` as one of type `to`, whose structs have other fields.
+fn reshape_array(array: &ArrayRef, from: &DataType, to: &DataType, case: bool) -> DfResult<ArrayRef> {
+    if from == to {
+        return Ok(Arc::clone(array));
+    }
+    Ok(match (from, to) {
+        (DataType::Struct(a), DataType::Struct(b)) => {
+            let own = array.as_struct();
+            let columns = b.fields.iter().map(|wanted| {
+                let same = |f: &StructField| {
+                    f.name == wanted.name || !case && f.name.to_lowercase() == wanted.name.to_lowercase()
+                };
+                match a.fields.iter().zip(own.columns()).find(|(f, _)| same(f)) {
+                    Some((f, column)) => reshape_array(column, &f.data_type, &wanted.data_type, case),
+                    None => Ok(new_null_array(&to_arrow(&wanted.data_type), own.len())),
+                }
+            });
+            let columns = columns.collect::<DfResult<Vec<ArrayRef>>>()?;
+            Arc::new(StructArray::try_new(struct_fields(b), columns, own.nulls().cloned())?)
+        }
+        (DataType::Array(a, _), DataType::Array(b, _)) => {
+            let list = array.as_list::<i32>();
+            let values = reshape_array(list.values(), a, b, case)?;
+            Arc::new(ListArray::try_new(element_field(b), list.offsets().clone(), values, list.nulls().cloned())?)
+        }
+        (DataType::Map(ak, av, _), DataType::Map(bk, bv, _)) => {
+            let map = array.as_map();
+            let columns = vec![reshape_array(map.keys(), ak, bk, case)?, reshape_array(map.values(), av, bv, case)?];
+            let field = entries_field(bk, bv);
+            let Arrow::Struct(fields) = field.data_type() else {
+                return Err(crate::exec_err(SparkError::internal("the entries of a map")));
+            };
+            let entries = StructArray::try_new(fields.clone(), columns, None)?;
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            Arc::new(MapArray::try_new(field, offsets, entries, nulls, false)?)
+        }
+        _ => Arc::clone(array),
+    })
 }
 
 fn eval_only_row(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {

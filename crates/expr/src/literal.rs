@@ -11,9 +11,12 @@ use datafusion::arrow::datatypes::{DataType as Arrow, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Literal;
-use vonk_plan::types::DataType;
+use vonk_plan::types::{DataType, StructField};
 
 use crate::arrow_types::{UTC, element_field, entries_field, struct_fields, to_arrow};
+use crate::cast::variant::Variant;
+use crate::cast::variant::json::to_json;
+use crate::cast::zone::Zone;
 use crate::sql_text::SqlText;
 
 /// The literal as a scalar of type `to_arrow(&literal.data_type())`.
@@ -170,9 +173,29 @@ pub fn from_scalar(value: &ScalarValue, t: &DataType) -> SparkResult<Literal> {
                 .collect();
             Literal::Struct(s.fields.to_vec(), items?)
         }
+        (ScalarValue::Struct(array), DataType::Variant) => variant(array)?,
         (value, DataType::Udt(u)) => Literal::Udt(t.clone(), Box::new(from_scalar(value, &u.sql_type)?)),
         (value, t) => return Err(SparkError::internal(format!("{value:?} is not a {t}"))),
     })
+}
+
+/// A variant as a literal: its parts, under the name of its type.
+fn variant(array: &StructArray) -> SparkResult<Literal> {
+    let part = |name: &str| -> SparkResult<Literal> {
+        let column = array.column_by_name(name).ok_or_else(|| SparkError::internal("a variant without its parts"))?;
+        from_scalar(&ScalarValue::try_from_array(column, 0).map_err(crate::spark_error)?, &DataType::Binary)
+    };
+    let fields = ["value", "metadata"].map(|name| StructField::new(name, DataType::Binary, true));
+    let parts = vec![part("value")?, part("metadata")?];
+    Ok(Literal::Udt(DataType::Variant, Box::new(Literal::Struct(fields.to_vec(), parts))))
+}
+
+/// The JSON text of a literal that is a variant.
+pub fn variant_json(value: &Literal, zone: &Zone) -> Option<String> {
+    let Literal::Udt(DataType::Variant, inner) = value else { return None };
+    let Literal::Struct(_, parts) = &**inner else { return None };
+    let [Literal::Binary(value), Literal::Binary(metadata)] = parts.as_slice() else { return None };
+    Some(to_json(&Variant { value, metadata }, zone))
 }
 
 /// The text of a literal in an automatic column name.

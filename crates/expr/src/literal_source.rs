@@ -6,6 +6,7 @@ use vonk_plan::Literal;
 
 use crate::cast::text::{literal_name_in, literal_text};
 use crate::cast::zone::Zone;
+use crate::literal::variant_json;
 
 /// The text; instants are written in the zone, which has to be the session's where it is parsed.
 pub fn literal_source(value: &Literal, zone: &Zone) -> String {
@@ -47,7 +48,11 @@ pub fn literal_source(value: &Literal, zone: &Zone) -> String {
                 pairs.map(|(f, i)| format!("{}, {}", quote(&f.name), literal_source(i, zone))).collect();
             format!("NAMED_STRUCT({})", pairs.join(", "))
         }
-        Literal::Float(_) | Literal::Double(_) | Literal::CalendarInterval { .. } | Literal::Udt(..) => cast(),
+        Literal::Udt(..) => match variant_json(value, zone) {
+            Some(json) => format!("PARSE_JSON('{json}')"),
+            None => cast(),
+        },
+        Literal::Float(_) | Literal::Double(_) | Literal::CalendarInterval { .. } => cast(),
     }
 }
 

@@ -26,8 +26,9 @@ pub enum Command {
     Reset {
         key: Option<String>,
     },
+    /// One value for all the names.
     DeclareVariable {
-        name: Name,
+        names: Vec<Name>,
         data_type: Option<DataType>,
         default: Option<Expr>,
         replace: bool,
@@ -40,8 +41,6 @@ pub enum Command {
         name: Name,
         if_exists: bool,
     },
-    /// Commands that one statement asks for, in order: `DECLARE a, b INT`.
-    Many(Vec<Command>),
     UseCatalog(String),
     UseNamespace(Name),
 
@@ -407,6 +406,8 @@ pub enum AlterAction {
         position: ColumnPosition,
         default: Option<Option<(Expr, String)>>,
     },
+    /// Several columns at once, which file tables refuse.
+    AlterColumns(Vec<Name>),
     SetProperties(Properties),
     UnsetProperties {
         keys: Vec<String>,

@@ -225,7 +225,18 @@ pub enum UserCode {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Parameter {
     Named(String),
+    /// `?`, by the place of the character in the text.
     Positional(usize),
+}
+
+impl Parameter {
+    /// What messages call it: one without a name by its place in the text.
+    pub fn name(&self) -> String {
+        match self {
+            Parameter::Named(name) => name.clone(),
+            Parameter::Positional(place) => format!("_{place}"),
+        }
+    }
 }
 
 impl Expr {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::expr::Expr;
 use crate::types::{DataType, DayTimeField, StructField, YearMonthField};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +61,25 @@ impl Literal {
         matches!(self, Literal::Null(_))
     }
 
+    /// The expression that the value's SQL text spells: what becomes of the value of a parameter.
+    pub fn written(self) -> Expr {
+        let all = |items: Vec<Literal>| items.into_iter().map(Literal::written);
+        match self {
+            Literal::Null(t) if t != DataType::Null => Expr::literal(Literal::Null(DataType::Null)).cast(t),
+            Literal::Float(v) => Expr::string(format!("{v:?}")).cast(DataType::Float),
+            Literal::Decimal(v, _, scale) => Expr::literal(Literal::Decimal(v, digits(v, scale), scale)),
+            Literal::Array(_, items) => Expr::call("array", all(items).collect()),
+            Literal::Map { keys, values, .. } => {
+                Expr::call("map", all(keys).zip(all(values)).flat_map(|(k, v)| [k, v]).collect())
+            }
+            Literal::Struct(fields, items) => {
+                let names = fields.into_iter().map(|f| Expr::string(f.name));
+                Expr::call("named_struct", names.zip(all(items)).flat_map(|(n, v)| [n, v]).collect())
+            }
+            other => Expr::literal(other),
+        }
+    }
+
     /// The Spark type of the value.
     pub fn data_type(&self) -> DataType {
         match self {
@@ -91,4 +111,10 @@ impl Literal {
             Literal::Udt(t, _) => t.clone(),
         }
     }
+}
+
+/// How many digits a decimal is written with.
+fn digits(unscaled: i128, scale: i8) -> u8 {
+    let written = unscaled.unsigned_abs().to_string().len();
+    u8::try_from(written).unwrap_or(u8::MAX).max(u8::try_from(scale).unwrap_or_default()).max(1)
 }

@@ -23,7 +23,7 @@ mod types;
 mod words;
 
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::Statement;
+use vonk_plan::command::{Command, Statement};
 use vonk_plan::expr::Expr;
 use vonk_plan::relation::Relation;
 use vonk_plan::types::DataType;
@@ -47,7 +47,7 @@ fn parse<T>(
     Ok(out)
 }
 
-/// One statement, with any number of semicolons behind it.
+/// One statement, with any number of semicolons behind it; a script takes one.
 pub fn parse_statement(text: &str, opts: &ParseOptions<'_>) -> SparkResult<Statement> {
     let text = substitution::substitute(text, opts.conf);
     parse(&text, opts, |p| {
@@ -55,9 +55,18 @@ pub fn parse_statement(text: &str, opts: &ParseOptions<'_>) -> SparkResult<State
             return Err(SparkError::new("PARSE_EMPTY_STATEMENT"));
         }
         let statement = p.statement()?;
-        while p.eat_sym(";") {}
+        let one = matches!(&statement, Statement::Command(Command::Script(_)));
+        while p.eat_sym(";") && !one {}
         Ok(statement)
     })
+}
+
+/// Which kinds of parameters the statement has: named ones, nameless ones.
+pub fn parameters_of(text: &str, opts: &ParseOptions<'_>) -> SparkResult<(bool, bool)> {
+    let text = substitution::substitute(text, opts.conf);
+    let mut parser = Parser::new(&text, opts)?;
+    parser.statement()?;
+    Ok((parser.named_parameters, parser.positional > 0))
 }
 
 /// Statements with semicolons between them, as in a file.

@@ -1,5 +1,6 @@
 //! Names: identifiers, names in parts, `IDENTIFIER(…)`, and which word may be an alias.
 
+use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{Expr, ExprKind};
 use vonk_plan::literal::Literal;
@@ -18,7 +19,48 @@ impl Parser<'_> {
         }
     }
 
+    /// The token `ahead` begins `IDENTIFIER('…')` of a plain string or a parameter, which may stand for any name.
+    pub fn is_spelled_n(&self, ahead: usize) -> bool {
+        let text = self.kind(ahead + 2) == Kind::String || self.sym_n(ahead + 2, ":") || self.sym_n(ahead + 2, "?");
+        text && self.at_n(ahead, "IDENTIFIER") && self.sym_n(ahead + 1, "(")
+    }
+
+    /// How many tokens the name at `ahead` is made of.
+    pub fn name_width(&self, ahead: usize) -> usize {
+        match self.is_spelled_n(ahead) {
+            true => self.parens.close(self.pos + ahead + 1).map_or(1, |close| close + 1 - self.pos - ahead),
+            false => 1,
+        }
+    }
+
+    /// The parts of the name in `IDENTIFIER('…')`.
+    fn spelled(&mut self) -> SparkResult<Vec<String>> {
+        self.next();
+        let text = self.in_parens(|p| p.string_constant())?;
+        crate::parse_identifier_with(&text, self.opts)
+    }
+
+    /// One name, which `IDENTIFIER('…')` may spell.
     pub fn ident(&mut self) -> SparkResult<String> {
+        if !self.is_spelled_n(0) {
+            return self.plain_ident();
+        }
+        let start = self.pos;
+        let mut parts = self.spelled()?;
+        match parts.pop() {
+            Some(only) if parts.is_empty() => Ok(only),
+            last => {
+                parts.extend(last);
+                let error = SparkError::new("IDENTIFIER_TOO_MANY_NAME_PARTS")
+                    .param("identifier", quote_id(parts))
+                    .param("limit", 1);
+                Err(self.error(error, start))
+            }
+        }
+    }
+
+    /// One name as it is written.
+    pub fn plain_ident(&mut self) -> SparkResult<String> {
         if !self.is_name_n(0) {
             return self.fail();
         }
@@ -59,11 +101,16 @@ impl Parser<'_> {
 
     /// `a.b.c`.
     pub fn multipart(&mut self) -> SparkResult<Vec<String>> {
-        let mut parts = vec![self.strict_ident()?];
+        let mut parts = self.name_parts()?;
         while self.eat_sym(".") {
-            parts.push(self.strict_ident()?);
+            parts.extend(self.name_parts()?);
         }
         Ok(parts)
+    }
+
+    /// A part of a name, or the parts that `IDENTIFIER('…')` spells.
+    fn name_parts(&mut self) -> SparkResult<Vec<String>> {
+        if self.is_spelled_n(0) { self.spelled() } else { Ok(vec![self.strict_ident()?]) }
     }
 
     /// `a.b.c` or `IDENTIFIER('a.b.c')`.
@@ -140,7 +187,7 @@ impl Parser<'_> {
         let paren = self.sym_n(1, "(");
         match self.word(0).to_ascii_uppercase().as_str() {
             "GROUP" | "ORDER" | "SORT" | "CLUSTER" | "DISTRIBUTE" | "PARTITION" => by && !self.ends_n(2),
-            "WINDOW" => self.is_name_n(1) && self.at_n(2, "AS"),
+            "WINDOW" => self.is_name_n(1) && self.at_n(1 + self.name_width(1), "AS"),
             "FROM" | "WHERE" | "HAVING" | "QUALIFY" | "LIMIT" | "OFFSET" | "UNION" | "EXCEPT" | "INTERSECT"
             | "MINUS" | "SELECT" | "ON" | "JOIN" | "CROSS" | "USING" | "LATERAL" | "INTO" | "DO" | "THEN" | "ELSE" => {
                 !self.ends_n(1)

@@ -2,6 +2,8 @@
 
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
+use vonk_plan::expr::ExprKind;
+use vonk_plan::literal::Literal;
 use vonk_plan::types::collation::string_type;
 use vonk_plan::types::{DataType, DayTimeField, StructField, StructType, UTF8_BINARY, YearMonthField};
 
@@ -62,7 +64,10 @@ impl Parser<'_> {
             }
             _ => {}
         }
-        let name = self.ident()?;
+        let name = match self.is_spelled_n(0) {
+            true => self.ident().map(|_| self.text_since(start).to_string())?,
+            false => self.ident()?,
+        };
         match self.named_type(&name, &word, start) {
             Err(e) if !e.class().starts_with("PARSE_") => {
                 self.defer(e);
@@ -144,10 +149,30 @@ impl Parser<'_> {
 
     /// `(10, 2)`; `(any)` of GEOMETRY counts as none.
     fn type_parameters(&mut self) -> SparkResult<Vec<i64>> {
-        if !self.sym("(") || (self.kind(1) != Kind::Number && !self.at_n(1, "ANY") && !self.sym_n(1, "-")) {
+        let symbol = |p: &Self| ["-", "?", ":"].iter().any(|s| p.sym_n(1, s));
+        if !self.sym("(") || (self.kind(1) != Kind::Number && !self.at_n(1, "ANY") && !symbol(self)) {
             return Ok(vec![]);
         }
-        self.in_parens(|p| if p.eat("ANY") { Ok(vec![]) } else { p.comma_list(|p| p.integer()) })
+        self.in_parens(|p| if p.eat("ANY") { Ok(vec![]) } else { p.comma_list(|p| p.type_parameter()) })
+    }
+
+    /// A number, or a parameter of the statement that is one.
+    fn type_parameter(&mut self) -> SparkResult<i64> {
+        if !self.sym("?") && !self.sym(":") {
+            return self.integer();
+        }
+        let start = self.pos;
+        match self.parameter()?.kind {
+            ExprKind::Literal(Literal::Byte(n)) => Ok(n.into()),
+            ExprKind::Literal(Literal::Short(n)) => Ok(n.into()),
+            ExprKind::Literal(Literal::Int(n)) => Ok(n.into()),
+            ExprKind::Literal(Literal::Long(n)) => Ok(n),
+            ExprKind::Parameter(parameter) => {
+                let error = SparkError::new("UNBOUND_SQL_PARAMETER").param("name", parameter.name());
+                Err(self.error(error, start))
+            }
+            _ => Err(self.syntax_error(start)),
+        }
     }
 
     fn timestamp_type(&mut self, precision: u8) -> DataType {

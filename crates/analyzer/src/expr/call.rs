@@ -23,6 +23,12 @@ use crate::subqueries::contains_subquery;
 
 type At<'a> = Option<&'a Arc<Origin>>;
 
+/// Aggregates that take WITHIN GROUP.
+const TAKE_ORDER: [&str; 4] = ["percentile_cont", "percentile_disc", "mode", "listagg"];
+
+/// Aggregates that take IGNORE NULLS.
+const TAKE_NULLS: [&str; 4] = ["first", "last", "collect_list", "collect_set"];
+
 impl Analyzer {
     pub fn fn_context(&self, name: &str, at: At) -> FnContext {
         FnContext { facts: self.facts().clone(), name: name.to_lowercase().into(), origin: at.cloned() }
@@ -91,8 +97,14 @@ impl Analyzer {
         match spec.body {
             Body::Scalar(build) => {
                 self.no_clauses(call, &ctx)?;
+                // Of the operators `a IN (*)` alone takes a star, in lists and conditions on rows.
+                let values = if &*ctx.name == "in" && env.first.is_none() { 1 } else { call.args.len() };
                 if call.syntax == CallSyntax::Operator
-                    && call.args.iter().any(|a| matches!(a.kind, ExprKind::Star { .. } | ExprKind::Regex { .. }))
+                    && call
+                        .args
+                        .iter()
+                        .take(values)
+                        .any(|a| matches!(a.kind, ExprKind::Star { .. } | ExprKind::Regex { .. }))
                 {
                     return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
                         .param("elem", "'*'")
@@ -135,6 +147,7 @@ impl Analyzer {
             Body::Aggregate(build) => self.aggregate_call(env, spec, call, &ctx, build),
             Body::Window(build) => {
                 build(&ctx, self.aggregate_data(env, spec, call)?)?;
+                self.window_clauses(spec, call, &ctx)?;
                 Err(SparkError::new("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")
                     .param("funcName", vonk_common::error::quote_sql(format!("{name}()"))))
             }
@@ -166,6 +179,9 @@ impl Analyzer {
         if count && spec.name == "count" && !call.distinct {
             return Ok(Cow::Owned(vec![Expr::literal(vonk_plan::Literal::Int(1))]));
         }
+        if spec.name == "count" {
+            self.no_table_star(env, &call.args)?;
+        }
         let mut out = vec![];
         for e in &call.args {
             match &e.kind {
@@ -176,22 +192,58 @@ impl Analyzer {
         Ok(Cow::Owned(out))
     }
 
-    pub fn no_clauses(&self, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
-        let syntax = if call.distinct {
-            "DISTINCT"
-        } else if call.filter.is_some() {
-            "FILTER CLAUSE"
-        } else if !call.within_group.is_empty() {
-            "WITHIN GROUP (ORDER BY ...)"
-        } else if call.ignore_nulls == Some(true) {
-            "IGNORE NULLS"
-        } else {
-            return Ok(());
+    /// Error: `count(t.*)` of a table, which would not count rows with NULLs as `count(*)` does.
+    fn no_table_star(&self, env: &Env, args: &[Expr]) -> SparkResult<()> {
+        let [Expr { kind: ExprKind::Star { target: Some(table), .. }, origin }] = args else { return Ok(()) };
+        let case = self.case_sensitive();
+        let within = |c: &ScopeColumn| {
+            c.qualifier.len() >= table.len()
+                && c.qualifier.iter().rev().zip(table.iter().rev()).all(|(a, b)| crate::scope::same_name(a, b, case))
         };
-        Err(SparkError::new("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX")
-            .param("prettyName", quote_id([&*ctx.name]))
-            .param("syntax", syntax)
-            .at(ctx.origin.clone()))
+        let allowed = self.facts().conf.bool("spark.sql.legacy.allowStarWithSingleTableIdentifierInCount");
+        match !allowed && env.scope.columns.iter().any(within) {
+            true => Err(SparkError::new("INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT")
+                .param("tableName", quote_id(table))
+                .at(origin.clone())),
+            false => Ok(()),
+        }
+    }
+
+    /// Error: a scalar function has a clause of aggregates.
+    pub fn no_clauses(&self, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
+        if call.distinct {
+            Err(unsupported_clause(ctx, "DISTINCT"))
+        } else if call.filter.is_some() {
+            Err(unsupported_clause(ctx, "FILTER CLAUSE"))
+        } else if !call.within_group.is_empty() {
+            Err(unsupported_clause(ctx, "WITHIN GROUP (ORDER BY ...)"))
+        } else if call.ignore_nulls == Some(true) {
+            Err(unsupported_clause(ctx, "IGNORE NULLS"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Error: a window function has a clause that it does not take.
+    pub fn window_clauses(&self, spec: &FunctionSpec, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
+        if !["lag", "lead", "nth_value"].contains(&spec.name) {
+            return self.no_clauses(call, ctx);
+        }
+        self.no_clauses(&FunctionCall { ignore_nulls: None, ..call.clone() }, ctx)
+    }
+
+    /// Error: an aggregate has a clause that it does not take.
+    pub fn aggregate_clauses(&self, spec: &FunctionSpec, call: &FunctionCall, ctx: &FnContext) -> SparkResult<()> {
+        if spec.group == INTERNAL {
+            return Ok(());
+        }
+        if !call.within_group.is_empty() && !TAKE_ORDER.contains(&spec.name) {
+            return Err(unsupported_clause(ctx, "WITHIN GROUP (ORDER BY ...)"));
+        }
+        if call.ignore_nulls == Some(true) && !TAKE_NULLS.contains(&spec.name) {
+            return Err(unsupported_clause(ctx, "IGNORE NULLS"));
+        }
+        Ok(())
     }
 
     fn aggregate_call(
@@ -202,6 +254,10 @@ impl Analyzer {
         ctx: &FnContext,
         build: fn(&FnContext, AggregateCall) -> SparkResult<TypedExpr>,
     ) -> SparkResult<TypedExpr> {
+        let ctx = &as_shown(ctx, call);
+        // Inside an aggregate, names are those of its input.
+        let env = &Env { first: None, ..env.clone() };
+        let laterals = env.laterals.borrow().len();
         let call_data = self.aggregate_data(env, spec, call)?;
         let nested = call_data.args.iter().chain(&call_data.filter).any(|a| contains_aggregate(&a.expr));
         if nested {
@@ -216,6 +272,15 @@ impl Analyzer {
         }
         let random = call_data.args.iter().any(|a| !a.deterministic);
         let out = self.finish_aggregate(ctx, call_data, build)?;
+        self.aggregate_clauses(spec, call, ctx)?;
+        if let Some(alias) = env.laterals.borrow().get(laterals) {
+            env.postpone(
+                SparkError::new("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_AGGREGATE_FUNC")
+                    .param("lca", alias)
+                    .param("aggFunc", out.quoted_sql())
+                    .at(ctx.origin.clone()),
+            );
+        }
         match random {
             true => Err(random_aggregate(ctx, &out)),
             false => Ok(out),
@@ -257,8 +322,6 @@ impl Analyzer {
 
     /// Arguments and clauses of an aggregate or window function.
     pub fn aggregate_data(&self, env: &Env, spec: &FunctionSpec, call: &FunctionCall) -> SparkResult<AggregateCall> {
-        // Inside an aggregate, names are those of its input.
-        let env = &Env { first: None, ..env.clone() };
         let args = self.arguments(env, spec, call)?;
         let mut args = self.exprs(env, &args)?;
         super::void::literal_nulls(spec, &mut args);
@@ -560,6 +623,23 @@ fn reads_lambda(env: &Env, e: &DfExpr) -> bool {
     let names: Vec<String> = env.lambdas.iter().map(|l| crate::scope::column_name(l.1.slot)).collect();
     let reads = |e: &DfExpr| Ok(matches!(e, DfExpr::Column(c) if names.contains(&c.name)));
     !names.is_empty() && e.exists(reads).unwrap_or(true)
+}
+
+fn unsupported_clause(ctx: &FnContext, syntax: &str) -> SparkError {
+    SparkError::new("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX")
+        .param("prettyName", quote_id([&*ctx.name]))
+        .param("syntax", syntax)
+        .at(ctx.origin.clone())
+}
+
+/// Spark forgets an alias where it is said what becomes of NULLs.
+pub fn as_shown(ctx: &FnContext, call: &FunctionCall) -> FnContext {
+    let name: Arc<str> = match (&*ctx.name, call.ignore_nulls) {
+        ("first_value", Some(_)) => "first".into(),
+        ("last_value", Some(_)) => "last".into(),
+        _ => ctx.name.clone(),
+    };
+    FnContext { name, ..ctx.clone() }
 }
 
 /// An aggregate of values that each run of the query gives anew.

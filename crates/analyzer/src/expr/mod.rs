@@ -11,6 +11,7 @@ use vonk_plan::{Expr, Literal};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
+use crate::names::Named;
 use crate::scope::{Scope, ScopeColumn};
 
 pub mod call;
@@ -34,6 +35,11 @@ impl Analyzer {
             ExprKind::Literal(value) => TypedExpr::literal_in(value, self.facts().conf.time_zone()),
             ExprKind::Attribute { name, plan_id, .. } => self.name(env, name, *plan_id, at).map(|n| n.typed()),
             ExprKind::Function(call) => self.call(env, call, at),
+            ExprKind::Alias { child, .. } if matches!(child.kind, ExprKind::Star { .. }) => {
+                Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
+                    .param("elem", "'*'")
+                    .param("prettyName", "expression `alias`"))
+            }
             ExprKind::Alias { child, names, metadata } => {
                 let mut value = self.expr(env, child)?;
                 let name = names.first().map(String::as_str).unwrap_or_default();
@@ -49,7 +55,9 @@ impl Analyzer {
             }
             ExprKind::Cast { child, to, mode } => {
                 let value = self.expr(env, child)?;
-                let (name, metadata) = (value.name.clone(), value.metadata.clone());
+                // A variable is called by its name only where it stands alone.
+                let name = value.name.clone().filter(|_| !value.sql.to_string().starts_with("variablereference("));
+                let metadata = value.metadata.clone();
                 let field = is_field(&value.expr) && matches!(child.kind, ExprKind::Attribute { .. });
                 let mut out = explicit_cast(self.facts(), value.at(e.origin.clone()), to, *mode)?;
                 // A cast of a plain column keeps the column's name.
@@ -86,8 +94,13 @@ impl Analyzer {
             ExprKind::LambdaVariable { name } => self.name(env, name, None, at).map(|n| n.typed()),
             ExprKind::NamedArgument { value, .. } => self.expr(env, value),
             ExprKind::Identifier(inner) => {
-                let parts = self.identifier(inner)?;
-                self.name(env, &parts, None, at).map(|n| n.typed())
+                let parts = self.identifier_among(env, inner)?;
+                // A field or a variable that is named so has no name of its own.
+                let named = self.name(env, &parts, None, at);
+                named.map(|n| match n {
+                    Named::Column(c) => c.typed(),
+                    Named::Value(value) => TypedExpr { name: None, ..value },
+                })
             }
             ExprKind::Collate { child, collation } => {
                 let name = collation.last().map(String::as_str).unwrap_or_default();
@@ -102,13 +115,7 @@ impl Analyzer {
             ExprKind::Lambda { .. } => {
                 Err(SparkError::new("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION").param("class", "lambda"))
             }
-            ExprKind::Parameter(p) => {
-                let name = match p {
-                    vonk_plan::expr::Parameter::Named(name) => name.clone(),
-                    vonk_plan::expr::Parameter::Positional(i) => format!("_{i}"),
-                };
-                Err(SparkError::new("UNBOUND_SQL_PARAMETER").param("name", name))
-            }
+            ExprKind::Parameter(p) => Err(SparkError::new("UNBOUND_SQL_PARAMETER").param("name", p.name())),
             ExprKind::Default => Err(SparkError::new("DEFAULT_PLACEMENT_INVALID")),
             ExprKind::SqlText(text) => Err(SparkError::internal(format!("unparsed text {text}"))),
         };
@@ -155,13 +162,34 @@ impl Analyzer {
         Ok(out)
     }
 
+    /// The constant string of `IDENTIFIER(…)`, in parts, where a column is no unknown name but no constant.
+    fn identifier_among(&self, env: &Env, e: &Expr) -> SparkResult<Vec<String>> {
+        let unknown = match self.identifier(e) {
+            Err(unknown) if unknown.class().starts_with("UNRESOLVED_COLUMN") => unknown,
+            other => return other,
+        };
+        let shown = match &e.kind {
+            ExprKind::Attribute { name, plan_id, .. } => match self.name(env, name, *plan_id, None) {
+                Ok(Named::Column(c)) => c.full_name().join("."),
+                Ok(Named::Value(v)) => v.sql.to_string(),
+                Err(_) => return Err(unknown),
+            },
+            _ => match self.expr(env, e) {
+                Ok(v) => v.sql.to_string(),
+                Err(_) => return Err(unknown),
+            },
+        };
+        let error = SparkError::new("NOT_A_CONSTANT_STRING.NOT_CONSTANT").param("name", "IDENTIFIER");
+        Err(error.param("expr", shown).at(e.origin.clone()))
+    }
+
     /// The constant string of `IDENTIFIER(…)`, in parts.
     pub fn identifier(&self, e: &Expr) -> SparkResult<Vec<String>> {
         let value = self.expr(&Env::default(), e)?;
         let not = |name: &str| {
             SparkError::new(format!("NOT_A_CONSTANT_STRING.{name}"))
                 .param("name", "IDENTIFIER")
-                .param("expr", value.quoted_sql())
+                .param("expr", &value.sql)
                 .at(e.origin.clone())
         };
         if !value.foldable {

@@ -1,5 +1,7 @@
 //! `*`, `t.*`, `s.*`, `* EXCEPT (…)` and columns by regular expression.
 
+use std::sync::Arc;
+
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
 use vonk_functions::java_regex;
@@ -34,19 +36,33 @@ impl Analyzer {
     pub fn expand_star_exprs(&self, env: &Env, e: &Expr) -> SparkResult<Vec<Expr>> {
         let mut out = vec![];
         for (i, item) in self.expand_star(env, e)?.into_iter().enumerate() {
-            let name = match item {
-                Named::Column(c) if unique(env, &c, self.case_sensitive()) => vec![c.name.to_string()],
-                Named::Column(c) => c.full_name(),
+            let named = match item {
+                Named::Column(c) if unique(env, &c, self.case_sensitive()) => Expr::column(&*c.name),
+                Named::Column(c) => self.exactly(c)?,
                 Named::Value(v) => match (&e.kind, &v.name) {
                     (ExprKind::Star { target: Some(t), .. }, Some(n)) => {
-                        t.iter().cloned().chain([n.to_string()]).collect()
+                        let path = t.iter().cloned().chain([n.to_string()]).collect();
+                        Expr::attribute(path).alias(&**n)
+                    }
+                    (ExprKind::Star { target: None, .. }, Some(n)) => {
+                        let whole = env.scope.named(n, self.case_sensitive()).map(|(_, c)| c.data_type.clone()).next();
+                        kept_fields(&[n.to_string()], whole.as_ref(), &v.data_type).alias(&**n)
                     }
                     _ => return Err(SparkError::internal(format!("star item {i}"))),
                 },
             };
-            out.push(Expr::attribute(name).at(e.origin.clone()));
+            out.push(named.at(e.origin.clone()));
         }
         Ok(out)
+    }
+
+    /// A reference to that very column, whatever else has its name: as a column of a DataFrame of its own.
+    fn exactly(&self, c: ScopeColumn) -> SparkResult<Expr> {
+        let plan_id = i64::try_from(self.fresh()).map_err(SparkError::internal)?;
+        let name = vec![c.name.to_string()];
+        // Those of the client count from 0.
+        self.register(-plan_id, &Arc::new(Scope::new(vec![c])));
+        Ok(Expr::new(ExprKind::Attribute { name, plan_id: Some(-plan_id), metadata_column: false }))
     }
 
     fn dataframe_star(&self, env: &Env, plan_id: i64) -> Vec<Named> {
@@ -169,6 +185,22 @@ impl Analyzer {
         });
         Ok(named.cloned().map(Named::Column).collect())
     }
+}
+
+/// A struct of the fields that are left of the column or field of that path.
+fn kept_fields(path: &[String], whole: Option<&DataType>, left: &DataType) -> Expr {
+    let (Some(DataType::Struct(all)), DataType::Struct(some)) = (whole, left) else {
+        return Expr::attribute(path.to_vec());
+    };
+    let mut args = vec![];
+    for f in some.fields.iter() {
+        let own = all.fields.iter().find(|g| g.name == f.name).map(|g| &g.data_type);
+        let path: Vec<String> = path.iter().cloned().chain([f.name.clone()]).collect();
+        let own = own.filter(|own| **own != f.data_type);
+        args.push(Expr::string(f.name.as_str()));
+        args.push(kept_fields(&path, own, &f.data_type).alias(f.name.as_str()));
+    }
+    Expr::call("named_struct", args)
 }
 
 /// Error: one of the columns and fields that go is part of another. As in Spark, names of one column that are written

@@ -14,16 +14,17 @@ use datafusion::logical_expr::{
 use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
 use vonk_expr::order::ordering_key;
-use vonk_expr::{Body, SqlText, TypedExpr, spark_error};
+use vonk_expr::{AggregateCall, Body, SqlText, TypedExpr, spark_error};
 use vonk_plan::Expr;
 use vonk_plan::expr::{CallSyntax, ExprKind, FrameBound, FunctionCall, WindowExpr, WindowFrame};
 use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::expr::call::sql_function_in;
+use crate::expr::call::{as_shown, sql_function_in};
 use crate::expr::order::SortKey;
 use crate::resolver::SessionFunction;
+use crate::scope::column_id;
 
 /// Functions that look at ranks: their frame is fixed.
 const ROWS_TO_CURRENT: [&str; 6] = ["row_number", "rank", "dense_rank", "percent_rank", "ntile", "counter_diff"];
@@ -38,10 +39,7 @@ impl Analyzer {
     }
 
     pub fn window(&self, env: &Env, w: &WindowExpr, at: Option<&Arc<Origin>>) -> SparkResult<TypedExpr> {
-        let partition = self.exprs(env, &w.partition_by)?;
-        let order: SparkResult<Vec<_>> =
-            w.order_by.iter().map(|o| SortKey::new(self.expr(env, &o.child)?, o)).collect();
-        let order = order?;
+        let laterals = env.laterals.borrow().len();
         let not_a_window =
             |sql: String| SparkError::new("UNSUPPORTED_EXPR_FOR_WINDOW").param("sqlExpr", sql).at(at.cloned());
         let at_function = w.function.origin.as_ref();
@@ -65,6 +63,7 @@ impl Analyzer {
             if !composed && !matches!(function.expr, DfExpr::AggregateFunction(_)) {
                 return Err(not_a_window(function.quoted_sql()));
             }
+            let (partition, order) = self.window_keys(env, w)?;
             let frame = self.frame(env, w.frame.as_ref(), "", false, &order, 1)?;
             return over(function, &partition, &order, frame);
         };
@@ -73,33 +72,113 @@ impl Analyzer {
         let is_window = matches!(spec.body, Body::Window(_));
         // How far `lead` and `lag` look.
         let mut offset = 1;
+        let given;
         let function = match spec.body {
             Body::Aggregate(build) => {
+                let ctx = as_shown(&ctx, call);
                 let data = self.aggregate_data(env, spec, call)?;
+                given = data.clone();
                 if call.distinct {
                     let text = SqlText::call(&name, data.args.iter().map(|a| a.sql.clone()));
                     return Err(SparkError::new("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED")
                         .param("windowExpr", quote_sql(text))
                         .at(at.cloned()));
                 }
-                self.finish_aggregate(&ctx, data, build)?
+                let function = self.finish_aggregate(&ctx, data, build)?;
+                self.aggregate_clauses(spec, call, &ctx)?;
+                function
             }
             Body::Window(build) => {
                 let data = self.aggregate_data(env, spec, call)?;
-                let given = data.args.get(1).filter(|a| a.foldable && a.data_type.is_integral());
-                let given = given.map(|a| a.constant_i64(&name, "offset")).transpose()?.flatten().unwrap_or(1);
-                offset = if name == "lag" { -given } else { given };
-                build(&ctx, data)?
+                let rows = data.args.get(1).filter(|a| a.foldable && a.data_type.is_integral());
+                let rows = rows.map(|a| a.constant_i64(&name, "offset")).transpose()?.flatten().unwrap_or(1);
+                offset = if name == "lag" { -rows } else { rows };
+                given = data.clone();
+                let function = build(&ctx, data)?;
+                self.window_clauses(spec, call, &ctx)?;
+                if w.order_by.is_empty() {
+                    let shown = build(&ctx, qualified(env, given))?;
+                    return Err(SparkError::new("WINDOW_FUNCTION_FRAME_NOT_ORDERED")
+                        .param("wf_name", &name)
+                        .param("wf_expr", shown.sql)
+                        .at(at.cloned()));
+                }
+                function
             }
             _ => return Err(not_a_window(self.expr(env, &w.function)?.quoted_sql())),
         };
-        if is_window && order.is_empty() && spec.name != "nth_value" {
-            return Err(SparkError::new("WINDOW_FUNCTION_FRAME_NOT_ORDERED")
-                .param("funcName", quote_sql(format!("{name}()")))
-                .at(at.cloned()));
+        let (partition, order) = self.window_keys(env, w)?;
+        if is_window && let Some(frame) = &w.frame {
+            self.required_frame(env, frame, &name, offset)?;
         }
+        whole_partition(spec.name, &given, w, &order).map_err(|e| e.at(at.cloned()))?;
         let frame = self.frame(env, w.frame.as_ref(), &name, is_window, &order, offset)?;
-        over(function, &partition, &order, frame)
+        let frame_text = if w.frame.is_some() { frame.text.clone() } else { "unspecifiedframe$()".into() };
+        let out = over(function, &partition, &order, frame)?;
+        if let Some(alias) = env.laterals.borrow().get(laterals) {
+            let written = SqlText::call(&name, given.args.iter().map(|a| a.sql.clone()));
+            let text = SqlText::concat([written, over_text(&partition, &order, frame_text).into()]);
+            env.postpone(
+                SparkError::new("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_WINDOW")
+                    .param("lca", alias)
+                    .param("windowExpr", quote_sql(text))
+                    .at(at.cloned()),
+            );
+        }
+        Ok(out)
+    }
+
+    /// PARTITION BY and ORDER BY of a window.
+    fn window_keys(&self, env: &Env, w: &WindowExpr) -> SparkResult<(Vec<TypedExpr>, Vec<SortKey>)> {
+        let partition = self.exprs(env, &w.partition_by)?;
+        let order: SparkResult<Vec<_>> =
+            w.order_by.iter().map(|o| SortKey::new(self.expr(env, &o.child)?, o)).collect();
+        Ok((partition, order?))
+    }
+
+    /// Error: the frame is another than the one that the function looks at.
+    fn required_frame(&self, env: &Env, w: &WindowFrame, name: &str, offset: i64) -> SparkResult<()> {
+        if matches!(name, "lag" | "lead") {
+            let same = w.rows && self.is_offset(env, &w.lower, offset)? && self.is_offset(env, &w.upper, offset)?;
+            return match same {
+                true => Ok(()),
+                false => Err(SparkError::new("_LEGACY_ERROR_TEMP_1035").param("prettyName", name)),
+            };
+        }
+        let rows = ROWS_TO_CURRENT.contains(&name);
+        let to_current = w.lower == FrameBound::UnboundedPreceding && w.upper == FrameBound::CurrentRow;
+        if name == "nth_value" || rows == w.rows && to_current {
+            return Ok(());
+        }
+        let kind = |rows: bool| if rows { "RowFrame" } else { "RangeFrame" };
+        let (lower, upper) = (self.bound_in_plan(env, &w.lower)?, self.bound_in_plan(env, &w.upper)?);
+        Err(SparkError::new("_LEGACY_ERROR_TEMP_1036")
+            .param("wf", format!("specifiedwindowframe({}, {lower}, {upper})", kind(w.rows)))
+            .param("required", format!("specifiedwindowframe({}, unboundedpreceding$(), currentrow$())", kind(rows))))
+    }
+
+    /// Is the bound that many rows away, and written so?
+    fn is_offset(&self, env: &Env, b: &FrameBound, offset: i64) -> SparkResult<bool> {
+        let FrameBound::Value(e) = b else { return Ok(false) };
+        if negated_part(e).is_some() {
+            return Ok(false);
+        }
+        let value = self.expr(env, e)?;
+        let constant = value.foldable && value.data_type.is_integral();
+        Ok(constant && value.constant_i64("window frame", "bound")? == Some(offset))
+    }
+
+    /// The bound as Spark's plans show it.
+    fn bound_in_plan(&self, env: &Env, b: &FrameBound) -> SparkResult<String> {
+        Ok(match b {
+            FrameBound::UnboundedPreceding => "unboundedpreceding$()".into(),
+            FrameBound::UnboundedFollowing => "unboundedfollowing$()".into(),
+            FrameBound::CurrentRow => "currentrow$()".into(),
+            FrameBound::Value(e) => match negated_part(e) {
+                Some(part) => format!("-{}", self.expr(env, part)?.sql),
+                None => self.expr(env, e)?.sql.to_string(),
+            },
+        })
     }
 
     fn frame(
@@ -335,6 +414,16 @@ fn over(function: TypedExpr, partition: &[TypedExpr], order: &[SortKey], frame: 
         })
         .map_err(spark_error)?
         .data;
+    let mut out = function;
+    out.expr = expr;
+    out.foldable = false;
+    out.sql = SqlText::concat([out.sql.clone(), over_text(partition, order, frame.text).into()]);
+    out.name = None;
+    Ok(out)
+}
+
+/// ` OVER (…)`.
+fn over_text(partition: &[TypedExpr], order: &[SortKey], frame: String) -> String {
     let mut text = vec![];
     if !partition.is_empty() {
         let names: Vec<_> = partition.iter().map(|p| p.sql.to_string()).collect();
@@ -344,13 +433,44 @@ fn over(function: TypedExpr, partition: &[TypedExpr], order: &[SortKey], frame: 
         let keys: Vec<_> = order.iter().map(SortKey::text).collect();
         text.push(format!("ORDER BY {}", keys.join(", ")));
     }
-    text.push(frame.text);
-    let mut out = function;
-    out.expr = expr;
-    out.foldable = false;
-    out.sql = SqlText::concat([out.sql.clone(), format!(" OVER ({})", text.join(" ")).into()]);
-    out.name = None;
-    Ok(out)
+    text.push(frame);
+    format!(" OVER ({})", text.join(" "))
+}
+
+/// The call with its columns under their qualified names.
+fn qualified(env: &Env, mut call: AggregateCall) -> AggregateCall {
+    for arg in &mut call.args {
+        let DfExpr::Column(column) = &arg.expr else { continue };
+        let slot = column_id(&column.name);
+        if let Some(c) = env.scope.columns.iter().find(|c| Some(c.slot) == slot) {
+            arg.sql = c.full_name().join(".").into();
+        }
+    }
+    call
+}
+
+/// Error: an aggregate of sorted values goes by an order or a frame of its window; it takes the whole partition.
+fn whole_partition(name: &str, call: &AggregateCall, w: &WindowExpr, order: &[SortKey]) -> SparkResult<()> {
+    let sorts = matches!(name, "percentile_cont" | "percentile_disc" | "median");
+    let whole = w.frame.as_ref().is_none_or(|f| f.rows && is_unbounded(f));
+    if !sorts && !(name == "listagg" && !call.within_group.is_empty()) || order.is_empty() && whole {
+        return Ok(());
+    }
+    let args = call.args.iter().map(|a| a.sql.to_string());
+    let shown: Vec<String> = match sorts {
+        true => call.within_group.iter().map(|(key, _)| key.sql.to_string()).chain(args).collect(),
+        false => {
+            let delimiter = (call.args.len() == 1).then(|| "NULL".to_string());
+            let keys = call.within_group.iter().map(|(key, sort)| {
+                let direction = if sort.asc { "ASC" } else { "DESC" };
+                let nulls = if sort.nulls_first { "NULLS FIRST" } else { "NULLS LAST" };
+                format!("{} {direction} {nulls}", key.sql)
+            });
+            args.chain(delimiter).chain(keys).collect()
+        }
+    };
+    Err(SparkError::new("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC")
+        .param("aggFunc", quote_sql(format!("{name}({})", shown.join(", ")))))
 }
 
 fn preceding(v: ScalarValue) -> DfBound {

@@ -1,20 +1,23 @@
 //! GROUP BY: keys by name, position, alias or ALL; ROLLUP, CUBE and GROUPING SETS; and
 //! `DataFrame.groupBy(…).agg(…)`.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
-use vonk_plan::expr::{ExprKind, SortOrder};
+use vonk_plan::expr::{CallSyntax, ExprKind, FunctionCall, SortOrder};
 use vonk_plan::relation::{Aggregate, Grouping};
 use vonk_plan::{Expr, Literal};
 
 use super::Outer;
 use super::project::Item;
 use super::select::{Clauses, has_aggregate};
-use crate::aggregate::Keys;
+use crate::aggregate::{Keys, contains_any_aggregate, missing_in};
 use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
+use crate::names::is_lateral;
 use crate::node::Node;
 
 /// Most keys of a CUBE: it has 2 to that power sets.
@@ -38,16 +41,24 @@ impl Analyzer {
             return self.pivot_dataframe(node, by, column, values, &a.aggregates, outer);
         }
         let env = self.with_nullable_keys(Env::of(&node, outer), Some(&a.grouping));
+        // Aliases of the keys are in sight of the aggregates.
+        let aliases = Rc::new(RefCell::new(vec![]));
+        let list = Env { aliases: Some(aliases.clone()), ..env.clone() };
         let mut items = vec![];
         if a.with_grouping_columns {
-            items = self.items(env.clone(), &grouping_exprs(&a.grouping))?;
+            for e in grouping_exprs(&a.grouping) {
+                no_star(&e)?;
+                self.item(&list, &e, &aliases, &mut items)?;
+            }
         }
         let keys =
             if a.with_grouping_columns { self.keys_of_items(&env, &items, &a.grouping)? } else { Keys::default() };
-        let own = self.items(env.clone(), &a.aggregates)?;
-        items.extend(own);
+        for e in &a.aggregates {
+            self.item(&list, e, &aliases, &mut items)?;
+        }
         let keys = if a.with_grouping_columns { keys } else { self.keys(&env, &items, &a.grouping)? };
-        self.finish(node, &env, Some(keys), items, Clauses { order, ..Clauses::default() })
+        let done = self.finish(node, &env, Some(keys), items, Clauses { order, ..Clauses::default() });
+        env.settle(done)
     }
 
     /// The keys of a DataFrame's grouping, whose columns are the first items.
@@ -56,6 +67,9 @@ impl Analyzer {
             Grouping::By(_) => {
                 let mut keys = Keys::default();
                 for item in items {
+                    if let Item::Generated { rows, .. } = item {
+                        return Err(missing_in(&env.scope, rows));
+                    }
                     keys.exprs.extend(item.typed());
                 }
                 Ok(keys)
@@ -81,8 +95,14 @@ impl Analyzer {
             return Ok(keys);
         }
         if let Grouping::All = grouping {
-            for item in items.iter().filter(|i| !has_aggregate(i)) {
-                if let Some(key) = item.typed() {
+            for item in items {
+                let key = match item {
+                    Item::Column(c) => c.typed(),
+                    // A generator stands above the groups of what it is given.
+                    Item::Value(_, v) | Item::Generated { rows: v, .. } => v.clone(),
+                };
+                if !contains_any_aggregate(&key.expr) {
+                    no_lateral(&key)?;
                     keys.add(key);
                 }
             }
@@ -103,7 +123,7 @@ impl Analyzer {
                 let mut all = vec![];
                 match &e.kind {
                     // A list in parentheses is one key of several columns.
-                    ExprKind::Function(call) if matches!(call.name.as_slice(), [n] if n == "struct") => {
+                    ExprKind::Function(call) if is_tuple(call) => {
                         for part in &call.args {
                             all.extend(self.key(env, items, part)?);
                         }
@@ -111,6 +131,14 @@ impl Analyzer {
                     _ => all = self.key(env, items, e)?,
                 }
                 out.push(all.into_iter().map(|k| keys.add(k)).collect());
+            }
+            Ok(out)
+        };
+        // A row is one key where no list of columns is expected.
+        let single = |exprs: &[Expr], keys: &mut Keys| -> SparkResult<Vec<Vec<usize>>> {
+            let mut out = vec![];
+            for e in exprs {
+                out.push(self.key(env, items, e)?.into_iter().map(|k| keys.add(k)).collect());
             }
             Ok(out)
         };
@@ -124,7 +152,7 @@ impl Analyzer {
             out
         };
         Ok(match grouping {
-            Grouping::By(exprs) => vec![flat(&list(exprs, keys)?)],
+            Grouping::By(exprs) => vec![flat(&single(exprs, keys)?)],
             Grouping::Rollup(exprs) => {
                 let parts = list(exprs, keys)?;
                 (0..=parts.len()).rev().map(|n| flat(parts.get(..n).unwrap_or_default())).collect()
@@ -147,10 +175,10 @@ impl Analyzer {
                     .collect()
             }
             Grouping::Sets { exprs, sets } => {
-                list(exprs, keys)?;
+                single(exprs, keys)?;
                 let mut out = vec![];
                 for set in sets {
-                    out.push(flat(&list(set, keys)?));
+                    out.push(flat(&single(set, keys)?));
                 }
                 out
             }
@@ -169,8 +197,9 @@ impl Analyzer {
         })
     }
 
-    /// One item of GROUP BY: a position in the list, or an expression; a star gives several keys.
+    /// One item of GROUP BY: a position in the list, or an expression.
     fn key(&self, env: &Env, items: &[Item], e: &Expr) -> SparkResult<Vec<TypedExpr>> {
+        no_star(e)?;
         match &e.kind {
             ExprKind::Literal(Literal::Int(position))
                 if self.facts().conf.bool("spark.sql.groupByOrdinal") && !items.is_empty() =>
@@ -188,11 +217,60 @@ impl Analyzer {
                         .param("aggExpr", typed.sql.to_string())
                         .at(e.origin.clone()));
                 }
+                no_lateral(&typed)?;
                 Ok(vec![typed])
             }
-            ExprKind::Star { .. } => Ok(self.expand_star(env, e)?.into_iter().map(|n| n.typed()).collect()),
+            ExprKind::Function(call) if self.generator(env, e)?.is_some() => {
+                let args: Vec<_> = self.exprs(env, &call.args)?.iter().map(|a| a.sql.to_string()).collect();
+                let name = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
+                Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
+                    .param("operator", "Aggregate")
+                    .param("invalidExprSqls", quote_sql(format!("{name}({})", args.join(", "))))
+                    .at(e.origin.clone()))
+            }
+            ExprKind::Attribute { name, .. } => {
+                let key = self.expr(env, e)?;
+                // An alias of the list, which must not be made of other aliases.
+                if let ([name], true) = (name.as_slice(), is_lateral(&key)) {
+                    let case = self.case_sensitive();
+                    let meant = |i: &TypedExpr| crate::scope::same_name(&i.output_name(), name, case);
+                    items.iter().filter_map(Item::typed).filter(meant).try_for_each(|i| no_lateral(&i))?;
+                }
+                Ok(vec![key])
+            }
             _ => Ok(vec![self.expr(env, e)?]),
         }
+    }
+}
+
+/// `(a, b)`, rather than a call of `struct`.
+pub fn is_tuple(call: &FunctionCall) -> bool {
+    call.syntax == CallSyntax::Operator && matches!(call.name.as_slice(), [n] if n == "struct")
+}
+
+/// Error: the key is an item of the list that names another one's alias.
+fn no_lateral(key: &TypedExpr) -> SparkResult<()> {
+    match is_lateral(key) {
+        true => Err(SparkError::new("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_GROUP_BY").at(key.origin.clone())),
+        false => Ok(()),
+    }
+}
+
+/// Error: there is a star in a key.
+fn no_star(key: &Expr) -> SparkResult<()> {
+    let starred = match &key.kind {
+        ExprKind::Star { .. } => true,
+        ExprKind::Function(call) if !matches!(call.name.as_slice(), [n] if n.eq_ignore_ascii_case("count")) => {
+            return call.args.iter().try_for_each(no_star);
+        }
+        _ => false,
+    };
+    match starred {
+        true => Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
+            .param("elem", "'*'")
+            .param("prettyName", "Aggregate")
+            .at(key.origin.clone())),
+        false => Ok(()),
     }
 }
 

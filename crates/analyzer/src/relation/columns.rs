@@ -18,8 +18,8 @@ impl Analyzer {
     pub fn to_df(&self, node: Node, names: &[String]) -> SparkResult<Node> {
         if names.len() != node.scope.columns.len() {
             return Err(SparkError::new("ASSIGNMENT_ARITY_MISMATCH")
-                .param("numExpr", node.scope.columns.len())
-                .param("numTarget", names.len()));
+                .param("numExpr", names.len())
+                .param("numTarget", node.scope.columns.len()));
         }
         let scope = self.renamed(&node.scope, names)?;
         Ok(node.projected(scope))
@@ -42,8 +42,8 @@ impl Analyzer {
     /// Adds columns, or puts them in the place of those of the same name.
     pub fn with_columns(&self, node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
         let env = Env::of(&node, outer);
-        let items = self.items(env, exprs)?;
-        self.put_columns(node, items)
+        let items = self.items(env.clone(), exprs)?;
+        env.settle(self.put_columns(node, items))
     }
 
     pub fn put_columns(&self, mut node: Node, items: Vec<Item>) -> SparkResult<Node> {

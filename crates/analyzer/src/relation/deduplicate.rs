@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::{Distinct, DistinctOn, LogicalPlan};
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 
 use crate::analyzer::Analyzer;
 use crate::node::Node;
-use crate::scope::{ScopeColumn, column_expr};
+use crate::scope::{Scope, ScopeColumn, column_expr};
 
 impl Analyzer {
     pub fn distinct(&self, mut node: Node) -> SparkResult<Node> {
@@ -18,27 +18,40 @@ impl Analyzer {
             return Ok(node);
         }
         let plan = distinct_rows(plan, &scope.columns)?;
-        Ok(Node::new(plan, crate::scope::Scope::new(scope.columns.clone())))
+        Ok(Node::new(plan, Scope::new(scope.columns.clone())))
     }
 
     /// The first row of each group of rows that agree in the columns; all columns if none are named.
     pub fn deduplicate(&self, mut node: Node, columns: Option<&[String]>) -> SparkResult<Node> {
         let Some(names) = columns else { return self.distinct(node) };
         let case = self.case_sensitive();
-        let mut on = vec![];
+        let mut by: Vec<ScopeColumn> = vec![];
         for name in names {
-            let before = on.len();
-            on.extend(node.scope.named(name, case).filter(|(hidden, _)| !hidden).map(|(_, c)| c.key()));
-            if on.len() == before {
-                return Err(self.unresolved_column(&node.scope, std::slice::from_ref(name), None));
+            let mut found = node.scope.named(name, case).filter(|(hidden, _)| !hidden).map(|(_, c)| c).peekable();
+            if found.peek().is_none() {
+                return Err(not_among_fields(name, &node.scope));
+            }
+            for c in found {
+                if !by.iter().any(|known| known.slot == c.slot) {
+                    by.push(c.clone());
+                }
             }
         }
+        self.check_comparable(&by)?;
+        let on = by.iter().map(ScopeColumn::key).collect();
+        self.keep_order(&mut node)?;
         let plan = node.exact(&|| self.fresh())?;
         let select = node.scope.columns.iter().map(|c| column_expr(c.slot)).collect();
         let distinct = DistinctOn::try_new(on, select, None, Arc::clone(&plan)).map_err(vonk_expr::spark_error)?;
-        let scope = crate::scope::Scope::new(node.scope.columns.clone());
+        let scope = Scope::new(node.scope.columns.clone());
         Ok(Node::new(LogicalPlan::Distinct(Distinct::On(distinct)), scope))
     }
+}
+
+/// Error: the relation has no column of that name.
+pub fn not_among_fields(name: &str, scope: &Scope) -> SparkError {
+    let fields: Vec<&str> = scope.columns.iter().map(|c| &*c.name).collect();
+    SparkError::new("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES").param("colName", name).param("fieldNames", fields.join(", "))
 }
 
 /// The different rows of a plan with exactly these columns: the first of those that are equal.

@@ -28,7 +28,6 @@ use crate::keyed::{Keyed, marked};
 use crate::node::Node;
 use crate::nodes::hinted::{Hinted, Strategy};
 use crate::places;
-use crate::python::extract::contains_python;
 use crate::scope::{Scope, ScopeColumn, column_expr, same_name};
 use crate::subqueries::{Taken, contains_subquery};
 use crate::unnest::keyed_join;
@@ -135,7 +134,7 @@ impl Analyzer {
                         .param("invalidExprSqls", typed.quoted_sql())
                         .at(e.origin.clone()));
                 }
-                if !typed.deterministic && contains_python(&typed.expr) {
+                if !typed.deterministic {
                     return Err(SparkError::new("INVALID_NON_DETERMINISTIC_EXPRESSIONS")
                         .param("sqlExprs", typed.quoted_sql())
                         .at(e.origin.clone()));

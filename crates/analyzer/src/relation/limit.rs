@@ -6,7 +6,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr as DfExpr, Limit, LogicalPlan};
 use vonk_common::error::quote_sql;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::Expr;
+use vonk_plan::{Expr, Relation, RelationKind};
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
@@ -30,9 +30,28 @@ impl Analyzer {
         Ok(node)
     }
 
+    /// Error: a limit over an offset, which together are more than can be counted.
+    pub fn check_limit_over_offset(&self, input: &Relation, limit: &Expr) -> SparkResult<()> {
+        let RelationKind::Offset { offset, .. } = &input.kind else { return Ok(()) };
+        let (limit, offset) = (self.row_count("limit", limit)?, self.row_count("offset", offset)?);
+        match limit.saturating_add(offset) > i64::from(i32::MAX) {
+            true => Err(SparkError::new("SUM_OF_LIMIT_AND_OFFSET_EXCEEDS_MAX_INT")
+                .param("limit", limit)
+                .param("offset", offset)),
+            false => Ok(()),
+        }
+    }
+
     /// The last rows.
     pub fn tail(&self, mut node: Node, n: i64) -> SparkResult<Node> {
-        let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
+        if n < 0 {
+            return Err(SparkError::new("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE")
+                .param("name", "tail")
+                .param("expr", quote_sql(n))
+                .param("v", n));
+        }
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        self.keep_order(&mut node)?;
         node.over(|input| Ok(Choose::over(input, Rows::Last(n))))?;
         Ok(node)
     }

@@ -12,6 +12,7 @@ use crate::node::Node;
 
 pub mod aggregate;
 pub mod alias;
+mod checks;
 pub mod columns;
 pub mod deduplicate;
 pub mod filter;
@@ -30,6 +31,7 @@ pub mod pipe;
 pub mod pivot;
 pub mod project;
 pub mod python_map;
+mod qualify;
 pub mod range;
 pub mod recursion;
 pub mod repartition;
@@ -99,17 +101,34 @@ impl Analyzer {
                 Some((input, exprs)) => self.project(self.relation(&input, outer)?, &exprs, outer),
                 None => self.project(self.relation(input, outer)?, exprs, outer),
             },
+            RelationKind::Filter { condition, .. } if checks::is_star(condition) => Err(checks::star_in("Filter")),
             RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
-            RelationKind::Aggregate(a) => self.aggregate(a, &[], outer),
+            RelationKind::Aggregate(a) => {
+                checks::no_star(a)?;
+                self.check_positions(a, outer)?;
+                self.aggregate(a, &[], outer)
+            }
             RelationKind::Select(s) => self.select(s, &[], outer),
+            RelationKind::Sort { order, .. } if order.is_empty() => {
+                Err(SparkError::new("CONNECT_INVALID_PLAN.ASSERTION_FAILURE")
+                    .param("message", "'order' must be present and contain elements."))
+            }
+            RelationKind::Sort { order, .. } if order.iter().any(|o| checks::is_star(&o.child)) => {
+                Err(checks::star_in("Sort"))
+            }
             RelationKind::Sort { input, order, global } => self.sort(input, order, *global, outer),
             RelationKind::SortAll { input, ascending, nulls_first } => {
                 self.sort_all(input, *ascending, *nulls_first, outer)
             }
-            RelationKind::Limit { input, limit } => self.limit(self.relation(input, outer)?, limit),
+            RelationKind::Limit { input, limit } => {
+                self.check_limit_over_offset(input, limit)?;
+                self.limit(self.relation(input, outer)?, limit)
+            }
             RelationKind::Offset { input, offset } => self.offset(self.relation(input, outer)?, offset),
             RelationKind::Tail { input, limit } => self.tail(self.relation(input, outer)?, *limit),
             RelationKind::Distinct { input } => self.distinct(self.relation(input, outer)?),
+            RelationKind::Deduplicate { within_watermark: true, .. } => Err(SparkError::new("_LEGACY_ERROR_TEMP_3102")
+                .param("msg", "dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets")),
             RelationKind::Deduplicate { input, columns, .. } => {
                 self.deduplicate(self.relation(input, outer)?, columns.as_deref())
             }
@@ -165,13 +184,20 @@ impl Analyzer {
                 self.lateral_view(input, generator, *keep, alias.as_deref(), columns, outer)
             }
             RelationKind::CollectMetrics { input, name, metrics } => {
+                if name.is_empty() {
+                    let message = "requirement failed: The name of the metrics should not be empty";
+                    return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
+                }
+                let node = self.relation(input, outer)?;
+                self.check_metrics(&node, metrics, outer)?;
+                self.note_metrics(name, r.plan_id)?;
                 let grouping = Grouping::By(vec![]);
                 let aggregates = metrics.clone();
                 let totals = Aggregate { input: (**input).clone(), grouping, aggregates, with_grouping_columns: false };
                 let totals = Relation::new(RelationKind::Aggregate(Box::new(totals)));
                 self.relation(&totals, outer)?;
                 self.resolver().observe(name, r.plan_id, totals);
-                self.relation(input, outer)
+                Ok(node)
             }
             RelationKind::AsOfJoin(j) => self.as_of_join(j, outer),
             RelationKind::NearestByJoin(j) => self.nearest_by_join(j, outer),

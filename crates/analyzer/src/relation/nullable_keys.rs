@@ -9,6 +9,7 @@ use vonk_plan::relation::Grouping;
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::names::Named;
+use crate::relation::aggregate::is_tuple;
 use crate::scope::{ColumnId, Scope, ScopeColumn};
 
 /// The columns among the keys of a grouping, and those that every grouping set has.
@@ -73,9 +74,7 @@ impl Analyzer {
                         ids.insert(c.id);
                     }
                 }
-                ExprKind::Function(call) if matches!(call.name.as_slice(), [n] if n == "struct") => {
-                    rest.extend(&call.args)
-                }
+                ExprKind::Function(call) if is_tuple(call) => rest.extend(&call.args),
                 _ => {}
             }
         }

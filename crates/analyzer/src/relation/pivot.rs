@@ -1,6 +1,7 @@
 //! PIVOT, as a clause of SQL and as `groupBy(…).pivot(…)`: first the aggregates per group and pivot
 //! value, then each value's row of a group becomes columns.
 
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as DfExpr, Operator, binary_expr};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
@@ -25,6 +26,45 @@ use crate::scope::column_expr;
 struct PivotValue {
     values: Vec<TypedExpr>,
     name: String,
+}
+
+/// Types whose values Spark's own aggregate for pivots collects.
+fn is_simple(t: &DataType) -> bool {
+    t.is_numeric() || *t == DataType::Boolean
+}
+
+/// The aggregate, if it is the first or last value, of the values that are not NULL.
+fn first_present(e: &Expr) -> Expr {
+    let mut out = e.clone();
+    match &mut out.kind {
+        ExprKind::Alias { child, .. } => **child = first_present(child),
+        ExprKind::Function(call) => {
+            let first = ["first", "first_value", "last", "last_value"];
+            if matches!((call.name.as_slice(), call.args.len()), ([n], 1 | 2) if first.contains(&&*n.to_lowercase())) {
+                call.args.truncate(1);
+                call.ignore_nulls = Some(true);
+            }
+        }
+        _ => {}
+    }
+    out
+}
+
+/// The expression with its aggregates over the rows that meet the condition.
+fn only_where(e: DfExpr, condition: &DfExpr) -> SparkResult<DfExpr> {
+    let changed = e.transform_down(|e| {
+        Ok(match e {
+            DfExpr::AggregateFunction(mut f) => {
+                f.params.filter = Some(Box::new(match f.params.filter.take() {
+                    Some(own) => (*own).and(condition.clone()),
+                    None => condition.clone(),
+                }));
+                Transformed::new(DfExpr::AggregateFunction(f), true, TreeNodeRecursion::Jump)
+            }
+            other => Transformed::no(other),
+        })
+    });
+    changed.map(|t| t.data).map_err(vonk_expr::spark_error)
 }
 
 /// Do the parts of a value have casts to the columns?
@@ -143,6 +183,10 @@ impl Analyzer {
         values: Vec<PivotValue>,
         aggregates: &[Expr],
     ) -> SparkResult<Node> {
+        let results = self.items(env.clone(), aggregates)?;
+        if !results.iter().filter_map(Item::typed).all(|t| is_simple(&t.data_type)) {
+            return self.pivot_by_conditions(node, env, by, columns, values, aggregates);
+        }
         let group = by.len();
         let mut keys = Keys::default();
         keys.exprs.extend(by.iter().filter_map(Item::typed));
@@ -197,6 +241,50 @@ impl Analyzer {
         }
         let env = Env::of(&first, None);
         self.finish(first, &env, Some(keys), items, Clauses::default())
+    }
+
+    /// The aggregates of each pivot value are those of its rows, and of no rows where a group has none: so Spark does
+    /// it where one of them is no number.
+    fn pivot_by_conditions(
+        &self,
+        node: Node,
+        env: &Env,
+        by: Vec<Item>,
+        columns: Vec<TypedExpr>,
+        values: Vec<PivotValue>,
+        aggregates: &[Expr],
+    ) -> SparkResult<Node> {
+        let keys = Keys { exprs: by.iter().filter_map(Item::typed).collect(), sets: None };
+        let names: Vec<String> =
+            self.items(env.clone(), aggregates)?.iter().filter_map(Item::typed).map(|t| t.output_name()).collect();
+        let without_nulls: Vec<Expr> = aggregates.iter().map(first_present).collect();
+        let results: Vec<TypedExpr> = self.items(env.clone(), &without_nulls)?.iter().filter_map(Item::typed).collect();
+        let mut items = by;
+        for value in &values {
+            let mut condition: Option<DfExpr> = None;
+            for (column, v) in columns.iter().zip(&value.values) {
+                let v = self.pivot_value(v, &column.data_type)?;
+                let own = vonk_expr::collation::key(column.expr.clone(), &column.data_type);
+                let wanted = vonk_expr::collation::key(v.expr, &column.data_type);
+                let same = binary_expr(own, Operator::IsNotDistinctFrom, wanted);
+                condition = Some(match condition {
+                    Some(c) => c.and(same),
+                    None => same,
+                });
+            }
+            let Some(condition) = condition else { continue };
+            for (result, name) in results.iter().zip(&names) {
+                let mut out = result.clone();
+                out.expr = only_where(out.expr, &condition)?;
+                out.name = Some(match results.len() {
+                    1 => value.name.as_str().into(),
+                    _ => format!("{}_{name}", value.name).into(),
+                });
+                out.metadata = None;
+                items.push(Item::Value(self.fresh(), out));
+            }
+        }
+        self.finish(node, env, Some(keys), items, Clauses::default())
     }
 
     /// The value in the type of the column; where no cast of ANSI's leads to it, by the older ones.

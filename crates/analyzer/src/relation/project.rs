@@ -2,6 +2,7 @@
 //! left.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,10 +13,11 @@ use vonk_expr::TypedExpr;
 use vonk_plan::Expr;
 use vonk_plan::expr::ExprKind;
 
+use super::select::has_aggregate;
 use super::{Outer, time_window};
 use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
-use crate::expr::call::contains_aggregate;
+use crate::expr::call::contains_window;
 use crate::names::Named;
 use crate::node::{Node, columns_of};
 use crate::nodes::generate::Generate;
@@ -60,12 +62,14 @@ impl Item {
 }
 
 impl Analyzer {
-    pub fn project(&self, mut node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
+    pub fn project(&self, node: Node, exprs: &[Expr], outer: Outer) -> SparkResult<Node> {
         let env = Env::of(&node, outer);
-        let items = self.items(env, exprs)?;
-        let aggregates = items.iter().any(|i| i.typed().is_some_and(|t| contains_aggregate(&t.expr)))
-            || items.iter().any(|i| matches!(i, Item::Generated { rows, .. } if contains_aggregate(&rows.expr)));
-        if aggregates {
+        let items = self.items(env.clone(), exprs)?;
+        env.settle(self.put_items(node, items))
+    }
+
+    fn put_items(&self, mut node: Node, items: Vec<Item>) -> SparkResult<Node> {
+        if items.iter().any(has_aggregate) {
             return self.grouped(node, vec![], None, items, vec![]).map(|(node, _)| node);
         }
         time_window::only_with_times(&mut node, &items)?;
@@ -73,17 +77,65 @@ impl Analyzer {
     }
 
     /// Resolves a list. Aliases are in sight of the items to their right.
-    pub fn items(&self, mut env: Env, exprs: &[Expr]) -> SparkResult<Vec<Item>> {
+    pub fn items(&self, env: Env, exprs: &[Expr]) -> SparkResult<Vec<Item>> {
+        match self.list(env.clone(), exprs, vec![]) {
+            Err(e) if e.class().starts_with("UNRESOLVED_COLUMN") => match self.generated_first(env, exprs)? {
+                Some(items) => Ok(items),
+                None => Err(e),
+            },
+            done => done,
+        }
+    }
+
+    /// The list where those of its generators that are given are resolved already.
+    fn list(&self, mut env: Env, exprs: &[Expr], generated: Vec<Option<Item>>) -> SparkResult<Vec<Item>> {
         let aliases = Rc::new(RefCell::new(vec![]));
         env.aliases = Some(aliases.clone());
         let mut out = Vec::with_capacity(exprs.len());
+        let mut generated = generated.into_iter();
         for e in exprs {
-            self.item(&env, e, &aliases, &mut out)?;
+            match generated.next().flatten() {
+                Some(item) => out.push(item),
+                None => self.item(&env, e, &aliases, &mut out)?,
+            }
         }
         Ok(out)
     }
 
-    fn item(&self, env: &Env, e: &Expr, aliases: &RefCell<Vec<LateralAlias>>, out: &mut Vec<Item>) -> SparkResult<()> {
+    /// The list whose other items may name what its generators give: where rows are not grouped, these come first.
+    fn generated_first(&self, mut env: Env, exprs: &[Expr]) -> SparkResult<Option<Vec<Item>>> {
+        env.aliases = Some(Rc::default());
+        let mut generated = vec![];
+        for e in exprs {
+            let (call, names) = match &e.kind {
+                ExprKind::Alias { child, names, .. } => (&**child, names.as_slice()),
+                _ => (e, Default::default()),
+            };
+            let item = match self.generator_of_list(&env, call) {
+                Ok(Some(rows)) => Some(self.generated(rows, names)?),
+                _ => None,
+            };
+            if let Some(item) = &item {
+                let hidden = env.scope.hidden.iter().cloned().chain(item.columns()).collect();
+                env.scope = Arc::new(Scope::with_hidden(env.scope.columns.clone(), hidden));
+            }
+            generated.push(item);
+        }
+        if generated.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let items = self.list(env, exprs, generated)?;
+        Ok((!items.iter().any(has_aggregate)).then_some(items))
+    }
+
+    /// Adds what one expression of a list gives.
+    pub fn item(
+        &self,
+        env: &Env,
+        e: &Expr,
+        aliases: &RefCell<Vec<LateralAlias>>,
+        out: &mut Vec<Item>,
+    ) -> SparkResult<()> {
         match &e.kind {
             ExprKind::Star { .. } | ExprKind::Regex { .. } => {
                 for named in self.expand_star(env, e)? {
@@ -166,18 +218,13 @@ impl Analyzer {
         for v in items.iter().filter_map(Item::typed) {
             crate::aggregate::no_grouping(&v)?;
         }
-        let own: std::collections::HashSet<ColumnId> =
-            items.iter().filter_map(|i| if let Item::Value(id, _) = i { Some(*id) } else { None }).collect();
+        let own: HashSet<ColumnId> = items.iter().flat_map(made_by).collect();
         let lateral = items.iter().any(|i| match i {
-            Item::Value(_, v) | Item::Generated { rows: v, .. } => {
-                let mut used = Default::default();
-                columns_of(&v.expr, &mut used);
-                used.iter().any(|id| own.contains(id))
-            }
+            Item::Value(..) | Item::Generated { .. } => used_by(i).iter().any(|id| own.contains(id)),
             Item::Column(c) => c.slot != c.id && own.contains(&c.slot),
         });
         if lateral {
-            for mut item in items {
+            for mut item in in_order_of_use(items, own) {
                 if let Some(v) = item.typed_mut() {
                     self.take_subqueries(node, &mut [&mut *v])?;
                     self.take_row_ids(node, &mut [&mut *v])?;
@@ -186,6 +233,15 @@ impl Analyzer {
                 self.compute_values(node, vec![item])?;
             }
             return Ok(());
+        }
+        // Windows are of the rows that the generator gives.
+        if items.iter().any(|i| matches!(i, Item::Value(_, v) if contains_window(&v.expr))) {
+            let (generated, others): (Vec<_>, Vec<_>) =
+                items.into_iter().partition(|i| matches!(i, Item::Generated { .. }));
+            if !generated.is_empty() {
+                self.compute(node, generated)?;
+            }
+            items = others;
         }
         for item in &mut items {
             if let Item::Generated { rows, .. } = item {
@@ -224,6 +280,50 @@ impl Analyzer {
             Ok(LogicalPlan::Extension(Extension { node: Arc::new(generate) }))
         })
     }
+}
+
+/// The columns that are computed for an item.
+fn made_by(item: &Item) -> Vec<ColumnId> {
+    match item {
+        Item::Column(_) => vec![],
+        Item::Value(id, _) => vec![*id],
+        Item::Generated { columns, .. } => columns.iter().map(|c| c.slot).collect(),
+    }
+}
+
+/// The columns that an item is computed of.
+fn used_by(item: &Item) -> HashSet<ColumnId> {
+    let mut used = HashSet::new();
+    if let Item::Value(_, v) | Item::Generated { rows: v, .. } = item {
+        columns_of(&v.expr, &mut used);
+    }
+    used
+}
+
+/// The items so that each comes behind those it is computed of, generators as early as may be; `missing` is what
+/// they all make.
+fn in_order_of_use(mut rest: Vec<Item>, mut missing: HashSet<ColumnId>) -> Vec<Item> {
+    let mut out = Vec::with_capacity(rest.len());
+    rest.sort_by_key(|i| !matches!(i, Item::Generated { .. }));
+    while !rest.is_empty() {
+        let mut later = vec![];
+        let before = out.len();
+        for item in rest {
+            if used_by(&item).is_disjoint(&missing) {
+                made_by(&item).iter().for_each(|id| {
+                    missing.remove(id);
+                });
+                out.push(item);
+            } else {
+                later.push(item);
+            }
+        }
+        if out.len() == before {
+            out.append(&mut later);
+        }
+        rest = later;
+    }
+    out
 }
 
 /// The slot of a plain column of the scope.

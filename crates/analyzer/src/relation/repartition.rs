@@ -106,6 +106,7 @@ impl Analyzer {
 
     fn partitioned(&self, node: &mut Node, how: How, keys: Vec<SortExpr>, n: usize, advisory: bool) -> SparkResult<()> {
         let partitions = n.min(MOST_PARTITIONS);
+        self.keep_order(node)?;
         node.over(|input| Ok(Place { input, how, keys, partitions, advisory }.plan()))
     }
 }

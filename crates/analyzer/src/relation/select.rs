@@ -1,6 +1,7 @@
 //! A SELECT block: WHERE, GROUP BY, HAVING, windows, QUALIFY, DISTINCT, and the ORDER BY above it,
 //! which may name what the list leaves out.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use datafusion::logical_expr::{LogicalPlan, Sort};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_plan::expr::{ExprKind, SortOrder};
-use vonk_plan::relation::Select;
+use vonk_plan::relation::{Grouping, Select};
 use vonk_plan::{Expr, Literal};
 
 use super::Outer;
@@ -18,9 +19,9 @@ use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::expr::order::SortKey;
-use crate::node::Node;
+use crate::node::{Node, columns_of};
 use crate::scope::{Scope, ScopeColumn};
-use crate::window::no_window_in;
+use crate::window::{no_window_in, no_window_in_aggregates};
 
 /// What stands around the list of a SELECT.
 #[derive(Default)]
@@ -54,6 +55,7 @@ impl Analyzer {
         }
         let env = self.with_nullable_keys(Env::of(&node, outer), s.group_by.as_ref());
         let items = self.items(env.clone(), &s.projection)?;
+        let by_all = matches!(s.group_by, Some(Grouping::All));
         super::time_window::only_with_times(&mut node, &items)?;
         let clauses = Clauses {
             having: s.having.as_ref(),
@@ -66,9 +68,13 @@ impl Analyzer {
                 Some(grouping) => self.keys(&env, &items, grouping)?,
                 None => Keys::default(),
             };
-            self.finish(node, &env, Some(keys), items, clauses)?
+            let done = self.finish(node, &env, Some(keys), items, clauses);
+            env.settle(done).map_err(|e| match by_all && e.class() == "MISSING_GROUP_BY" {
+                true => SparkError::new("UNRESOLVED_ALL_IN_GROUP_BY").at(e.origin().cloned()),
+                false => e,
+            })?
         } else {
-            self.finish(node, &env, None, items, clauses)?
+            env.settle(self.finish(node, &env, None, items, clauses))?
         };
         if !s.distinct {
             return Ok(node);
@@ -102,11 +108,18 @@ impl Analyzer {
     ) -> SparkResult<Node> {
         let input_hidden = node.scope.hidden.clone();
         let mut having = clauses.having.map(|h| self.having(&with_output(env, inline(&items)), h)).transpose()?;
+        if let Some(q) = clauses.qualify {
+            self.check_qualify(env, keys.is_some(), &items, q)?;
+        }
         let mut qualify = clauses.qualify.map(|q| self.expr(&with_output(env, inline(&items)), q)).transpose()?;
         if let Some(h) = having.as_ref().filter(|h| contains_window(&h.expr)) {
             return Err(super::filter::no_window("HAVING", h));
         }
-        keys.iter().flat_map(|k| &k.exprs).try_for_each(|k| no_window_in("Aggregate", k))?;
+        for item in &items {
+            if let Item::Value(_, v) | Item::Generated { rows: v, .. } = item {
+                no_window_in_aggregates(v)?;
+            }
+        }
         if let Some(q) = &qualify
             && !contains_window(&q.expr)
             && !items.iter().filter_map(Item::typed).any(|i| contains_window(&i.expr))
@@ -154,10 +167,17 @@ impl Analyzer {
             renewed = Some(items.iter().flat_map(Item::columns).collect::<Vec<_>>());
         }
         let shown = renewed.unwrap_or(shown);
-        if let Some(having) = having {
+        let (early, late) = match having {
+            Some(having) if is_generated(&having, &items) => (None, Some(having)),
+            having => (having, None),
+        };
+        if let Some(having) = early {
             node = self.keep(node, having)?;
         }
         self.compute(&mut node, items)?;
+        if let Some(having) = late {
+            node = self.keep(node, having)?;
+        }
         let mut sorted: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).collect();
         self.take_plain_subqueries(&mut node, &mut sorted, "Sort")?;
         let mut late: Vec<&mut TypedExpr> = order.iter_mut().map(|k| &mut k.value).chain(qualify.iter_mut()).collect();
@@ -191,6 +211,7 @@ impl Analyzer {
             return SortKey::new(column.typed(), o);
         }
         let value = self.expr(env, &o.child)?;
+        no_window_in_aggregates(&value)?;
         no_window_in("Sort", &value)?;
         SortKey::new(value, o)
     }
@@ -218,15 +239,28 @@ pub fn has_aggregate(item: &Item) -> bool {
     }
 }
 
-/// The items by name, as the expressions that they are.
+/// The items by name, as the expressions that they are; of generators the columns that they will be.
 fn inline(items: &[Item]) -> Vec<LateralAlias> {
-    items.iter().filter_map(Item::typed).map(alias_of).collect()
+    let values = items.iter().flat_map(|item| match item.typed() {
+        Some(value) => vec![value],
+        None => item.columns().iter().map(ScopeColumn::typed).collect(),
+    });
+    values.map(alias_of).collect()
 }
 
-fn alias_of(value: TypedExpr) -> LateralAlias {
+/// Is the expression made of what a generator of the list gives?
+fn is_generated(e: &TypedExpr, items: &[Item]) -> bool {
+    let mut used = HashSet::new();
+    columns_of(&e.expr, &mut used);
+    let mut generated = items.iter().filter(|i| matches!(i, Item::Generated { .. })).flat_map(Item::columns);
+    generated.any(|c| used.contains(&c.slot))
+}
+
+pub fn alias_of(value: TypedExpr) -> LateralAlias {
     LateralAlias { name: value.output_name(), value }
 }
 
-fn with_output(env: &Env, first: Vec<LateralAlias>) -> Env {
+/// Where the names of the output come first.
+pub fn with_output(env: &Env, first: Vec<LateralAlias>) -> Env {
     Env { first: Some(Rc::new(first)), ..env.clone() }
 }

@@ -11,13 +11,14 @@ use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
+use vonk_expr::extract::reshape;
 use vonk_expr::signature::ordinal;
 use vonk_expr::spark_error;
 use vonk_plan::relation::{SetKind, SetOperation};
-use vonk_plan::types::DataType;
+use vonk_plan::types::{DataType, StructField};
 
 use super::Outer;
-use super::deduplicate::distinct_rows;
+use super::deduplicate::{distinct_rows, not_among_fields};
 use crate::analyzer::Analyzer;
 use crate::node::Node;
 use crate::scope::{Scope, ScopeColumn, column_expr, column_name, fold};
@@ -31,10 +32,12 @@ impl Analyzer {
         if s.by_name {
             self.align_by_name(&mut inputs, s.allow_missing_columns)?;
         }
-        let operator = match s.kind {
-            SetKind::Union => "UNION",
-            SetKind::Intersect => "INTERSECT",
-            SetKind::Except => "EXCEPT",
+        let operator = match (s.kind, s.all) {
+            (SetKind::Union, _) => "UNION",
+            (SetKind::Intersect, false) => "INTERSECT",
+            (SetKind::Intersect, true) => "INTERSECT ALL",
+            (SetKind::Except, false) => "EXCEPT",
+            (SetKind::Except, true) => "EXCEPT ALL",
         };
         self.common_columns(&mut inputs, operator, s.kind != SetKind::Union)?;
         if (s.kind != SetKind::Union || !s.all)
@@ -79,6 +82,7 @@ impl Analyzer {
         // All inputs use the first one's slots: DataFusion takes a union's names from it.
         let mut slots = vec![];
         for (i, node) in inputs.iter_mut().enumerate() {
+            self.keep_order(node)?;
             if i == 0 {
                 plans.push(node.exact(&|| self.fresh())?);
                 slots = node.scope.columns.iter().map(|c| c.slot).collect();
@@ -190,6 +194,15 @@ impl Analyzer {
                 });
             }
         }
+        if !allow_missing {
+            no_column_missing(inputs, &|a, b| key(a) == key(b))?;
+        }
+        for c in inputs.iter().flat_map(|node| &node.scope.columns) {
+            if let Some(wanted) = known.get(&key(&c.name)).and_then(|i| names.get_mut(*i)) {
+                let same = |a: &str, b: &str| key(a) == key(b);
+                wanted.data_type = all_fields(&wanted.data_type, &c.data_type, allow_missing, &same)?;
+            }
+        }
         let width = inputs.first().map(|n| n.scope.columns.len()).unwrap_or_default();
         for (i, node) in inputs.iter_mut().enumerate() {
             if !allow_missing && node.scope.columns.len() != width {
@@ -204,7 +217,17 @@ impl Analyzer {
             for wanted in &names {
                 let own = node.scope.columns.iter().find(|c| key(&c.name) == key(&wanted.name));
                 match own {
-                    Some(c) => columns.push(c.clone()),
+                    Some(c) if i == 0 && !allow_missing => columns.push(c.clone()),
+                    Some(c) => {
+                        let value = reshape(self.facts(), c.typed(), &wanted.data_type);
+                        if value.data_type == c.data_type {
+                            columns.push(c.clone());
+                            continue;
+                        }
+                        let id = self.fresh();
+                        columns.push(ScopeColumn { id, slot: id, data_type: value.data_type.clone(), ..c.clone() });
+                        computed.push((id, value.expr, value.data_type));
+                    }
                     None if allow_missing => {
                         let null = TypedExpr::null(wanted.data_type.clone())?;
                         let id = self.fresh();
@@ -284,6 +307,55 @@ impl Analyzer {
         let expr = DfExpr::WindowFunction(Box::new(call)).alias(&name);
         let window = Window::try_new(vec![expr], plan).map_err(spark_error)?;
         Ok((Arc::new(LogicalPlan::Window(window)), Column::new_unqualified(name)))
+    }
+}
+
+/// Error: a column of the first input that another has not.
+fn no_column_missing(inputs: &[Node], same: &dyn Fn(&str, &str) -> bool) -> SparkResult<()> {
+    let Some((first, others)) = inputs.split_first() else { return Ok(()) };
+    for other in others {
+        let missing = |c: &&ScopeColumn| !other.scope.columns.iter().any(|o| same(&o.name, &c.name));
+        if let Some(c) = first.scope.columns.iter().find(missing) {
+            return Err(not_among_fields(&c.name, &other.scope));
+        }
+    }
+    Ok(())
+}
+
+/// The first type, its structs with the fields that only the second has after their own. Error: the second lacks a
+/// field, where that is not allowed.
+fn all_fields(
+    a: &DataType,
+    b: &DataType,
+    allow_missing: bool,
+    same: &dyn Fn(&str, &str) -> bool,
+) -> SparkResult<DataType> {
+    match (a, b) {
+        (DataType::Struct(a), DataType::Struct(b)) => {
+            let mut fields: Vec<StructField> = vec![];
+            for f in a.fields.iter() {
+                fields.push(match b.fields.iter().find(|g| same(&f.name, &g.name)) {
+                    Some(g) => StructField {
+                        data_type: all_fields(&f.data_type, &g.data_type, allow_missing, same)?,
+                        ..f.clone()
+                    },
+                    None if allow_missing => StructField { nullable: true, ..f.clone() },
+                    None => {
+                        let names: Vec<String> = b.fields.iter().map(|g| quote_id([&g.name])).collect();
+                        return Err(SparkError::new("FIELD_NOT_FOUND")
+                            .param("fieldName", quote_id([&f.name]))
+                            .param("fields", names.join(", ")));
+                    }
+                });
+            }
+            let new = b.fields.iter().filter(|g| !a.fields.iter().any(|f| same(&f.name, &g.name)));
+            fields.extend(new.map(|g| StructField { nullable: true, ..g.clone() }));
+            Ok(DataType::structure(fields))
+        }
+        (DataType::Array(a, null), DataType::Array(b, _)) => {
+            Ok(DataType::array(all_fields(a, b, allow_missing, same)?, *null))
+        }
+        _ => Ok(a.clone()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `describe`, `summary`, `stat.cov`, `stat.corr`, `approxQuantile`, `freqItems`, `sampleBy`,
 //! `crosstab`: each said again as aggregates and projections, which the analyzer then takes up.
 
+use std::collections::HashSet;
+
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::expr::{CastMode, ExprKind, SortOrder};
@@ -10,6 +12,8 @@ use vonk_plan::{Expr, Literal, Relation, RelationKind};
 
 use super::Outer;
 use crate::analyzer::Analyzer;
+use crate::env::Env;
+use crate::expr::split_name;
 use crate::node::Node;
 use crate::scope::Scope;
 
@@ -35,6 +39,11 @@ fn aggregate(input: &Relation, aggregates: Vec<Expr>) -> Relation {
         aggregates,
         with_grouping_columns: true,
     })))
+}
+
+/// The column or field of a name with back quotes and dots.
+fn path(name: &str) -> SparkResult<Expr> {
+    split_name(name).map(Expr::attribute)
 }
 
 fn column(f: &StructField) -> Expr {
@@ -63,53 +72,86 @@ fn statistic(name: &str, f: &StructField) -> SparkResult<Expr> {
         "stddev" => call("stddev_samp", number),
         "min" | "max" => call(&lower, own),
         percent if percent.ends_with('%') => {
-            let value: f64 = percent
-                .trim_end_matches('%')
-                .trim()
-                .parse()
-                .map_err(|_| SparkError::new("_LEGACY_ERROR_TEMP_1114").param("stats", name))?;
+            let value: f64 = percent.trim_end_matches('%').trim().parse().map_err(|_| unrecognized(name))?;
             if !(0.0..=100.0).contains(&value) {
-                return Err(SparkError::new("_LEGACY_ERROR_TEMP_1115").param("percentile", name));
+                let message = "requirement failed: Percentiles must be in the range [0, 1]";
+                return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
             }
             let fraction = Expr::literal(Literal::Double(value / 100.0));
             let accuracy = Expr::literal(Literal::Int(ACCURACY));
             string(Expr::call("percentile_approx", vec![number, fraction, accuracy]))
         }
-        _ => return Err(SparkError::new("_LEGACY_ERROR_TEMP_2114").param("stats", name)),
+        _ => return Err(unrecognized(name)),
     })
+}
+
+fn unrecognized(name: &str) -> SparkError {
+    SparkError::new("UNRECOGNIZED_STATISTIC").param("stats", format!("'{name}'"))
+}
+
+/// The columns of a name as `Column` takes it: a path with back quotes, or a star.
+fn columns_named(name: &str) -> SparkResult<Expr> {
+    if name == "*" {
+        return Ok(Expr::star());
+    }
+    Ok(match name.strip_suffix(".*") {
+        Some(target) => {
+            let target = Some(split_name(target)?);
+            Expr::new(ExprKind::Star { target, plan_id: None, except: vec![] })
+        }
+        None => Expr::attribute(split_name(name)?),
+    })
+}
+
+/// An aggregate of the column `n` over all rows.
+fn over_all(function: &str) -> Expr {
+    Expr::new(ExprKind::Window(Box::new(vonk_plan::expr::WindowExpr {
+        function: Expr::call(function, vec![Expr::column("n")]),
+        partition_by: vec![],
+        order_by: vec![],
+        frame: None,
+        name: None,
+    })))
+}
+
+/// All values of a column as an array, NULL too where there may be one.
+fn listed(name: &str, nullable: bool) -> Expr {
+    if !nullable {
+        return Expr::call("collect_list", vec![Expr::column(name)]);
+    }
+    let row = Expr::call("named_struct", vec![Expr::string("item"), Expr::column(name)]);
+    let (child, extraction) = (Box::new(Expr::call("collect_list", vec![row])), Box::new(Expr::string("item")));
+    Expr::new(ExprKind::Extract { child, extraction })
 }
 
 impl Analyzer {
     pub fn describe(&self, input: &Relation, columns: &[String], outer: Outer) -> SparkResult<Node> {
         let names: Vec<String> = DESCRIBE.map(String::from).to_vec();
-        self.statistics(input, &names, columns, outer)
+        if columns.is_empty() {
+            return self.statistics(input, &names, outer);
+        }
+        let chosen = columns.iter().map(|c| columns_named(c)).collect::<SparkResult<Vec<_>>>()?;
+        self.statistics(&input.clone().project(chosen), &names, outer)
     }
 
     pub fn summary(&self, input: &Relation, names: &[String], outer: Outer) -> SparkResult<Node> {
         let all: Vec<String> = if names.is_empty() { SUMMARY.map(String::from).to_vec() } else { names.to_vec() };
-        self.statistics(input, &all, &[], outer)
+        let mut known = HashSet::new();
+        if let Some(again) = all.iter().find(|name| !known.insert(name.as_str())) {
+            return Err(SparkError::new("DUPLICATED_MAP_KEY")
+                .param("key", again)
+                .param("mapKeyDedupPolicy", quote_sql("spark.sql.mapKeyDedupPolicy")));
+        }
+        self.statistics(input, &all, outer)
     }
 
     /// One row a statistic, one column of text for each numeric or string column.
-    fn statistics(&self, input: &Relation, names: &[String], columns: &[String], outer: Outer) -> SparkResult<Node> {
+    fn statistics(&self, input: &Relation, names: &[String], outer: Outer) -> SparkResult<Node> {
         let schema = self.relation(input, outer)?.scope.struct_type();
-        let case = self.case_sensitive();
-        let same = |a: &str, b: &str| if case { a == b } else { a.eq_ignore_ascii_case(b) };
-        let mut chosen: Vec<StructField> = vec![];
-        match columns {
-            [] => chosen.extend(schema.fields.iter().cloned()),
-            some => {
-                for c in some {
-                    let found = schema.fields.iter().find(|f| same(&f.name, c));
-                    let Some(found) = found else {
-                        let node = self.relation(input, outer)?;
-                        return Err(self.unresolved_column(&node.scope, std::slice::from_ref(c), None));
-                    };
-                    chosen.push(found.clone());
-                }
-            }
-        }
+        let mut chosen: Vec<StructField> = schema.fields.to_vec();
         chosen.retain(|f| f.data_type.is_numeric() || f.data_type.is_string());
+        // Spark reads the names of the columns as it would the user's.
+        chosen.iter().try_for_each(|f| split_name(&f.name).map(|_| ()))?;
         let mut aggregates = vec![Expr::call("count", vec![Expr::literal(Literal::Int(1))]).alias("rows")];
         let mut rows = vec![];
         for (s, name) in names.iter().enumerate() {
@@ -135,8 +177,8 @@ impl Analyzer {
     }
 
     pub fn covariance(&self, input: &Relation, a: &str, b: &str, outer: Outer) -> SparkResult<Node> {
-        self.check_numeric(input, &[a, b], outer)?;
-        let pair = vec![double(Expr::column(a)), double(Expr::column(b))];
+        self.check_pair(input, &[a, b], outer)?;
+        let pair = vec![self.or_zero(double(path(a)?)), self.or_zero(double(path(b)?))];
         self.relation(&aggregate(input, vec![self.or_zero(Expr::call("covar_samp", pair)).alias("cov")]), outer)
     }
 
@@ -151,8 +193,8 @@ impl Analyzer {
         if method.is_some_and(|m| !m.eq_ignore_ascii_case("pearson")) {
             return Err(SparkError::new("INVALID_PARAMETER_VALUE.METHOD").param("method", method.unwrap_or_default()));
         }
-        self.check_numeric(input, &[a, b], outer)?;
-        let pair = vec![double(Expr::column(a)), double(Expr::column(b))];
+        self.check_pair(input, &[a, b], outer)?;
+        let pair = vec![self.or_zero(double(path(a)?)), self.or_zero(double(path(b)?))];
         let nan = Expr::literal(Literal::Double(f64::NAN));
         let corr = Expr::call("coalesce", vec![Expr::call("corr", pair), nan]);
         self.relation(&aggregate(input, vec![corr.alias("corr")]), outer)
@@ -162,13 +204,26 @@ impl Analyzer {
         Expr::call("coalesce", vec![e, Expr::literal(Literal::Double(0.0))])
     }
 
+    /// Error: columns that have no covariance.
+    fn check_pair(&self, input: &Relation, names: &[&str], outer: Outer) -> SparkResult<()> {
+        let node = self.relation(input, outer)?;
+        for name in names {
+            let data_type = self.quoted_name(&node, name)?.typed().data_type;
+            if !data_type.is_numeric() {
+                let message =
+                    format!("requirement failed: {data_type} columns have neither covariance nor correlation");
+                return Err(SparkError::new("java.lang.IllegalArgumentException").param("message", message));
+            }
+        }
+        Ok(())
+    }
+
     fn check_numeric(&self, input: &Relation, names: &[&str], outer: Outer) -> SparkResult<()> {
         let node = self.relation(input, outer)?;
         for name in names {
-            let found = node.scope.named(name, self.case_sensitive()).map(|(_, c)| c.data_type.clone()).next();
-            match found {
-                Some(t) if t.is_numeric() => {}
-                Some(t) => {
+            match self.expr(&Env::of(&node, outer), &path(name)?)?.data_type {
+                t if t.is_numeric() => {}
+                t => {
                     return Err(SparkError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
                         .param("sqlExpr", quote_sql(name))
                         .param("paramIndex", "first")
@@ -176,7 +231,6 @@ impl Analyzer {
                         .param("inputSql", quote_sql(name))
                         .param("inputType", quote_sql(t.sql())));
                 }
-                None => return Err(self.unresolved_column(&node.scope, &[name.to_string()], None)),
             }
         }
         Ok(())
@@ -199,52 +253,44 @@ impl Analyzer {
         let accuracy = if relative_error > 0.0 { (1.0 / relative_error).min(f64::from(i32::MAX)) } else { 1e6 };
         let fractions: Vec<Expr> = probabilities.iter().map(|p| Expr::literal(Literal::Double(*p))).collect();
         let empty = Expr::call("array", vec![]).cast(DataType::array(DataType::Double, false));
-        let of = |c: &String| {
-            let value = Expr::call(
-                "nanvl",
-                vec![double(Expr::column(c.as_str())), double(Expr::literal(Literal::Null(DataType::Null)))],
-            );
+        let of = |c: &String| -> SparkResult<Expr> {
+            let value =
+                Expr::call("nanvl", vec![double(path(c)?), double(Expr::literal(Literal::Null(DataType::Null)))]);
             let accuracy = Expr::literal(Literal::Int(accuracy as i32));
             let all = Expr::call("percentile_approx", vec![value, Expr::call("array", fractions.clone()), accuracy]);
-            Expr::call("coalesce", vec![all, empty.clone()])
+            Ok(Expr::call("coalesce", vec![all, empty.clone()]))
         };
-        let arrays = Expr::call("array", columns.iter().map(of).collect());
+        let arrays = Expr::call("array", columns.iter().map(of).collect::<SparkResult<Vec<_>>>()?);
         self.relation(&aggregate(input, vec![arrays.alias("approx_quantile")]), outer)
     }
 
-    /// One row with, for each column, the values that more than `support` of the rows have.
+    /// One row with, for each column, the values that more than `support` of the rows have; all values, if those are
+    /// no more than Spark keeps count of.
     pub fn freq_items(&self, input: &Relation, columns: &[String], support: f64, outer: Outer) -> SparkResult<Node> {
         if !(1e-4..=1.0).contains(&support) {
             return Err(SparkError::new("INVALID_PARAMETER_VALUE.SUPPORT").param("support", support));
         }
         let node = self.relation(input, outer)?;
         let mut items = vec![];
+        let kept_counts = (1.0 / support) as i64;
         for name in columns {
-            if node.scope.named(name, self.case_sensitive()).next().is_none() {
-                return Err(self.unresolved_column(&node.scope, std::slice::from_ref(name), None));
-            }
-            let own = Expr::column(name.as_str());
+            let nullable = self.expr(&Env::of(&node, outer), &path(name)?)?.nullable;
+            let own = path(name)?;
             let counted = Relation::new(RelationKind::Aggregate(Box::new(Aggregate {
                 input: input.clone(),
                 grouping: Grouping::By(vec![own.clone().alias("item")]),
                 aggregates: vec![Expr::call("count", vec![Expr::literal(Literal::Int(1))]).alias("n")],
                 with_grouping_columns: true,
             })));
-            let total = Expr::new(ExprKind::Window(Box::new(vonk_plan::expr::WindowExpr {
-                function: Expr::call("sum", vec![Expr::column("n")]),
-                partition_by: vec![],
-                order_by: vec![],
-                frame: None,
-                name: None,
-            })));
             let with_total = Relation::new(RelationKind::WithColumns {
                 input: Box::new(counted),
-                columns: vec![total.alias("total")],
+                columns: vec![over_all("sum").alias("total"), over_all("count").alias("different")],
             });
+            let few = Expr::call("<=", vec![Expr::column("different"), Expr::literal(Literal::Long(kept_counts))]);
             let least = Expr::call("*", vec![double(Expr::column("total")), Expr::literal(Literal::Double(support))]);
-            let kept = with_total.filter(Expr::call(">=", vec![double(Expr::column("n")), least]));
-            let list = aggregate(&kept, vec![Expr::call("collect_list", vec![Expr::column("item")]).alias("items")]);
-            items.push((name, list));
+            let often = Expr::call(">=", vec![double(Expr::column("n")), least]);
+            let kept = with_total.filter(Expr::call("or", vec![few, often]));
+            items.push((name, aggregate(&kept, vec![listed("item", nullable).alias("items")])));
         }
         let mut out: Option<Relation> = None;
         for (name, list) in items {
@@ -315,7 +361,10 @@ impl Analyzer {
             order: vec![SortOrder::asc(Expr::column(first))],
             global: true,
         });
-        self.relation(&sorted, outer)
+        let node = self.relation(&sorted, outer)?;
+        let mut columns = node.scope.columns.clone();
+        columns.iter_mut().take(1).for_each(|c| c.nullable = true);
+        Ok(node.with_scope(Scope::new(columns)))
     }
 
     /// The distinct values of a pivot column, in order. Error when there are too many.

@@ -1,16 +1,18 @@
 //! UNPIVOT: columns become rows. Made of a union of one projection per value column, or rather of
 //! a generator over an array of structs, so that the input is read once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::TypedExpr;
 use vonk_expr::cast::cast;
 use vonk_expr::coercion::common_type;
-use vonk_plan::Literal;
 use vonk_plan::expr::ExprKind;
 use vonk_plan::relation::{Unpivot, UnpivotValue};
-use vonk_plan::types::{DataType, StructField};
+use vonk_plan::types::{DataType, StructField, quote_if_needed};
+use vonk_plan::{Expr, Literal};
 
 use super::Outer;
 use crate::analyzer::Analyzer;
@@ -23,42 +25,15 @@ impl Analyzer {
     pub fn unpivot(&self, u: &Unpivot, outer: Outer) -> SparkResult<Node> {
         let mut node = self.relation(&u.input, outer)?;
         let env = Env::of(&node, outer);
-        let columns_of = |exprs: &[vonk_plan::Expr]| -> SparkResult<Vec<ScopeColumn>> {
-            let mut out = vec![];
-            for e in exprs {
-                if matches!(e.kind, ExprKind::Star { .. }) {
-                    let all = self.expand_star(&env, e)?;
-                    out.extend(all.into_iter().filter_map(|n| if let Named::Column(c) = n { Some(c) } else { None }));
-                    continue;
-                }
-                match &e.kind {
-                    ExprKind::Attribute { name, plan_id, .. } => {
-                        match self.name(&env, name, *plan_id, e.origin.as_ref())? {
-                            Named::Column(c) => out.push(c),
-                            Named::Value(_) => {
-                                return Err(SparkError::new("UNPIVOT_REQUIRES_ATTRIBUTES")
-                                    .param("given", "value")
-                                    .param("empty", "id")
-                                    .param("expressions", ""));
-                            }
-                        }
-                    }
-                    _ => {
-                        return Err(SparkError::new("UNPIVOT_REQUIRES_ATTRIBUTES")
-                            .param("given", "value")
-                            .param("empty", "id")
-                            .param("expressions", self.expr(&env, e)?.quoted_sql()));
-                    }
-                }
-            }
-            Ok(out)
-        };
-        let mut ids = u.ids.as_deref().map(columns_of).transpose()?;
-        let mut groups: Vec<(Vec<ScopeColumn>, Option<String>)> = vec![];
+        // What is no column is computed, where both lists are given.
+        let mut computed: Vec<Computed> = vec![];
+        let mut ids = u.ids.as_deref().map(|exprs| self.unpivot_columns(&env, exprs, &mut computed)).transpose()?;
+        let of_ids = computed.len();
+        let mut groups: Vec<Group> = vec![];
         match &u.values {
             Some(values) => {
                 for UnpivotValue { columns, alias } in values {
-                    let found = columns_of(columns)?;
+                    let found = self.unpivot_columns(&env, columns, &mut computed)?;
                     if found.len() > 1 && columns.len() == 1 {
                         groups.extend(found.into_iter().map(|c| (vec![c], alias.clone())));
                     } else {
@@ -72,6 +47,7 @@ impl Analyzer {
                 groups.extend(rest.map(|c| (vec![c.clone()], None)));
             }
         }
+        check_attributes(u, &computed, of_ids)?;
         if ids.is_none() {
             let used = |c: &ScopeColumn| groups.iter().any(|(g, _)| g.iter().any(|x| x.id == c.id));
             ids = Some(node.scope.columns.iter().filter(|c| !used(c)).cloned().collect());
@@ -84,33 +60,7 @@ impl Analyzer {
         if groups.iter().any(|(g, _)| g.len() != width) {
             return Err(SparkError::new("UNPIVOT_VALUE_SIZE_MISMATCH").param("names", width));
         }
-        // The common type of each value column.
-        let mut types: Vec<(DataType, bool)> = vec![];
-        for i in 0..width {
-            let mut of_column = groups.iter().filter_map(|(g, _)| g.get(i));
-            let Some(first) = of_column.next() else { continue };
-            let (mut t, mut null) = (first.data_type.clone(), first.nullable);
-            for c in of_column {
-                null |= c.nullable;
-                let both =
-                    t.is_string() == c.data_type.is_string() || t == DataType::Null || c.data_type == DataType::Null;
-                t = common_type(&t, &c.data_type, self.ansi()).filter(|_| both).ok_or_else(|| {
-                    let all: Vec<_> = groups
-                        .iter()
-                        .filter_map(|(g, _)| g.get(i))
-                        .map(|c| {
-                            format!(
-                                "{} ({})",
-                                vonk_common::error::quote_sql(c.data_type.sql()),
-                                vonk_common::error::quote_id([&*c.name])
-                            )
-                        })
-                        .collect();
-                    SparkError::new("UNPIVOT_VALUE_DATA_TYPE_MISMATCH").param("types", format!("[{}]", all.join(", ")))
-                })?;
-            }
-            types.push((t, null));
-        }
+        let types = self.unpivot_types(&groups, width)?;
         let mut fields = vec![StructField::new(&u.variable, DataType::STRING, false)];
         for (name, (t, null)) in u.value_names.iter().zip(&types) {
             fields.push(StructField::new(name, t.clone(), *null));
@@ -126,6 +76,7 @@ impl Analyzer {
             }
             structs.push(values);
         }
+        node.compute(computed.into_iter().map(|(c, value)| (c.id, value.expr, value.data_type)).collect())?;
         let rows = vonk_expr::extract::rows(self.facts(), fields.clone(), structs)?;
         let columns: Vec<ScopeColumn> = fields
             .iter()
@@ -151,4 +102,91 @@ impl Analyzer {
         }
         Ok(node.sealed())
     }
+
+    /// The columns that expressions stand for; what is computed for them is put to the rest.
+    fn unpivot_columns(
+        &self,
+        env: &Env,
+        exprs: &[Expr],
+        computed: &mut Vec<Computed>,
+    ) -> SparkResult<Vec<ScopeColumn>> {
+        let mut out = vec![];
+        for e in exprs {
+            let named = match &e.kind {
+                ExprKind::Star { .. } => self.expand_star(env, e)?,
+                ExprKind::Attribute { name, plan_id, .. } => {
+                    vec![self.name(env, name, *plan_id, e.origin.as_ref())?]
+                }
+                _ => vec![Named::Value(self.expr(env, e)?)],
+            };
+            for named in named {
+                out.push(match named {
+                    Named::Column(c) => c,
+                    Named::Value(value) => {
+                        let c = ScopeColumn::of(self.fresh(), &value);
+                        computed.push((c.clone(), value));
+                        c
+                    }
+                });
+            }
+        }
+        Ok(out)
+    }
+
+    /// The common type of each value column, and whether it may be NULL.
+    fn unpivot_types(&self, groups: &[Group], width: usize) -> SparkResult<Vec<(DataType, bool)>> {
+        let mut types = vec![];
+        for i in 0..width {
+            let all: Vec<&ScopeColumn> = groups.iter().filter_map(|(g, _)| g.get(i)).collect();
+            let Some((first, others)) = all.split_first() else { continue };
+            let (mut t, mut null) = (first.data_type.clone(), first.nullable);
+            for c in others {
+                null |= c.nullable;
+                let both =
+                    t.is_string() == c.data_type.is_string() || t == DataType::Null || c.data_type == DataType::Null;
+                t = common_type(&t, &c.data_type, self.ansi()).filter(|_| both).ok_or_else(|| no_common_type(&all))?;
+            }
+            types.push((t, null));
+        }
+        Ok(types)
+    }
+}
+
+/// The columns of one row to be, and what they are called together.
+type Group = (Vec<ScopeColumn>, Option<String>);
+
+/// A column, and the value that it is to hold.
+type Computed = (ScopeColumn, TypedExpr);
+
+/// Error: computed values, where one of the lists is not given and thus is all other columns.
+fn check_attributes(u: &Unpivot, computed: &[Computed], of_ids: usize) -> SparkResult<()> {
+    let (given, empty, values) = match (&u.ids, &u.values) {
+        (Some(_), None) => ("id", "value", computed.get(..of_ids)),
+        (None, Some(_)) => ("value", "id", computed.get(of_ids..)),
+        _ => return Ok(()),
+    };
+    let named = |(c, value): &Computed| match value.sql.to_string() {
+        text if text.ends_with(&format!(" AS {}", quote_if_needed(&c.name))) => quote_sql(text),
+        text => quote_sql(format!("{text} AS {}", quote_if_needed(&c.name))),
+    };
+    match values.unwrap_or_default() {
+        [] => Ok(()),
+        values => {
+            let values: Vec<String> = values.iter().map(named).collect();
+            Err(SparkError::new("UNPIVOT_REQUIRES_ATTRIBUTES")
+                .param("given", given)
+                .param("empty", empty)
+                .param("expressions", values.join(", ")))
+        }
+    }
+}
+
+/// The columns of each type, types in order.
+fn no_common_type(columns: &[&ScopeColumn]) -> SparkError {
+    let mut of_type: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for c in columns {
+        of_type.entry(quote_sql(c.data_type.sql())).or_default().push(quote_id([&*c.name]));
+    }
+    let all: Vec<String> = of_type.iter().map(|(t, names)| format!("{t} ({})", names.join(", "))).collect();
+    SparkError::new("UNPIVOT_VALUE_DATA_TYPE_MISMATCH").param("types", all.join(", "))
 }

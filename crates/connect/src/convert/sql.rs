@@ -50,16 +50,61 @@ impl Converter {
 
     #[allow(deprecated)] // Clients up to 3.5 send arguments as literals.
     fn statement(&self, message: proto::Sql) -> SparkResult<Statement> {
-        let literals = |l| Ok(Expr::new(ExprKind::Literal(self.literal(l)?)));
-        let mut named: BTreeMap<String, Expr> =
-            message.named_arguments.into_iter().map(|(k, e)| Ok((k, self.expr(e)?))).collect::<SparkResult<_>>()?;
+        let literals = |l| self.literal(l).map(|value| value.written());
+        let mut named: BTreeMap<String, Expr> = BTreeMap::new();
+        for (name, e) in message.named_arguments {
+            let value = argument(self.expr(e)?).ok_or_else(|| invalid(&name))?;
+            named.insert(name, value);
+        }
         for (name, l) in message.args {
             named.insert(name, literals(l)?);
         }
-        let mut positional = self.exprs(message.pos_arguments)?;
+        let mut positional = vec![];
+        for (i, e) in self.exprs(message.pos_arguments)?.into_iter().enumerate() {
+            positional.push(argument(e).ok_or_else(|| invalid(&format!("_pos_{i}")))?);
+        }
         for l in message.pos_args {
             positional.push(literals(l)?);
         }
         self.text.statement(&message.query, named, positional)
     }
+}
+
+fn invalid(name: &str) -> SparkError {
+    SparkError::new("INVALID_SQL_ARG").param("name", name)
+}
+
+/// An argument as SQL text spells it: a constant, or one of the functions that make a value of constants.
+fn argument(e: Expr) -> Option<Expr> {
+    match e.kind {
+        ExprKind::Literal(value) => Some(value.written()),
+        ExprKind::Alias { child, .. } => argument(*child),
+        ExprKind::Function(call) => {
+            let name = call.name.last()?.to_lowercase();
+            let args = match name.as_str() {
+                "struct" => fields(call.args)?,
+                _ => call.args.into_iter().map(argument).collect::<Option<Vec<_>>>()?,
+            };
+            match name.as_str() {
+                "array" | "map" | "named_struct" | "map_from_arrays" => Some(Expr::call(&name, args)),
+                "struct" => Some(Expr::call("named_struct", args)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The arguments of `struct` as those of `named_struct`.
+fn fields(args: Vec<Expr>) -> Option<Vec<Expr>> {
+    let mut out = vec![];
+    for (i, arg) in args.into_iter().enumerate() {
+        let name = match &arg.kind {
+            ExprKind::Alias { names, .. } => names.first()?.clone(),
+            _ => format!("col{}", i + 1),
+        };
+        out.push(Expr::string(name));
+        out.push(argument(arg)?);
+    }
+    Some(out)
 }

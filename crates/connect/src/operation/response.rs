@@ -6,6 +6,7 @@ use proto::execute_plan_response as p;
 use proto::execute_plan_response::ResponseType;
 use spark_connect_proto as proto;
 use vonk_common::limits::ARROW_BATCH_BYTES;
+use vonk_plan::types::{DataType, DayTimeField, YearMonthField};
 
 use crate::backend::{MetricValue, MlOperatorInfo, MlResult, NodeMetrics, ObservedMetrics, Progress, ResultItem};
 use crate::convert::{literal, types};
@@ -112,9 +113,9 @@ impl Responder {
             ResultItem::Batch { rows, data } => return self.batch(i64::try_from(rows).unwrap_or(i64::MAX), data),
             ResultItem::SqlQuery => Reply { message: self.blank.clone(), tail: self.sql.take().unwrap_or_default() },
             ResultItem::SqlRows { data, schema } => {
-                // Arrow does not carry the metadata of fields: the schema does.
-                let commented = schema.fields.iter().any(|f| f.metadata.is_some());
-                let schema = commented.then(|| vonk_plan::types::json::struct_to_json(&schema).to_string());
+                // Arrow does not carry the metadata of fields, nor all of some types: the schema does.
+                let told = schema.fields.iter().any(|f| f.metadata.is_some() || !carried(&f.data_type));
+                let schema = told.then(|| vonk_plan::types::json::struct_to_json(&schema).to_string());
                 let local = proto::LocalRelation { data: Some(data), schema };
                 let rel_type = Some(proto::relation::RelType::LocalRelation(local));
                 let relation = Some(proto::Relation { common: None, rel_type });
@@ -209,4 +210,16 @@ fn observed(m: ObservedMetrics) -> p::ObservedMetrics {
         }
     }
     message
+}
+
+/// Does Arrow tell which type it is, with all of its fields and digits?
+fn carried(t: &DataType) -> bool {
+    match t {
+        DataType::DayTimeInterval(from, to) => (*from, *to) == (DayTimeField::Day, DayTimeField::Second),
+        DataType::YearMonthInterval(from, to) => (*from, *to) == (YearMonthField::Year, YearMonthField::Month),
+        DataType::Array(element, _) => carried(element),
+        DataType::Map(key, value, _) => carried(key) && carried(value),
+        DataType::Struct(s) => s.fields.iter().all(|f| carried(&f.data_type)),
+        _ => true,
+    }
 }

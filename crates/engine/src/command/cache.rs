@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vonk_common::SparkResult;
+use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Relation;
 use vonk_plan::command::{CreateView, Name, ViewKind};
 
@@ -25,6 +25,11 @@ pub(super) async fn cache(
     query: Option<Relation>,
 ) -> SparkResult<Rows> {
     if let Some(query) = query {
+        if let [database @ .., _] = name.as_slice()
+            && !database.is_empty()
+        {
+            return Err(SparkError::new("_LEGACY_ERROR_TEMP_0037").param("quoted", database.join(".")));
+        }
         let view = CreateView {
             name: name.clone(),
             columns: vec![],

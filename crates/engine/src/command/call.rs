@@ -63,10 +63,7 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
             let all = session.catalog().databases()?;
             databases(all.into_iter().filter(|d| pattern.as_deref().is_none_or(|p| matches(p, &d.name))).collect())
         }
-        C::GetDatabase(db) => {
-            let database = database_of(session, Some(&name(&db, None)?))?;
-            databases(vec![session.catalog().expect_database(&database)?])
-        }
+        C::GetDatabase(db) => databases(vec![super::database::namespace(session, &name(&db, None)?)?]),
         C::DatabaseExists(db) => {
             let found = match database_of(session, Some(&name(&db, None)?)) {
                 Ok(d) => session.catalog().database(&d)?.is_some(),

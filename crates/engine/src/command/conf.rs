@@ -80,7 +80,9 @@ pub(super) async fn set_time_zone(session: &Arc<Session>, zone: Expr) -> SparkRe
 fn offset(microseconds: i64) -> SparkResult<String> {
     let seconds = microseconds / 1_000_000;
     if seconds.abs() > 18 * 3600 {
-        return Err(SparkError::new("INVALID_INTERVAL_FORMAT.TIMEZONE_INTERVAL_OUT_OF_RANGE").param("input", seconds));
+        // Told in days where it has any, else in hours.
+        let shown = if seconds / 86_400 != 0 { seconds / 86_400 } else { seconds / 3600 };
+        return Err(SparkError::new("INVALID_INTERVAL_FORMAT.TIMEZONE_INTERVAL_OUT_OF_RANGE").param("input", shown));
     }
     let sign = if seconds < 0 { '-' } else { '+' };
     let s = seconds.abs();

@@ -12,15 +12,13 @@ use super::rows::Rows;
 use crate::fs::{Files, Place};
 use crate::session::Session;
 
-pub(super) fn use_catalog(session: &Session, name: &str) -> SparkResult<Rows> {
+pub(super) fn use_catalog(name: &str) -> SparkResult<Rows> {
     if !name.eq_ignore_ascii_case(SPARK_CATALOG) {
         return Err(SparkError::new("CATALOG_NOT_FOUND")
             .param("catalogName", vonk_common::error::quote_id([name]))
             .param("config", vonk_common::error::quote_sql(format!("spark.sql.catalog.{name}"))));
     }
-    let mut names = session.names.write();
-    names.current_catalog = SPARK_CATALOG.into();
-    names.current_database = vonk_catalog::DEFAULT_DATABASE.into();
+    // There is one catalog, which is the current one already.
     Ok(Rows::none())
 }
 
@@ -28,12 +26,22 @@ pub(super) fn use_namespace(session: &Session, name: &Name) -> SparkResult<Rows>
     if let [catalog] = name.as_slice()
         && catalog.eq_ignore_ascii_case(SPARK_CATALOG)
     {
-        return use_catalog(session, catalog);
+        return use_catalog(catalog);
     }
-    let database = database_of(session, Some(name))?;
-    let found = session.catalog().expect_database(&database)?;
+    let found = namespace(session, name)?;
     session.names.write().current_database = found.name;
     Ok(Rows::none())
+}
+
+/// The database that a namespace means. Error `SCHEMA_NOT_FOUND`, however many parts it has.
+pub(super) fn namespace(session: &Session, name: &Name) -> SparkResult<Database> {
+    match database_of(session, Some(name)) {
+        Ok(database) => session.catalog().expect_database(&database),
+        Err(_) => {
+            let parts = [SPARK_CATALOG].into_iter().chain(name.iter().map(String::as_str));
+            Err(SparkError::new("SCHEMA_NOT_FOUND").param("schemaName", vonk_common::error::quote_id(parts)))
+        }
+    }
 }
 
 pub(super) async fn create(
@@ -44,7 +52,11 @@ pub(super) async fn create(
     location: Option<String>,
     properties: BTreeMap<String, String>,
 ) -> SparkResult<Rows> {
-    let database = database_of(session, Some(name))?;
+    let database = database_of(session, Some(name)).map_err(|_| {
+        SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
+            .param("sessionCatalog", SPARK_CATALOG)
+            .param("identifier", vonk_common::error::quote_id(name))
+    })?;
     if database == GLOBAL_TEMP {
         return Err(errors::reserved_database(&database));
     }
@@ -105,7 +117,7 @@ pub(super) fn alter(
 }
 
 pub(super) fn comment(session: &Session, name: &Name, comment: Option<String>) -> SparkResult<Rows> {
-    let mut database = session.catalog().expect_database(&database_of(session, Some(name))?)?;
+    let mut database = namespace(session, name)?;
     database.comment = comment;
     session.catalog().alter_database(database)?;
     Ok(Rows::none())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vonk_catalog::{Table, TableKind};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Relation;
 use vonk_plan::command::{Name, PartitionSpec};
@@ -200,19 +200,56 @@ async fn expect_partition(session: &Arc<Session>, name: &Name, spec: &PartitionS
     partition::expect_one(session, &table, spec).await.map(|_| ())
 }
 
+/// Fields of columns are not described. Another error where there is no such field.
+fn not_whole(column: &str, data_type: &DataType, fields: &[String]) -> SparkError {
+    let (mut base, mut inner) = (column.to_string(), data_type.clone());
+    for field in fields {
+        let found = match &inner {
+            DataType::Struct(s) => {
+                let found = s.fields.iter().find(|f| f.name.eq_ignore_ascii_case(field));
+                let all = || s.fields.iter().map(|f| quote_id([&f.name])).collect::<Vec<_>>().join(", ");
+                found.ok_or_else(|| {
+                    SparkError::new("FIELD_NOT_FOUND").param("fieldName", quote_id([field])).param("fields", all())
+                })
+            }
+            other => {
+                return SparkError::new("INVALID_EXTRACT_BASE_FIELD_TYPE")
+                    .param("base", quote_sql(base))
+                    .param("other", quote_sql(other.sql()));
+            }
+        };
+        let next = match found {
+            Ok(found) => found.data_type.clone(),
+            Err(e) => return e,
+        };
+        base = format!("{base}.{field}");
+        inner = next;
+    }
+    SparkError::new("_LEGACY_ERROR_TEMP_1060").param("command", "DESC TABLE COLUMN").param("column", base)
+}
+
 pub(super) async fn column(session: &Arc<Session>, name: &Name, column: &Name, extended: bool) -> SparkResult<Rows> {
     let schema = described_schema(session, name).await?;
+    let column = match column.as_slice() {
+        [qualifier, rest @ ..]
+            if !rest.is_empty() && name.last().is_some_and(|n| n.eq_ignore_ascii_case(qualifier)) =>
+        {
+            rest
+        }
+        all => all,
+    };
     let wanted = column.join(".");
     let Some(f) = schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(&wanted)) else {
-        if let [first, _, ..] = column.as_slice()
-            && schema.fields.iter().any(|f| f.name.eq_ignore_ascii_case(first))
+        if let [first, fields @ ..] = column
+            && !fields.is_empty()
+            && let Some(f) = schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(first))
         {
-            return Err(SparkError::new("UNSUPPORTED_FEATURE.DESC_TABLE_COLUMN_JSON"));
+            return Err(not_whole(first, &f.data_type, fields));
         }
         return Err(super::show::column_not_found(&wanted));
     };
     let mut rows: Vec<Vec<Cell>> = vec![
-        vec!["col_name".into(), f.name.as_str().into()],
+        vec!["col_name".into(), wanted.as_str().into()],
         vec!["data_type".into(), f.data_type.to_string().into()],
         vec!["comment".into(), comment_of(f).unwrap_or_else(|| "NULL".into()).into()],
     ];

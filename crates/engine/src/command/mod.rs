@@ -30,7 +30,7 @@ pub use rows::{Cell, Rows};
 use vonk_catalog::{Table, TableName, TempFunction};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::command::{Command, Name, Statement};
+use vonk_plan::command::{AlterAction, Command, Name, Statement};
 
 use crate::cache::Level;
 use crate::session::Session;
@@ -43,12 +43,12 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::SetVerbose => conf::set_verbose(session),
         C::SetTimeZone(zone) => conf::set_time_zone(session, zone).await,
         C::Reset { key } => conf::reset(session, key),
-        C::DeclareVariable { name, data_type, default, replace } => {
-            variable::declare(session, name, data_type, default, replace).await
+        C::DeclareVariable { names, data_type, default, replace } => {
+            variable::declare(session, &names, data_type, default, replace).await
         }
         C::SetVariable { names, value } => variable::set(session, names, value).await,
         C::DropVariable { name, if_exists } => variable::drop(session, name, if_exists),
-        C::UseCatalog(name) => database::use_catalog(session, &name),
+        C::UseCatalog(name) => database::use_catalog(&name),
         C::UseNamespace(name) => database::use_namespace(session, &name),
         C::CreateDatabase { name, if_not_exists, comment, location, properties } => {
             database::create(session, &name, if_not_exists, comment, location, properties).await
@@ -59,7 +59,7 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         }
         C::CommentOnDatabase { name, comment } => database::comment(session, &name, comment),
         C::DescribeDatabase { name, extended } => describe::database(session, &name, extended),
-        C::ShowDatabases { pattern, .. } => show::databases(session, pattern.as_deref()),
+        C::ShowDatabases { pattern, in_catalog } => show::databases(session, in_catalog.as_ref(), pattern.as_deref()),
         C::ShowTables { namespace, pattern } => show::tables(session, namespace, pattern.as_deref()),
         C::ShowTableExtended { namespace, pattern, partition } => {
             show::table_extended(session, namespace, &pattern, partition.is_some())
@@ -86,6 +86,14 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::DescribeColumn { name, column, extended } => describe::column(session, &name, &column, extended).await,
         C::DescribeQuery(query) => describe::query(session, *query).await,
         C::DropTable { name, if_exists, view, .. } => table::drop(session, &name, if_exists, view).await,
+        C::AlterTable { name, action: AlterAction::Rename(to), .. } if view::is_own(session, &name) => {
+            view::rename_own(session, &name, &to)
+        }
+        C::AlterTable { name, view: true, action, .. }
+            if view::is_own(session, &name) && !matches!(action, AlterAction::ViewQuery { .. }) =>
+        {
+            Err(view::not_permanent(&name, &action))
+        }
         C::AlterTable { name, if_exists, view, action } => table::alter(session, &name, if_exists, view, action).await,
         C::CreateTableLike { name, source, if_not_exists, provider, location, properties } => {
             table::create_like(session, &name, &source, if_not_exists, provider, location, properties)
@@ -151,9 +159,13 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         C::AddResource { .. } => Err(SparkError::unsupported("ADD FILE, ADD JAR and ADD ARCHIVE in SQL")),
         C::ListResource { .. } => Ok(Rows::none()),
         // The catalog has no procedures.
-        C::Call(name) => Err(SparkError::new("UNRESOLVED_ROUTINE")
-            .param("routineName", vonk_common::error::quote_id(&name))
-            .param("searchPath", "[]")),
+        C::Call(name) => {
+            let names = session.names.read();
+            let here = quote_id([&names.current_catalog, &names.current_database]);
+            Err(SparkError::new("UNRESOLVED_ROUTINE")
+                .param("routineName", quote_id(&name))
+                .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {here}]")))
+        }
         C::Unsupported(what) => Err(SparkError::unsupported(what)),
         other => Err(SparkError::unsupported(statement_name(&other))),
     }
@@ -253,9 +265,14 @@ pub(crate) fn database_of(session: &Session, namespace: Option<&Name>) -> SparkR
         Some([catalog, database]) if catalog.eq_ignore_ascii_case(vonk_catalog::SPARK_CATALOG) => {
             Ok(database.to_lowercase())
         }
-        Some(other) => Err(SparkError::new("REQUIRES_SINGLE_PART_NAMESPACE")
-            .param("sessionCatalog", vonk_catalog::SPARK_CATALOG)
-            .param("identifier", quote_id(other))),
+        Some(other) => {
+            let within = match other {
+                [catalog, rest @ ..] if catalog.eq_ignore_ascii_case(vonk_catalog::SPARK_CATALOG) => rest,
+                all => all,
+            };
+            Err(SparkError::new("NESTED_DATABASE_UNSUPPORTED_BY_V1_SESSION_CATALOG")
+                .param("namespace", quote_id(within)))
+        }
     }
 }
 

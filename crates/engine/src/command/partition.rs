@@ -71,7 +71,7 @@ pub(crate) async fn value_in(session: &Arc<Session>, value: &Expr, to: &DataType
 
 /// The text as a column of limited length keeps it: only spaces are cut off, and CHAR is filled up.
 /// Error `EXCEED_LIMIT_LENGTH`.
-fn limited(text: &str, to: &DataType) -> SparkResult<String> {
+pub(super) fn limited(text: &str, to: &DataType) -> SparkResult<String> {
     let (limit, fills) = match to {
         DataType::Char(n) => (*n, true),
         DataType::VarChar(n) => (*n, false),

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use vonk_catalog::{Scope, Variable};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::literal::from_scalar;
-use vonk_plan::command::{Block, Handler, Name, Script, ScriptStatement, Statement};
+use vonk_plan::command::{Block, Command, Handler, Name, Script, ScriptStatement, Statement};
 use vonk_plan::types::DataType;
 use vonk_plan::{Expr, ExprKind, Literal, Relation};
 
@@ -49,24 +49,36 @@ struct Runner {
 
 pub(super) async fn run(session: &Arc<Session>, script: Script) -> SparkResult<Rows> {
     script_check::block(&script.body, &mut vec![])?;
+    script_check::handlers(&script.body, &mut vec![])?;
     let depth = session.names.read().scopes.len();
     let mut runner = Runner { session: session.clone(), last: None, cursors: HashMap::new(), end_handled: vec![] };
     let out = runner.block(&script.body).await;
     session.names.write().scopes.truncate(depth);
     out?;
-    Ok(runner.last.unwrap_or_else(Rows::none))
+    let rows = runner.last.unwrap_or_else(Rows::none);
+    match rows.schema.fields.iter().map(|f| &f.data_type).find(|t| **t != t.without_limits()) {
+        Some(t) => Err(SparkError::new("UNSUPPORTED_DATA_TYPE_FOR_ENCODER").param("dataType", quote_sql(t.sql()))),
+        None => Ok(rows),
+    }
+}
+
+/// Only queries have results in a script.
+fn is_query(statement: &Statement) -> bool {
+    match statement {
+        Statement::Query(_) => true,
+        Statement::Command(Command::ExecuteImmediate { into, .. }) => into.is_empty(),
+        Statement::Command(_) => false,
+    }
 }
 
 fn same(label: &Option<String>, wanted: &str) -> bool {
     label.as_ref().is_some_and(|l| l.eq_ignore_ascii_case(wanted))
 }
 
-/// Does the handler's condition mean the error? The higher, the closer.
-fn closeness(condition: &str, declared: &[(String, Option<String>)], e: &SparkError) -> Option<u8> {
+/// Does the handler's condition mean the error? The higher, the closer. A condition that a script declares
+/// is met by its name only, whatever its state.
+fn closeness(condition: &str, e: &SparkError) -> Option<u8> {
     let state = e.sqlstate().unwrap_or("XX000");
-    if let Some((_, wanted)) = declared.iter().find(|(n, _)| n.eq_ignore_ascii_case(condition)) {
-        return (wanted.as_deref().unwrap_or("45000") == state).then_some(3);
-    }
     if let Some(wanted) = condition.strip_prefix("SQLSTATE:") {
         return wanted.eq_ignore_ascii_case(state).then_some(3);
     }
@@ -85,7 +97,7 @@ fn closeness(condition: &str, declared: &[(String, Option<String>)], e: &SparkEr
 
 fn handler<'b>(block: &'b Block, e: &SparkError) -> Option<&'b Handler> {
     let rated = block.handlers.iter().filter_map(|h| {
-        let best = h.conditions.iter().filter_map(|c| closeness(c, &block.conditions, e)).max()?;
+        let best = h.conditions.iter().filter_map(|c| closeness(c, e)).max()?;
         Some((best, h))
     });
     rated.max_by_key(|(c, _)| *c).map(|(_, h)| h)
@@ -137,7 +149,7 @@ impl Runner {
             S::Block(b) => return self.block(b).await,
             S::Statement(statement) => {
                 let rows = Box::pin(run_statement(&self.session, statement.clone())).await?;
-                if matches!(statement, Statement::Query(_)) || !rows.schema.fields.is_empty() {
+                if matches!(statement, Statement::Query(_)) || (is_query(statement) && !rows.schema.fields.is_empty()) {
                     self.last = Some(rows);
                 }
             }
@@ -231,6 +243,9 @@ impl Runner {
     ) -> SparkResult<Flow> {
         let (columns, rows) = self.rows(query.clone()).await?;
         let depth = self.session.names.read().scopes.len();
+        if !rows.is_empty() {
+            distinct(row, columns.iter().map(|(name, _)| name))?;
+        }
         for values in rows {
             let variables = columns.iter().zip(values).map(|((name, data_type), value)| Variable {
                 name: name.clone(),
@@ -294,6 +309,18 @@ impl Runner {
         *next += 1;
         variable::assign(&self.session, into, row).await
     }
+}
+
+/// The columns of a row are variables. Error `VARIABLE_ALREADY_EXISTS`.
+fn distinct<'c>(row: &Option<String>, columns: impl Iterator<Item = &'c String>) -> SparkResult<()> {
+    let mut seen = std::collections::HashSet::new();
+    for name in columns.map(|c| c.to_lowercase()) {
+        if !seen.insert(name.clone()) {
+            let row = row.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+            return Err(SparkError::new("VARIABLE_ALREADY_EXISTS").param("variableName", quote_id([row, name])));
+        }
+    }
+    Ok(())
 }
 
 fn no_more_rows(cursor: &str) -> SparkError {

@@ -29,7 +29,16 @@ pub(super) fn collations(pattern: Option<&str>) -> SparkResult<Rows> {
     Rows::new(&columns, rows.map(|row| row.into_iter().map(Into::into).collect()).collect())
 }
 
-pub(super) fn databases(session: &Session, pattern: Option<&str>) -> SparkResult<Rows> {
+/// The databases of the catalog, or those within a database: none.
+pub(super) fn databases(session: &Session, within: Option<&Name>, pattern: Option<&str>) -> SparkResult<Rows> {
+    match within.map(Vec::as_slice) {
+        None => {}
+        Some([catalog]) if catalog.eq_ignore_ascii_case(SPARK_CATALOG) => {}
+        Some(name) => {
+            super::database::namespace(session, &name.to_vec())?;
+            return Rows::strings("namespace", Vec::new());
+        }
+    }
     let names = session.catalog().databases()?.into_iter().map(|d| d.name).filter(|n| fits(pattern, n));
     Rows::strings("namespace", names.map(|n| quote_if_needed(&n)))
 }
@@ -212,6 +221,7 @@ pub(crate) fn create_statement(t: &Table) -> String {
         if let Some(c) = &t.comment {
             out.push_str(&format!("COMMENT {}\n", literal(c)));
         }
+        push_properties(&mut out, t);
         out.push_str(&format!("WITH SCHEMA COMPENSATION\nAS {}\n", view.text));
         return out;
     }
@@ -256,11 +266,15 @@ pub(crate) fn create_statement(t: &Table) -> String {
     if let Some(c) = &t.comment {
         out.push_str(&format!("COMMENT {}\n", literal(c)));
     }
+    push_properties(&mut out, t);
+    out
+}
+
+fn push_properties(out: &mut String, t: &Table) {
     if !t.properties.is_empty() {
         let all: Vec<_> = t.properties.iter().map(|(k, v)| format!("  {} = {}", literal(k), literal(v))).collect();
         out.push_str(&format!("TBLPROPERTIES (\n{})\n", all.join(",\n")));
     }
-    out
 }
 
 pub(super) fn catalogs(pattern: Option<&str>) -> SparkResult<Rows> {

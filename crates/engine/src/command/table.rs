@@ -270,6 +270,12 @@ pub(super) async fn alter(
         AlterAction::AlterColumn { name, data_type, nullable, comment, position, default } => {
             alter_column(session, table, &name, data_type, nullable, comment, position, default).await?
         }
+        AlterAction::AlterColumns(names) => {
+            for name in &names {
+                column_at(&table, name)?;
+            }
+            return Err(unsupported_operation(&table, "ALTER COLUMN in bulk"));
+        }
         AlterAction::SetLocation { partition: Some(spec), .. } => {
             partition::expect_partitioned(&table, "ALTER TABLE ... SET LOCATION")?;
             partition::expect_one(session, &table, &spec).await?;
@@ -311,7 +317,9 @@ fn not_a_table(action: &AlterAction, view: String) -> SparkError {
         AlterAction::ReplaceColumns(_) => ("NO_ALTERNATIVE", "ALTER TABLE ... REPLACE COLUMNS"),
         AlterAction::DropColumns { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... DROP COLUMNS"),
         AlterAction::RenameColumn { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... RENAME COLUMN"),
-        AlterAction::AlterColumn { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... ALTER COLUMN"),
+        AlterAction::AlterColumn { .. } | AlterAction::AlterColumns(_) => {
+            ("NO_ALTERNATIVE", "ALTER TABLE ... ALTER COLUMN")
+        }
         AlterAction::SetLocation { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... SET LOCATION ..."),
         AlterAction::AddPartitions { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... ADD PARTITION ..."),
         AlterAction::DropPartitions { .. } => ("NO_ALTERNATIVE", "ALTER TABLE ... DROP PARTITION ..."),
@@ -393,6 +401,17 @@ async fn add_columns(
     session.catalog().alter_table(t)
 }
 
+/// The place of the column of that name.
+fn column_at(t: &Table, name: &Name) -> SparkResult<usize> {
+    let wanted = name.join(".");
+    t.schema.fields.iter().position(|f| f.name.eq_ignore_ascii_case(&wanted)).ok_or_else(|| {
+        let all: Vec<_> = t.schema.fields.iter().map(|f| quote_id([&f.name])).collect();
+        SparkError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION")
+            .param("objectName", quote_id(name))
+            .param("proposal", all.join(", "))
+    })
+}
+
 #[allow(clippy::too_many_arguments)]
 async fn alter_column(
     session: &Arc<Session>,
@@ -407,14 +426,8 @@ async fn alter_column(
     if position != ColumnPosition::Unspecified {
         return Err(unsupported_operation(&t, "ALTER COLUMN ... FIRST | AFTER"));
     }
-    let wanted = name.join(".");
     let mut fields = t.schema.fields.to_vec();
-    let Some(f) = fields.iter_mut().find(|f| f.name.eq_ignore_ascii_case(&wanted)) else {
-        let all: Vec<_> = t.schema.fields.iter().map(|f| quote_id([&f.name])).collect();
-        return Err(SparkError::new("UNRESOLVED_COLUMN.WITH_SUGGESTION")
-            .param("objectName", quote_id(name))
-            .param("proposal", all.join(", ")));
-    };
+    let Some(f) = fields.get_mut(column_at(&t, name)?) else { return Err(SparkError::internal("a column is gone")) };
     if nullable.is_some() {
         return Err(unsupported_operation(&t, "ALTER COLUMN ... SET NOT NULL"));
     }

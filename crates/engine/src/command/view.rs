@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vonk_catalog::{GLOBAL_TEMP, Table, TableKind, TempView, ViewText};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
-use vonk_plan::Relation;
-use vonk_plan::RelationKind;
-use vonk_plan::command::{CreateView, Name, ViewKind};
+use vonk_plan::command::{AlterAction, CreateView, Name, ViewKind};
 use vonk_plan::relation::{DataSource, Options};
 use vonk_plan::types::{StructField, StructType};
+use vonk_plan::{Expr, ExprKind, Relation, RelationKind};
 
 use super::rows::Rows;
 use super::{find_table, now_millis, qualify};
@@ -65,12 +64,134 @@ fn view_schema(name: &str, schema: &StructType, columns: &[(String, Option<Strin
     declared(&StructType::new(fields))
 }
 
+/// The one part of a temporary view's name. Error `INVALID_TEMP_OBJ_QUALIFIER`.
+fn unqualified(name: &Name) -> SparkResult<String> {
+    match name.as_slice() {
+        [single] => Ok(single.clone()),
+        [qualifier @ .., own] => Err(SparkError::new("INVALID_TEMP_OBJ_QUALIFIER")
+            .param("objectType", "VIEW")
+            .param("objectName", quote_id([own]))
+            .param("qualifier", quote_id(qualifier))),
+        [] => Err(SparkError::internal("a view without a name")),
+    }
+}
+
+/// Is it a temporary view of the session?
+pub(super) fn is_own(session: &Session, name: &Name) -> bool {
+    matches!(name.as_slice(), [single] if session.names.read().temp_view(single).is_some())
+}
+
+/// What a temporary view cannot have.
+pub(super) fn not_permanent(name: &Name, action: &AlterAction) -> SparkError {
+    let operation = match action {
+        AlterAction::SetProperties(_) => "ALTER VIEW ... SET TBLPROPERTIES",
+        AlterAction::UnsetProperties { .. } => "ALTER VIEW ... UNSET TBLPROPERTIES",
+        AlterAction::Other(what) if what == "WITH SCHEMA" => {
+            return SparkError::new("UNSUPPORTED_FEATURE.TEMPORARY_VIEW_WITH_SCHEMA_BINDING_MODE");
+        }
+        _ => "ALTER VIEW",
+    };
+    SparkError::new("EXPECT_PERMANENT_VIEW_NOT_TEMP").param("viewName", quote_id(name)).param("operation", operation)
+}
+
+/// Renames a temporary view of the session, which stays where it is.
+pub(super) fn rename_own(session: &Session, from: &Name, to: &Name) -> SparkResult<Rows> {
+    let mut names = session.names.write();
+    let single = match to.as_slice() {
+        [single] => single,
+        [.., database, _] => {
+            return Err(SparkError::new("RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH")
+                .param("db", quote_id([&names.current_database]))
+                .param("newDb", quote_id([database])));
+        }
+        [] => return Err(SparkError::internal("a view without a name")),
+    };
+    if names.temp_view(single).is_some() {
+        return Err(SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS").param("relationName", quote_id([single])));
+    }
+    let Some(old) = from.last().and_then(|name| names.temp_view(name)) else { return Ok(Rows::none()) };
+    names.drop_temp_view(&old.name);
+    names.create_temp_view(TempView { name: single.clone(), ..(*old).clone() }, false)?;
+    Ok(Rows::none())
+}
+
+/// Functions whose columns have names of their own.
+const GENERATORS: [&str; 9] = [
+    "explode",
+    "explode_outer",
+    "posexplode",
+    "posexplode_outer",
+    "inline",
+    "inline_outer",
+    "stack",
+    "json_tuple",
+    "variant_explode",
+];
+
+/// The columns of a permanent view are named in its query. Error `CREATE_PERMANENT_VIEW_WITHOUT_ALIAS`.
+fn check_names(query: &Relation, schema: &StructType, quoted: &str) -> SparkResult<()> {
+    let Some(exprs) = select_list(query) else { return Ok(()) };
+    let Some(at) = exprs.iter().position(|e| !is_named(e)) else { return Ok(()) };
+    // Behind a star the place is told from the end.
+    let star = |e: &Expr| matches!(e.kind, ExprKind::Star { .. } | ExprKind::Regex { .. });
+    let place = match exprs.iter().take(at).any(star) {
+        true => (schema.fields.len() + at).checked_sub(exprs.len()),
+        false => Some(at),
+    };
+    let shown = place.and_then(|i| schema.fields.get(i)).map(|f| f.name.as_str()).unwrap_or_default();
+    Err(SparkError::new("CREATE_PERMANENT_VIEW_WITHOUT_ALIAS").param("name", quoted).param("attr", quote_sql(shown)))
+}
+
+/// The expressions that the query's columns are.
+fn select_list(query: &Relation) -> Option<&[Expr]> {
+    let exprs = match &query.kind {
+        RelationKind::Project { exprs, .. } => exprs,
+        RelationKind::Aggregate(a) if !a.with_grouping_columns => &a.aggregates,
+        RelationKind::Select(s) => &s.projection,
+        RelationKind::SetOperation(s) => return select_list(s.inputs.first()?),
+        RelationKind::With { body, .. } => return select_list(body),
+        RelationKind::Sort { input, .. }
+        | RelationKind::Limit { input, .. }
+        | RelationKind::Offset { input, .. }
+        | RelationKind::Distinct { input }
+        | RelationKind::Filter { input, .. } => return select_list(input),
+        RelationKind::Alias { input, columns, .. } if columns.is_empty() => return select_list(input),
+        _ => return None,
+    };
+    let below = match &query.kind {
+        RelationKind::Project { input, .. } => Some(&**input),
+        RelationKind::Select(s) => Some(&s.from),
+        _ => None,
+    };
+    match exprs.as_slice() {
+        [only] if matches!(&only.kind, ExprKind::Star { target: None, .. }) => below.and_then(select_list),
+        _ => Some(exprs.as_slice()),
+    }
+}
+
+/// Has the column a name: its own, or that of a column, a field or a constant?
+fn is_named(e: &Expr) -> bool {
+    let column = |e: &Expr| matches!(e.kind, ExprKind::Attribute { .. } | ExprKind::Identifier(_));
+    match &e.kind {
+        ExprKind::Cast { child, .. } => column(child) || matches!(child.kind, ExprKind::Alias { .. }),
+        ExprKind::Extract { child, extraction } => column(child) && matches!(extraction.kind, ExprKind::Literal(_)),
+        ExprKind::Function(call) => {
+            matches!(call.name.as_slice(), [n] if GENERATORS.contains(&n.to_lowercase().as_str()))
+        }
+        ExprKind::Window(_) | ExprKind::Subquery(_) => false,
+        _ => true,
+    }
+}
+
 pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult<Rows> {
     let quoted = match v.kind {
         ViewKind::Permanent => qualify(session, &v.name)?.quoted(),
-        _ => quote_id(&v.name),
+        _ => quote_id([unqualified(&v.name)?]),
     };
     let schema = session.analyze(v.query.clone()).await?.schema;
+    if v.kind == ViewKind::Permanent {
+        check_names(&v.query, &schema, &quoted)?;
+    }
     let columns = view_schema(&quoted, &schema, &v.columns)?;
     if v.kind == ViewKind::Permanent {
         check_views(session, &v, &quoted).await?;
@@ -78,13 +199,8 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
     match v.kind {
         ViewKind::Permanent => create_permanent(session, v, &schema, columns),
         kind => {
-            let [name] = v.name.as_slice() else {
-                return Err(
-                    SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", quote_id(&v.name))
-                );
-            };
             let view = TempView {
-                name: name.clone(),
+                name: unqualified(&v.name)?,
                 query: Arc::new(Deep::new(v.query)),
                 columns: v.columns,
                 comment: v.comment,
@@ -102,16 +218,17 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
 async fn check_views(session: &Arc<Session>, v: &CreateView, quoted: &str) -> SparkResult<()> {
     let own = qualify(session, &v.name)?;
     for view in session.views_of(v.query.clone()).await? {
-        let temporary = |kind: &'static str, name: String| {
+        let temporary = |kind: &'static str, name: Vec<String>| {
             SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
                 .param("obj", "VIEW")
                 .param("objName", quoted)
                 .param("tempObj", kind)
-                .param("tempObjName", quote_id([name]))
+                .param("tempObjName", quote_id(name))
         };
         match view {
-            NamedView::Temporary(name) => return Err(temporary("VIEW", name)),
-            NamedView::Function(name) => return Err(temporary("FUNCTION", name)),
+            NamedView::Temporary(name) => return Err(temporary("VIEW", vec![name])),
+            NamedView::Function(name) => return Err(temporary("FUNCTION", vec![name])),
+            NamedView::Variable(name) => return Err(temporary("VARIABLE", name)),
             NamedView::Permanent(name) if name == own && v.replace => {
                 return Err(SparkError::new("RECURSIVE_VIEW")
                     .param("viewIdent", quoted)
@@ -187,7 +304,8 @@ pub(super) async fn alter_query(
             .param("tableName", table.name.quoted())
             .param("operation", "ALTER VIEW ... AS"));
     }
-    let schema = session.analyze(query).await?.schema;
+    let schema = session.analyze(query.clone()).await?.schema;
+    check_names(&query, &schema, &table.name.quoted())?;
     table.schema = view_schema(&table.name.quoted(), &schema, &[])?;
     if let Some(v) = &mut table.view {
         v.text = text;
@@ -210,14 +328,14 @@ pub(super) async fn create_from_dataframe(
     replace: bool,
 ) -> SparkResult<Rows> {
     let parts = super::call::identifier(name)
-        .map_err(|_| SparkError::new("INVALID_TEMP_OBJ_NAME").param("objectType", "view").param("name", name))?;
+        .map_err(|_| SparkError::new("_LEGACY_ERROR_TEMP_1321").param("viewName", name))?;
     let [single] = parts.as_slice() else {
         return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", name));
     };
     let named = session.views_of(input.clone()).await?;
     let uses = named.into_iter().filter_map(|view| match view {
         NamedView::Temporary(name) => session.names.read().temp_view(&name).map(|v| (name.to_lowercase(), v)),
-        NamedView::Permanent(_) | NamedView::Function(_) => None,
+        NamedView::Permanent(_) | NamedView::Function(_) | NamedView::Variable(_) => None,
     });
     let view = TempView {
         name: single.clone(),
@@ -241,15 +359,13 @@ pub(super) async fn create_using(
     provider: String,
     options: Options,
 ) -> SparkResult<Rows> {
-    let [single] = name.as_slice() else {
-        return Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS").param("actualName", quote_id(name)));
-    };
+    let own = unqualified(name)?;
     let paths = options.get("path").map(|p| vec![p.clone()]).unwrap_or_default();
     let source = DataSource { format: Some(provider), schema, options, paths, predicates: vec![], streaming: false };
     let query = Relation::new(RelationKind::DataSource(source));
     session.analyze(query.clone()).await?;
     let view = TempView {
-        name: single.clone(),
+        name: own,
         query: Arc::new(Deep::new(query)),
         columns: vec![],
         comment: None,

@@ -14,7 +14,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, OrderingRequirements, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
@@ -29,6 +29,7 @@ use vonk_analyzer::nodes::place::How;
 use vonk_analyzer::relation::range;
 
 use super::gather::{Gather, parts_in_order};
+use super::input_order::InputOrder;
 use super::row_id::RowIdExec;
 use super::targets::Targets;
 use crate::operators::one_input::one_input;
@@ -68,6 +69,7 @@ pub struct Key {
 pub struct PlaceExec {
     pub input: Arc<dyn ExecutionPlan>,
     pub placing: Placing,
+    order: InputOrder,
     /// The exchange; its last column is to be dropped. None where the input's partitions only come together.
     exchange: Option<Arc<dyn ExecutionPlan>>,
     properties: Arc<PlanProperties>,
@@ -75,6 +77,11 @@ pub struct PlaceExec {
 
 impl PlaceExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, placing: Placing) -> Result<Self> {
+        let order = InputOrder::of(&input);
+        PlaceExec::ordered(input, placing, order)
+    }
+
+    fn ordered(input: Arc<dyn ExecutionPlan>, placing: Placing, order: InputOrder) -> Result<Self> {
         let has = input.output_partitioning().partition_count();
         let exchange = match placing.how {
             How::Coalesce => None,
@@ -90,7 +97,7 @@ impl PlaceExec {
             input.pipeline_behavior(),
             input.boundedness(),
         );
-        Ok(PlaceExec { input, placing, exchange, properties: Arc::new(properties) })
+        Ok(PlaceExec { input, placing, order, exchange, properties: Arc::new(properties) })
     }
 }
 
@@ -159,7 +166,15 @@ impl DisplayAs for PlaceExec {
 }
 
 impl ExecutionPlan for PlaceExec {
-    one_input!("PlaceExec", |this, input| PlaceExec::new(input, this.placing.clone()));
+    one_input!("PlaceExec", |this, input| PlaceExec::ordered(input, this.placing.clone(), this.order.clone()));
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        self.order.required_ordering()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        self.order.required_distribution()
+    }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]

@@ -28,7 +28,7 @@ use super::hash_order::{Order, OrderExec};
 use super::join_hints::HintedExec;
 use super::place::{Key, PlaceExec, Placing, SMALL_ROWS, is_small};
 use super::recursion::RecursionExec;
-use super::row_id::RowIdExec;
+use super::row_id::{RowIdExec, numbered};
 use super::rows::{Choice, ChooseExec};
 use super::shared::{Shared, SharedExec};
 use crate::reuse::reuse;
@@ -91,7 +91,7 @@ impl ExtensionPlanner for Nodes {
             return Ok(Some(Arc::new(HintedExec::new(input, hinted.strategy))));
         }
         if let Some(node) = any.downcast_ref::<RowId>() {
-            return Ok(Some(Arc::new(RowIdExec::new(input, node.column.clone()))));
+            return numbered(input, node.column.clone()).map(Some);
         }
         if let Some(node) = any.downcast_ref::<Place>() {
             return place(node, input, session.config().target_partitions()).map(Some);

@@ -1,9 +1,11 @@
 //! Rows numbered in a last column, as `monotonically_increasing_id` does: the partition's number in the
 //! upper bits, the row's below. One of the few operators that look at the index of their partition.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::input_order::InputOrder;
 use crate::operators::one_input::one_input;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::compute::SortOptions;
@@ -12,9 +14,8 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{
-    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
-};
+use datafusion::physical_expr::{EquivalenceProperties, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -29,22 +30,19 @@ const ROW_BITS: u32 = 33;
 pub struct RowIdExec {
     pub input: Arc<dyn ExecutionPlan>,
     pub column: String,
-    /// The order that the rows are numbered in: it is kept, though nothing above may ask for it.
-    ordering: Option<LexOrdering>,
-    /// That order is one of all rows.
-    single: bool,
+    /// The order that the rows are numbered in.
+    order: InputOrder,
     properties: Arc<PlanProperties>,
 }
 
 impl RowIdExec {
     /// Numbers the rows in the order that the input has.
     pub fn new(input: Arc<dyn ExecutionPlan>, column: String) -> Self {
-        let ordering = input.output_ordering().cloned();
-        let single = ordering.is_some() && input.output_partitioning().partition_count() == 1;
-        RowIdExec::ordered(input, column, ordering, single)
+        let order = InputOrder::of(&input);
+        RowIdExec::ordered(input, column, order)
     }
 
-    fn ordered(input: Arc<dyn ExecutionPlan>, column: String, ordering: Option<LexOrdering>, single: bool) -> Self {
+    fn ordered(input: Arc<dyn ExecutionPlan>, column: String, order: InputOrder) -> Self {
         let own = input.schema();
         let mut fields: Vec<_> = own.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(&column, Arrow::Int64, true)));
@@ -60,8 +58,29 @@ impl RowIdExec {
         };
         let properties =
             PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
-        RowIdExec { input, column, ordering, single, properties: Arc::new(properties) }
+        RowIdExec { input, column, order, properties: Arc::new(properties) }
     }
+}
+
+/// The rows with their numbers in a last column. Where a projection drops what its input is sorted by, they are
+/// numbered below it: above it nothing tells that they are sorted.
+pub fn numbered(input: Arc<dyn ExecutionPlan>, column: String) -> Result<Arc<dyn ExecutionPlan>> {
+    let any: &dyn Any = input.as_ref();
+    let Some(projection) = any.downcast_ref::<ProjectionExec>().filter(|p| drops_order(p)) else {
+        return Ok(Arc::new(RowIdExec::new(input, column)));
+    };
+    let below = numbered(Arc::clone(projection.input()), column.clone())?;
+    let last = below.schema().fields().len().saturating_sub(1);
+    let number = ProjectionExpr { expr: Arc::new(Column::new(&column, last)), alias: column };
+    let exprs: Vec<ProjectionExpr> = projection.expr().iter().cloned().chain([number]).collect();
+    Ok(Arc::new(ProjectionExec::try_new(exprs, below)?))
+}
+
+fn drops_order(projection: &ProjectionExec) -> bool {
+    let input: &dyn Any = projection.input().as_ref();
+    projection.properties().output_ordering().is_none()
+        && (projection.input().output_ordering().is_some()
+            || input.downcast_ref::<ProjectionExec>().is_some_and(drops_order))
 }
 
 impl DisplayAs for RowIdExec {
@@ -71,19 +90,14 @@ impl DisplayAs for RowIdExec {
 }
 
 impl ExecutionPlan for RowIdExec {
-    one_input!("RowIdExec", |this, input| Ok(RowIdExec::ordered(
-        input,
-        this.column.clone(),
-        this.ordering.clone(),
-        this.single
-    )));
+    one_input!("RowIdExec", |this, input| Ok(RowIdExec::ordered(input, this.column.clone(), this.order.clone())));
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![if self.single { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
+        self.order.required_distribution()
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![self.ordering.clone().map(OrderingRequirements::from)]
+        self.order.required_ordering()
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {

@@ -8,7 +8,7 @@ use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, OrderingRequirements};
 use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -19,6 +19,7 @@ use vonk_expr::poisson::Poisson;
 use vonk_expr::random::{Bits, JavaRandom, XorShift};
 
 use super::gather::in_order;
+use super::input_order::InputOrder;
 use crate::operators::one_input::one_input;
 
 /// Which rows stay.
@@ -35,20 +36,17 @@ pub enum Choice {
 pub struct ChooseExec {
     pub input: Arc<dyn ExecutionPlan>,
     pub choice: Choice,
-    ordering: Option<LexOrdering>,
+    order: InputOrder,
     properties: Arc<PlanProperties>,
 }
 
 impl ChooseExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, choice: Choice) -> Self {
-        let ordering = match choice {
-            Choice::Sample { sorted: true, .. } => input.output_ordering().cloned(),
-            _ => None,
-        };
-        ChooseExec::ordered(input, choice, ordering)
+        let order = InputOrder::of(&input);
+        ChooseExec::ordered(input, choice, order)
     }
 
-    fn ordered(input: Arc<dyn ExecutionPlan>, choice: Choice, ordering: Option<LexOrdering>) -> Self {
+    fn ordered(input: Arc<dyn ExecutionPlan>, choice: Choice, order: InputOrder) -> Self {
         let partitions = match choice {
             Choice::Tail(_) => 1,
             Choice::Sample { .. } => input.output_partitioning().partition_count(),
@@ -59,7 +57,7 @@ impl ChooseExec {
             if partitions == 1 { EmissionType::Final } else { EmissionType::Incremental },
             input.boundedness(),
         );
-        ChooseExec { input, choice, ordering, properties: Arc::new(properties) }
+        ChooseExec { input, choice, order, properties: Arc::new(properties) }
     }
 }
 
@@ -70,14 +68,18 @@ impl DisplayAs for ChooseExec {
 }
 
 impl ExecutionPlan for ChooseExec {
-    one_input!("ChooseExec", |this, input| Ok(ChooseExec::ordered(input, this.choice, this.ordering.clone())));
+    one_input!("ChooseExec", |this, input| Ok(ChooseExec::ordered(input, this.choice, this.order.clone())));
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![self.ordering.clone().map(OrderingRequirements::from)]
+        self.order.required_ordering()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        self.order.required_distribution()
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

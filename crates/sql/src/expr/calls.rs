@@ -24,7 +24,7 @@ impl Parser<'_> {
             self.next();
             return Ok(self.call(&word, vec![], start));
         }
-        let mut parts = vec![if self.sym_n(1, "(") { self.function_name()? } else { self.ident()? }];
+        let mut parts = vec![if self.sym_n(1, "(") { self.function_name()? } else { self.plain_ident()? }];
         self.name_tail(&mut parts, start)
     }
 
@@ -40,7 +40,7 @@ impl Parser<'_> {
                 return self.fail();
             }
             self.next();
-            parts.push(self.ident()?);
+            parts.push(self.plain_ident()?);
         }
         let parts = std::mem::take(parts);
         if self.sym("(") {
@@ -60,7 +60,7 @@ impl Parser<'_> {
             self.next();
             return Ok(word);
         }
-        self.ident()
+        self.plain_ident()
     }
 
     fn at_current_like(&self) -> bool {
@@ -73,13 +73,29 @@ impl Parser<'_> {
         self.lambdas.iter().any(|parameters| parameters.iter().any(same))
     }
 
-    /// `IDENTIFIER('a.b')`, which may also name a function.
+    /// `IDENTIFIER('a.b')`, which may also name a function or the parameter of a lambda. As a value it is
+    /// whole: what follows a dot is a field of it.
     fn identifier_expression(&mut self) -> SparkResult<Expr> {
         let start = self.pos;
         let expr = self.identifier_clause()?;
-        if self.sym("(") || self.sym(".") || constant_string(&expr).is_some() {
+        if self.sym("(") {
+            let name = self.constant_name(&expr, start)?;
+            return self.call_tail(name, start);
+        }
+        if self.sym("->") {
+            let parameters = self.constant_name(&expr, start)?;
+            return self.lambda(parameters, start);
+        }
+        if self.sym(".") && self.sym_n(1, "*") {
+            let target = self.text_since(start).to_string();
+            self.next();
+            return self.star_of(Some(vec![target]), start);
+        }
+        if !self.sym(".") && constant_string(&expr).is_some() {
             let mut parts = self.constant_name(&expr, start)?;
-            return self.name_tail(&mut parts, start);
+            if parts.len() == 1 {
+                return self.name_tail(&mut parts, start);
+            }
         }
         Ok(self.make(ExprKind::Identifier(Box::new(expr)), start))
     }

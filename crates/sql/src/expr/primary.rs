@@ -146,7 +146,8 @@ impl Parser<'_> {
         let (parameter, bound) = if self.eat_sym("?") {
             let index = self.positional;
             self.positional += 1;
-            (Parameter::Positional(index), self.opts.positional.get(index))
+            // Nameless parameters are told of by their place in the text.
+            (Parameter::Positional(self.token(start).char_start), self.opts.positional.get(index))
         } else {
             self.expect_sym(":")?;
             let name = self.ident()?;

@@ -29,17 +29,17 @@ impl Parser<'_> {
             let error = SparkError::new("INVALID_STATEMENT_OR_CLAUSE").param("operation", operation);
             return Err(self.error(error, start));
         }
-        let action = self.alter_action(view, partition)?;
-        let command = |action| Command::AlterTable { name: name.clone(), if_exists: false, view, action };
-        if !matches!(action, AlterAction::AlterColumn { .. }) || !self.sym(",") {
-            return Ok(command(action));
+        let mut action = self.alter_action(view, partition)?;
+        if let (AlterAction::AlterColumn { name: first, .. }, true) = (&action, self.sym(",")) {
+            let mut names = vec![first.clone()];
+            while self.eat_sym(",") {
+                if let AlterAction::AlterColumn { name, .. } = self.alter_column()? {
+                    names.push(name);
+                }
+            }
+            action = AlterAction::AlterColumns(names);
         }
-        // Several columns at once.
-        let mut commands = vec![command(action)];
-        while self.eat_sym(",") {
-            commands.push(command(self.alter_column()?));
-        }
-        Ok(Command::Many(commands))
+        Ok(Command::AlterTable { name, if_exists: false, view, action })
     }
 
     /// An alteration of Hive that Spark reads only to refuse it.

@@ -15,8 +15,8 @@ impl Parser<'_> {
         }
         if self.at("PROCEDURE") && self.is_name_n(1) {
             self.next();
-            let name = self.name()?;
-            return Ok(Command::Unsupported(format!("DESCRIBE PROCEDURE {}", name.join("."))));
+            // There are no procedures: it is told as of a call.
+            return Ok(Command::Call(self.name()?));
         }
         if self.at_namespace() && !self.ends_n(1) && !self.sym_n(1, ".") {
             self.next();
@@ -47,7 +47,8 @@ impl Parser<'_> {
         let column = if self.is_name_n(0) && !self.at("AS") { Some(self.multipart()?) } else { None };
         let as_json = self.eat_all(&["AS", "JSON"]);
         if as_json && !extended {
-            self.defer(self.error(SparkError::new("DESCRIBE_JSON_NOT_EXTENDED"), start));
+            let error = SparkError::new("DESCRIBE_JSON_NOT_EXTENDED").param("tableName", name.join("."));
+            self.defer(self.error(error, start));
         }
         Ok(match column {
             Some(_) if partition.is_some() => {

@@ -171,7 +171,10 @@ impl Parser<'_> {
         let into = if self.eat("INTO") { self.comma_list(|p| p.multipart())? } else { vec![] };
         let using = if !self.eat("USING") {
             vec![]
-        } else if self.sym("(") && self.parens.close(self.pos).is_some_and(|c| self.ends_n(c + 1 - self.pos)) {
+        } else if self.sym("(")
+            && !self.parens.is_query(self.pos)
+            && self.parens.close(self.pos).is_some_and(|c| self.ends_n(c + 1 - self.pos))
+        {
             self.in_parens(|p| p.named_expressions())?
         } else {
             self.named_expressions()?

@@ -20,7 +20,7 @@ impl Parser<'_> {
         }
         if self.at_any(&["VAR", "VARIABLE"]) && !self.ends_n(1) && !self.sym_n(1, "=") && !self.sym_n(1, ".") {
             self.next();
-            return self.set_variable();
+            return self.set_variable_or_key(start);
         }
         if self.at_all(&["TIME", "ZONE"]) {
             self.skip(2);
@@ -33,7 +33,7 @@ impl Parser<'_> {
         }
         if self.at("COLLATION") && self.is_name_n(1) {
             self.skip_to_end();
-            return Ok(Command::Unsupported("SET COLLATION".into()));
+            return Err(self.error(SparkError::new("INVALID_SET_SYNTAX"), start));
         }
         self.set_configuration(start)
     }

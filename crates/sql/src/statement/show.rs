@@ -75,7 +75,8 @@ impl Parser<'_> {
             "COLLATIONS" => Command::ShowCollations { pattern: self.pattern()? },
             "PROCEDURES" => {
                 self.in_namespace()?;
-                Command::Unsupported("SHOW PROCEDURES".into())
+                let error = SparkError::new("MISSING_CATALOG_ABILITY.PROCEDURES").param("plugin", "spark_catalog");
+                return Err(error);
             }
             _ => return self.fail(),
         })
@@ -92,7 +93,7 @@ impl Parser<'_> {
                 "USER" => FunctionScope::User,
                 other => {
                     let error = SparkError::new("INVALID_SQL_SYNTAX.SHOW_FUNCTIONS_INVALID_SCOPE")
-                        .param("scope", format!("`{other}`"));
+                        .param("scope", format!("`{}`", other.to_lowercase()));
                     self.skip_to_end();
                     return Err(self.error(error, start));
                 }

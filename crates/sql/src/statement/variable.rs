@@ -32,19 +32,22 @@ impl Parser<'_> {
                 Err(self.error(error, self.pos))
             };
         }
-        let declare = |name: Name| Command::DeclareVariable {
-            name,
-            data_type: data_type.clone(),
-            default: default.clone(),
-            replace,
-        };
-        let mut commands: Vec<_> = names.into_iter().map(declare).collect();
-        match commands.pop() {
-            Some(only) if commands.is_empty() => Ok(only),
-            last => {
-                commands.extend(last);
-                Ok(Command::Many(commands))
+        Ok(Command::DeclareVariable { names, data_type, default, replace })
+    }
+
+    /// Behind SET VAR outside of scripts: what cannot be read is a wrong SET, whose key is VAR.
+    pub fn set_variable_or_key(&mut self, start: usize) -> SparkResult<Command> {
+        match self.set_variable() {
+            Err(e) if e.class() == "PARSE_SYNTAX_ERROR" => {
+                self.skip_to_end();
+                Err(self.error(SparkError::new("INVALID_SET_SYNTAX"), start))
             }
+            Ok(command) if !self.at_end() && !self.sym(";") => {
+                self.skip_to_end();
+                self.defer(self.error(SparkError::new("INVALID_SET_SYNTAX"), start));
+                Ok(command)
+            }
+            other => other,
         }
     }
 

@@ -113,7 +113,12 @@ fn write_sql(out: &mut String, value: &Literal, zone: &Zone, item: &dyn Fn(&mut 
             }
             out.push(')');
         }
-        Literal::Udt(_, inner) => item(out, inner, zone),
+        Literal::Udt(_, inner) => match crate::literal::variant_json(value, zone) {
+            Some(json) => {
+                let _ = write!(out, "PARSE_JSON('{json}')");
+            }
+            None => item(out, inner, zone),
+        },
         other => item(out, other, zone),
     }
 }
