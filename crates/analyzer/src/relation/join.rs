@@ -44,7 +44,7 @@ impl Analyzer {
         let right = if j.lateral {
             let around = Env::of(&left, outer);
             let mut right = self.relation(&j.right, Some(&Rc::new(around)))?;
-            if is_random(&right.plan()?) && left.plan()?.max_rows().is_none_or(|n| n > 1) {
+            if is_random(right.plan()?.as_ref()) && left.plan()?.max_rows().is_none_or(|n| n > 1) {
                 let class = "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.NON_DETERMINISTIC_LATERAL_SUBQUERIES";
                 return Err(SparkError::new(class).param("treeNode", "a lateral join"));
             }

@@ -144,7 +144,7 @@ impl Analyzer {
             RelationKind::Select(_) | RelationKind::Aggregate(_) | RelationKind::Sort { .. } => None,
             _ => return Ok(()),
         };
-        match misplaced(&node.plan()?, kind, &tables) {
+        match misplaced(node.plan()?.as_ref(), kind, &tables) {
             true => Err(SparkError::new("INVALID_RECURSIVE_REFERENCE.PLACE")),
             false => Ok(()),
         }

@@ -294,15 +294,16 @@ fn check_columns<'a>(function: &str, names: impl Iterator<Item = &'a str>) -> Sp
 fn rests_on_permanent(session: &Session, function: &str, met: Vec<NamedView>) -> SparkResult<()> {
     for view in met {
         let (kind, name) = match view {
-            NamedView::Temporary(name) => ("VIEW", name),
-            NamedView::Function(name) => ("FUNCTION", name),
+            NamedView::Temporary(name) => ("VIEW", vec![name]),
+            NamedView::Function(name) => ("FUNCTION", vec![name]),
+            NamedView::Variable(name) => ("VARIABLE", name),
             NamedView::Permanent(_) => continue,
         };
         return Err(SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
             .param("obj", "FUNCTION")
             .param("objName", quote_id([database_of(session, None)?.as_str(), function]))
             .param("tempObj", kind)
-            .param("tempObjName", quote_id([name])));
+            .param("tempObjName", quote_id(name)));
     }
     Ok(())
 }
