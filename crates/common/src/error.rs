@@ -129,6 +129,14 @@ impl SparkError {
         self
     }
 
+    /// The same error with other values of the parameter of that name.
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        for (_, own) in self.0.params.iter_mut().filter(|(own, _)| own == name) {
+            *own = value.to_string();
+        }
+        self
+    }
+
     /// Sets where the error happened, unless a more precise place is already known.
     pub fn at(mut self, origin: Option<Arc<Origin>>) -> Self {
         if self.0.origin.is_none() {

@@ -482,7 +482,7 @@ impl Analyzer {
                 }
                 let name = e.output_name();
                 if let Some(to) = returns {
-                    e = vonk_expr::cast::cast(self.facts(), e, to)?;
+                    e = self.cast_of(e, to)?;
                 }
                 let field = vonk_plan::types::StructField::new(name, e.data_type.clone(), e.nullable);
                 Ok(vonk_plan::types::StructType::new(vec![field]))
@@ -503,7 +503,13 @@ impl Analyzer {
         if contains_aggregate(&value.expr) || contains_window(&value.expr) {
             return Err(complex());
         }
-        vonk_expr::cast::cast(self.facts(), value, &p.data_type).map(|_| ())
+        self.cast_of(value, &p.data_type).map(|_| ())
+    }
+
+    /// The value as one of the type. An error names the value, not the cast.
+    fn cast_of(&self, value: TypedExpr, to: &DataType) -> SparkResult<TypedExpr> {
+        let shown = value.quoted_sql();
+        vonk_expr::cast::cast(self.facts(), value, to).map_err(|e| e.with("sqlExpr", shown))
     }
 
     /// A SQL function: its body with the parameters as names for the arguments.

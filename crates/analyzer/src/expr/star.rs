@@ -105,7 +105,14 @@ impl Analyzer {
             let columns: Vec<_> = env.scope.columns.iter().map(|c| quote_id([&*c.name])).collect();
             SparkError::new("CANNOT_RESOLVE_STAR_EXPAND")
                 .param("targetString", quote_id(target))
-                .param("columns", columns.join(", "))
+                .param(
+                    "columns",
+                    if env.outer.as_ref().is_some_and(|o| o.without_stars) {
+                        String::new()
+                    } else {
+                        columns.join(", ")
+                    },
+                )
                 .at(e.origin.clone())
         };
         let value = match self.name(env, target, None, e.origin.as_ref()) {

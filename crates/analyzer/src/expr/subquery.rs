@@ -67,6 +67,7 @@ impl Analyzer {
     pub fn scalar_subquery(&self, env: &Env, relation: &Relation) -> SparkResult<TypedExpr> {
         let mut node = self.inner(env, relation)?;
         let query = self.as_subquery(&mut node)?;
+        self.no_working_rows(&query.subquery)?;
         let outer = self.outer_names(env, &query.subquery)?;
         let [column] = node.scope.columns.as_slice() else {
             return Err(SparkError::new(

@@ -129,13 +129,26 @@ impl Analyzer {
         })
     }
 
-    /// Error: the rows of the round before are grouped, ordered or numbered, or may be missing in a join.
-    pub fn check_recursion(&self, r: &Relation, node: &mut Node) -> SparkResult<()> {
+    fn working_tables(&self) -> Vec<Working> {
         let of = |v: &Rc<Visible>| match &v.itself {
             Itself::Working(working) => Some(working.table.clone()),
             _ => None,
         };
-        let tables: Vec<Working> = self.ctes().borrow().iter().filter_map(of).collect();
+        self.ctes().borrow().iter().filter_map(of).collect()
+    }
+
+    /// Error: a value is computed of the rows of the round before. The engine computes values of sub-queries once for
+    /// all rounds.
+    pub fn no_working_rows(&self, value: &LogicalPlan) -> SparkResult<()> {
+        match reads(value, &self.working_tables()) {
+            true => Err(SparkError::unsupported("a scalar sub-query over the recursion that it is in")),
+            false => Ok(()),
+        }
+    }
+
+    /// Error: the rows of the round before are grouped, ordered or numbered, or may be missing in a join.
+    pub fn check_recursion(&self, r: &Relation, node: &mut Node) -> SparkResult<()> {
+        let tables = self.working_tables();
         if tables.is_empty() {
             return Ok(());
         }

@@ -204,14 +204,15 @@ impl Analyzer {
             }
         }
         let width = inputs.first().map(|n| n.scope.columns.len()).unwrap_or_default();
+        let wider = inputs.iter().position(|node| node.scope.columns.len() != width);
+        if let (false, Some(i)) = (allow_missing, wider) {
+            return Err(SparkError::new("NUM_COLUMNS_MISMATCH")
+                .param("operator", "UNION")
+                .param("firstNumColumns", width)
+                .param("invalidOrdinalNum", ordinal(i + 1))
+                .param("invalidNumColumns", inputs.get(i).map_or(0, |node| node.scope.columns.len())));
+        }
         for (i, node) in inputs.iter_mut().enumerate() {
-            if !allow_missing && node.scope.columns.len() != width {
-                return Err(SparkError::new("NUM_COLUMNS_MISMATCH")
-                    .param("operator", "UNION")
-                    .param("firstNumColumns", width)
-                    .param("invalidOrdinalNum", ordinal(i + 1))
-                    .param("invalidNumColumns", node.scope.columns.len()));
-            }
             let mut columns = vec![];
             let mut computed = vec![];
             for wanted in &names {

@@ -155,22 +155,10 @@ async fn value_of(session: &Arc<Session>, e: Expr, to: &DataType, shown: Option<
                 Some(name) => quote_sql(name),
                 None => analyzed(session, &source).await?.0,
             };
-            Err(about(&error, shown))
+            Err(error.with("sqlExpr", shown))
         }
         Err(error) => Err(error),
     }
-}
-
-/// The error with another text for the expression.
-fn about(error: &SparkError, shown: String) -> SparkError {
-    let mut out = SparkError::new(error.class().to_string());
-    for (name, value) in error.params() {
-        out = match &**name {
-            "sqlExpr" => out.param("sqlExpr", &shown),
-            _ => out.param(name.clone(), value),
-        };
-    }
-    out.at(error.origin().cloned())
 }
 
 /// The value as a type of limited length keeps it, at every level. Error `EXCEED_LIMIT_LENGTH`.

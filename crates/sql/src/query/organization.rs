@@ -25,7 +25,7 @@ impl Parser<'_> {
 
     /// `WINDOW name AS …`?
     pub fn window_follows(&self) -> bool {
-        self.at("WINDOW") && self.at_n(2, "AS")
+        self.at("WINDOW") && (self.at_n(2, "AS") || self.at_n(1, "IDENTIFIER") && self.sym_n(2, "("))
     }
 
     /// Refuses names that no WINDOW clause has resolved.
