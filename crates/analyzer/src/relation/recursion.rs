@@ -31,6 +31,8 @@ pub struct WorkingTable {
     /// The anchor's columns.
     schema: StructType,
     used: Rc<Cell<bool>>,
+    /// They are read where they may not be.
+    misplaced: Rc<Cell<bool>>,
 }
 
 impl Analyzer {
@@ -74,9 +76,11 @@ impl Analyzer {
         let fields = fields.map(|(c, n)| StructField::new(&**n, c.data_type.clone(), true)).collect::<Vec<_>>();
         let arrow = columns.iter().map(|c| Field::new(column_name(c.slot), to_arrow(&c.data_type), true));
         let arrow = arrow.collect::<Vec<_>>();
-        let used = Rc::new(Cell::new(false));
+        let (used, misplaced) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
         let table = Working(Arc::new(WorkingRows::new(Arc::new(Schema::new(arrow.clone())))));
-        let working = WorkingTable { table: table.clone(), schema: StructType::new(fields), used: used.clone() };
+        let (used_here, misplaced_here) = (used.clone(), misplaced.clone());
+        let schema = StructType::new(fields);
+        let working = WorkingTable { table: table.clone(), schema, used: used_here, misplaced: misplaced_here };
         let mut part = self.knowing_itself(visible, Itself::Working(working), last.0, outer)?;
         if !used.get() {
             return self.relation(&visible.cte.query, outer);
@@ -85,6 +89,9 @@ impl Analyzer {
             return Err(SparkError::new("UNION_NOT_SUPPORTED_IN_RECURSIVE_CTE"));
         }
         fits(&part, &mut columns)?;
+        if misplaced.get() {
+            return Err(SparkError::new("INVALID_RECURSIVE_REFERENCE.PLACE"));
+        }
         let slots: Vec<ColumnId> = columns.iter().map(|c| c.slot).collect();
         let fields = arrow.into_iter().map(|f| (None, Arc::new(f))).collect();
         let conf = &self.facts().conf;
@@ -140,16 +147,18 @@ impl Analyzer {
     /// Error: a value is computed of the rows of the round before. The engine computes values of sub-queries once for
     /// all rounds.
     pub fn no_working_rows(&self, value: &LogicalPlan) -> SparkResult<()> {
-        match reads(value, &self.working_tables()) {
+        let refused = |v: &Rc<Visible>| matches!(&v.itself, Itself::Working(working) if working.misplaced.get());
+        let told_otherwise = self.ctes().borrow().iter().any(refused);
+        match !told_otherwise && reads(value, &self.working_tables()) {
             true => Err(SparkError::unsupported("a scalar sub-query over the recursion that it is in")),
             false => Ok(()),
         }
     }
 
-    /// Error: the rows of the round before are grouped, ordered or numbered, or may be missing in a join.
+    /// Notes where the rows of the round before are grouped, ordered or numbered, or may be missing in a join: an
+    /// error, but types that do not fit come first.
     pub fn check_recursion(&self, r: &Relation, node: &mut Node) -> SparkResult<()> {
-        let tables = self.working_tables();
-        if tables.is_empty() {
+        if self.working_tables().is_empty() {
             return Ok(());
         }
         let kind = match &r.kind {
@@ -157,10 +166,15 @@ impl Analyzer {
             RelationKind::Select(_) | RelationKind::Aggregate(_) | RelationKind::Sort { .. } => None,
             _ => return Ok(()),
         };
-        match misplaced(node.plan()?.as_ref(), kind, &tables) {
-            true => Err(SparkError::new("INVALID_RECURSIVE_REFERENCE.PLACE")),
-            false => Ok(()),
+        let plan = node.plan()?;
+        for visible in self.ctes().borrow().iter() {
+            if let Itself::Working(working) = &visible.itself
+                && misplaced(plan.as_ref(), kind, std::slice::from_ref(&working.table))
+            {
+                working.misplaced.set(true);
+            }
         }
+        Ok(())
     }
 }
 
