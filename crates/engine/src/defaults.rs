@@ -71,7 +71,7 @@ pub async fn value_of(
     let plain = to.without_limits();
     let fits = can_up_cast(&from.as_nullable(), &plain.as_nullable());
     let constant = is_constant(&analyzed.plan);
-    if !fits && !(constant && fits_by_value(&from, &plain)) {
+    if !(fits || constant && fits_by_value(&from, &plain)) {
         return Err(mismatch());
     }
     if !constant {

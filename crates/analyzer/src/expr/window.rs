@@ -453,7 +453,8 @@ fn qualified(env: &Env, mut call: AggregateCall) -> AggregateCall {
 fn whole_partition(name: &str, call: &AggregateCall, w: &WindowExpr, order: &[SortKey]) -> SparkResult<()> {
     let sorts = matches!(name, "percentile_cont" | "percentile_disc" | "median");
     let whole = w.frame.as_ref().is_none_or(|f| f.rows && is_unbounded(f));
-    if !sorts && !(name == "listagg" && !call.within_group.is_empty()) || order.is_empty() && whole {
+    let limited = sorts || name == "listagg" && !call.within_group.is_empty();
+    if !limited || order.is_empty() && whole {
         return Ok(());
     }
     let args = call.args.iter().map(|a| a.sql.to_string());
