@@ -20,6 +20,7 @@ pub mod internal;
 pub mod named_arguments;
 pub mod order;
 pub mod shelf;
+pub mod sql_function;
 pub mod star;
 pub mod subquery;
 pub mod udf;

@@ -21,8 +21,9 @@ use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::expr::call::{as_shown, sql_function_in};
+use crate::expr::call::as_shown;
 use crate::expr::order::SortKey;
+use crate::expr::sql_function::sql_function_in;
 use crate::resolver::SessionFunction;
 use crate::scope::column_id;
 
