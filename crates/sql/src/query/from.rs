@@ -31,7 +31,7 @@ impl Parser<'_> {
     /// A table and the joins behind it. With `left`, the table is joined to it by a comma.
     fn joined_relation(&mut self, left: Option<(Relation, usize)>) -> SparkResult<Relation> {
         let start = self.pos;
-        let (lateral, mut out) = self.maybe_lateral()?;
+        let (lateral, mut out) = self.maybe_lateral(left.is_some())?;
         let mut from = start;
         if let Some((before, before_start)) = left {
             out = self.comma_join(before, out, lateral, before_start);
@@ -66,12 +66,12 @@ impl Parser<'_> {
         lateral
     }
 
-    /// A relation, and whether it is LATERAL, as only queries and functions are.
-    pub fn maybe_lateral(&mut self) -> SparkResult<(bool, Relation)> {
+    /// A relation, and whether it is LATERAL, as only queries and functions are where they are `joined`.
+    pub fn maybe_lateral(&mut self, joined: bool) -> SparkResult<(bool, Relation)> {
         let lateral = self.lateral_follows();
         let (start, closed) = (self.pos, self.sym("("));
         let relation = self.relation_primary()?;
-        if lateral && !closed && !depends(&relation) {
+        if lateral && joined && !closed && !depends(&relation) {
             let error = SparkError::new("INVALID_SQL_SYNTAX.LATERAL_WITHOUT_SUBQUERY_OR_TABLE_VALUED_FUNC");
             let error = self.error(error, start);
             self.defer(error);

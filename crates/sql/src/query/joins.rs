@@ -37,7 +37,7 @@ impl Parser<'_> {
             return self.as_of_join(left, kind, start);
         }
         self.expect("JOIN")?;
-        let (lateral, right) = self.maybe_lateral()?;
+        let (lateral, right) = self.maybe_lateral(true)?;
         if self.at_any(&["EXACT", "APPROX"]) && self.at_n(1, "NEAREST") {
             return self.nearest_join(left, right, kind, start);
         }

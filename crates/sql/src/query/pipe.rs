@@ -76,8 +76,8 @@ impl Parser<'_> {
         Ok(out)
     }
 
-    /// Reads a WINDOW clause, which no operator may have.
-    pub fn refuse_window(&mut self) -> SparkResult<()> {
+    /// Reads a WINDOW clause, which no operator but SELECT may have.
+    fn refuse_window(&mut self) -> SparkResult<()> {
         let at = self.pos;
         self.window_clause()?;
         let error = SparkError::new("UNSUPPORTED_FEATURE.CLAUSE_WITH_PIPE_OPERATORS");

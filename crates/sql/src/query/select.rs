@@ -45,9 +45,7 @@ impl Parser<'_> {
         }
         self.grow()?;
         let mut out = self.relation(RelationKind::Select(Box::new(select)), start);
-        if piped && self.window_follows() {
-            self.refuse_window()?;
-        } else if self.window_follows() {
+        if self.window_follows() {
             let windows = self.window_clause()?;
             if self.named_windows > windows_before {
                 apply_windows(&windows, &mut out)?;
