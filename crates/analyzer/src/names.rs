@@ -422,15 +422,20 @@ fn as_written(c: &ScopeColumn, parts: &[String], fields: &[String]) -> ScopeColu
 }
 
 /// Is `wanted` the end of the qualifier?
-fn qualifies(qualifier: &[String], wanted: &[String], case_sensitive: bool) -> bool {
+pub fn qualifies(qualifier: &[String], wanted: &[String], case_sensitive: bool) -> bool {
     let Some(start) = qualifier.len().checked_sub(wanted.len()) else { return false };
     qualifier.iter().skip(start).zip(wanted).all(|(q, w)| same_name(q, w, case_sensitive))
 }
 
 /// Does a name fit several things, or a thing without such a field, or nothing?
 fn is_unclear(e: &SparkError) -> bool {
-    matches!(e.class(), "AMBIGUOUS_REFERENCE" | "FIELD_NOT_FOUND" | "UNRESOLVED_COLUMN.WITH_SUGGESTION")
-        || e.class() == "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION"
+    matches!(
+        e.class(),
+        "AMBIGUOUS_REFERENCE"
+            | "FIELD_NOT_FOUND"
+            | "UNRESOLVED_COLUMN.WITH_SUGGESTION"
+            | "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION"
+    )
 }
 
 fn ambiguous(parts: &[String], found: &[&ScopeColumn], at: At) -> SparkError {

@@ -11,9 +11,9 @@ use vonk_plan::types::DataType;
 
 use crate::analyzer::Analyzer;
 use crate::env::Env;
-use crate::names::{At, Named, outer_column};
+use crate::names::{At, Named, outer_column, qualifies};
 use crate::row_ids::INPUT_FILE;
-use crate::scope::{ColumnId, Scope, ScopeColumn, same_name};
+use crate::scope::{ColumnId, Scope, ScopeColumn};
 
 impl Analyzer {
     /// The columns and fields that a star or regex stands for.
@@ -78,11 +78,7 @@ impl Analyzer {
 
     fn qualified_star(&self, env: &Env, target: &[String], e: &Expr) -> SparkResult<Vec<Named>> {
         let case = self.case_sensitive();
-        let matches = |c: &&ScopeColumn| {
-            &*c.name != INPUT_FILE
-                && c.qualifier.len() >= target.len()
-                && c.qualifier.iter().rev().zip(target.iter().rev()).all(|(a, b)| same_name(a, b, case))
-        };
+        let matches = |c: &&ScopeColumn| &*c.name != INPUT_FILE && qualifies(&c.qualifier, target, case);
         let own: Vec<_> = env.scope.columns.iter().filter(matches).cloned().collect();
         if !own.is_empty() {
             // Keys of USING joins are shown once, but belong to both sides.
@@ -102,17 +98,11 @@ impl Analyzer {
             return Ok(around);
         }
         let missing = || {
-            let columns: Vec<_> = env.scope.columns.iter().map(|c| quote_id([&*c.name])).collect();
+            let untold = env.outer.as_ref().is_some_and(|o| o.without_stars);
+            let told = env.scope.columns.iter().filter(|_| !untold).map(|c| quote_id([&*c.name]));
             SparkError::new("CANNOT_RESOLVE_STAR_EXPAND")
                 .param("targetString", quote_id(target))
-                .param(
-                    "columns",
-                    if env.outer.as_ref().is_some_and(|o| o.without_stars) {
-                        String::new()
-                    } else {
-                        columns.join(", ")
-                    },
-                )
+                .param("columns", told.collect::<Vec<_>>().join(", "))
                 .at(e.origin.clone())
         };
         let value = match self.name(env, target, None, e.origin.as_ref()) {
@@ -184,11 +174,7 @@ impl Analyzer {
         })?;
         let _ = plan_id;
         let named = env.scope.columns.iter().filter(|c| {
-            regex.is_match(&c.name).unwrap_or(false)
-                && target.is_none_or(|t| {
-                    c.qualifier.len() >= t.len()
-                        && c.qualifier.iter().rev().zip(t.iter().rev()).all(|(a, b)| same_name(a, b, case))
-                })
+            regex.is_match(&c.name).unwrap_or(false) && target.is_none_or(|t| qualifies(&c.qualifier, t, case))
         });
         Ok(named.cloned().map(Named::Column).collect())
     }
