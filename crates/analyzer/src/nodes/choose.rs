@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::{DFSchemaRef, Result};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
-use vonk_common::SparkError;
-use vonk_expr::exec_err;
+use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+
+use super::one_input::one_input;
 
 /// Which rows stay. Bounds are kept as bits, so that nodes can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,21 +44,7 @@ impl PartialOrd for Choose {
 }
 
 impl UserDefinedLogicalNodeCore for Choose {
-    fn name(&self) -> &str {
-        "Choose"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
+    one_input!("Choose", |this, input| Choose { input, rows: this.rows });
 
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         self.schema().fields().iter().map(|f| f.name().clone()).collect()
@@ -73,16 +58,5 @@ impl UserDefinedLogicalNodeCore for Choose {
                 write!(f, "Sample: {lower}..{upper} replacement={with_replacement} seed={seed}")
             }
         }
-    }
-
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match inputs.into_iter().next() {
-            Some(input) => Ok(Choose { input: Arc::new(input), rows: self.rows }),
-            None => Err(exec_err(SparkError::internal("Choose needs an input"))),
-        }
-    }
-
-    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        Some(vec![output_columns.to_vec()])
     }
 }

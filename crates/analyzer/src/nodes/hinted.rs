@@ -7,10 +7,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::{DFSchemaRef, Result};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
-use vonk_common::SparkError;
-use vonk_expr::exec_err;
+use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+
+use super::one_input::one_input;
 
 /// How a side is to be joined. Of the hints of two sides the first of these wins, as in Spark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,21 +53,7 @@ impl PartialOrd for Hinted {
 }
 
 impl UserDefinedLogicalNodeCore for Hinted {
-    fn name(&self) -> &str {
-        "Hinted"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
+    one_input!("Hinted", |this, input| Hinted { input, strategy: this.strategy });
 
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         HashSet::new()
@@ -76,16 +61,5 @@ impl UserDefinedLogicalNodeCore for Hinted {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Hinted: {:?}", self.strategy)
-    }
-
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match inputs.into_iter().next() {
-            Some(input) => Ok(Hinted { input: Arc::new(input), strategy: self.strategy }),
-            None => Err(exec_err(SparkError::internal("Hinted needs an input"))),
-        }
-    }
-
-    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        Some(vec![output_columns.to_vec()])
     }
 }

@@ -4,6 +4,7 @@ pub mod alone;
 pub mod choose;
 pub mod generate;
 pub mod hinted;
+mod one_input;
 pub mod place;
 pub mod python;
 pub mod recursion;
