@@ -93,11 +93,11 @@ fn check_values(e: &TypedExpr, keys: &[TypedExpr], scope: &Scope) -> SparkResult
         DfExpr::AggregateFunction(_) => Ok(TreeNodeRecursion::Jump),
         DfExpr::ScalarSubquery(q) if !keys.iter().any(|k| k.expr == *x) => {
             let slots = outer_slots(&q.subquery);
-            let named = |c: &&ScopeColumn| slots.contains(&c.slot);
-            let names: Vec<&str> = scope.columns.iter().filter(named).map(|c| &*c.name).collect();
             if slots.is_empty() {
                 return Ok(TreeNodeRecursion::Continue);
             }
+            let named = |c: &&ScopeColumn| slots.contains(&c.slot);
+            let names: Vec<&str> = scope.columns.iter().filter(named).map(|c| &*c.name).collect();
             Err(exec_err(
                 SparkError::new("SCALAR_SUBQUERY_IS_IN_GROUP_BY_OR_AGGREGATE_FUNCTION")
                     .param("sqlExpr", quote_sql(format!("scalarsubquery({})", names.join(", "))))

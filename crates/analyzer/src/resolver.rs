@@ -187,8 +187,8 @@ pub trait Resolver: Send + Sync {
 
     /// Whether database names are known for `SELECT … FROM a.b` messages: the search path of
     /// functions, for `UNRESOLVED_ROUTINE`.
-    fn function_search_path(&self) -> Vec<String> {
-        ["`system`.`builtin`", "`system`.`session`", "`spark_catalog`.`default`"].map(String::from).to_vec()
+    fn function_search_path(&self) -> String {
+        vonk_common::error::search_path("spark_catalog", "default")
     }
 }
 

@@ -11,15 +11,13 @@ use vonk_expr::{TypedExpr, spark_error};
 use crate::analyzer::Analyzer;
 use crate::expr::call::contains_window;
 use crate::node::Node;
+use crate::relation::checks::not_in;
 use crate::scope::{ColumnId, column_expr, column_name};
 
 /// Error: there is a window in the expression, and the operator computes none.
 pub fn no_window_in(operator: &str, e: &TypedExpr) -> SparkResult<()> {
     match contains_window(&e.expr) {
-        true => Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
-            .param("operator", operator)
-            .param("invalidExprSqls", e.quoted_sql())
-            .at(e.origin.clone())),
+        true => Err(not_in(operator, e.quoted_sql()).at(e.origin.clone())),
         false => Ok(()),
     }
 }

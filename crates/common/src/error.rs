@@ -282,6 +282,11 @@ pub fn quote_id<S: AsRef<str>>(parts: impl IntoIterator<Item = S>) -> String {
     quoted.join(".")
 }
 
+/// Where a session looks for names, as messages tell it.
+pub fn search_path(catalog: &str, database: &str) -> String {
+    format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([catalog, database]))
+}
+
 /// `"text"`: types, expressions, configuration keys and values in messages.
 pub fn quote_sql(text: impl fmt::Display) -> String {
     format!("\"{text}\"")

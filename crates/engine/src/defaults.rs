@@ -55,7 +55,7 @@ pub async fn value_of(
             .param("colName", quote_id([column]))
             .param("defaultValue", text)
     };
-    if format!("{value:?}").contains("Subquery(") {
+    if has_subquery(value) {
         return Err(error("SUBQUERY_EXPRESSION"));
     }
     let query = Relation::new(RelationKind::OneRow).project(vec![value.clone()]);
@@ -80,14 +80,14 @@ pub async fn value_of(
     match session.constant(as_column(value.clone(), plain)).await {
         Err(_) if !fits => Err(mismatch()),
         Ok(value) if !fits && value.is_null() => Err(mismatch()),
-        Ok(Literal::String(s)) => match limit(to) {
-            Some(limit) if s.trim_end_matches(' ').chars().count() > limit => {
-                Err(SparkError::new("EXCEED_LIMIT_LENGTH").param("limit", limit))
-            }
-            _ => Ok(Literal::String(s)),
-        },
+        Ok(Literal::String(s)) => to.kept(&s).map(|_| Literal::String(Arc::clone(&s))),
         other => other,
     }
+}
+
+/// Is there a sub-query in the value? Neither columns nor variables begin with one.
+pub fn has_subquery(value: &Expr) -> bool {
+    value.any(|part| matches!(part.kind, ExprKind::Subquery(_)))
 }
 
 /// Does it depend on the value whether the column can hold it? Spark tries all casts between types that have no
@@ -108,14 +108,6 @@ fn is_constant(plan: &LogicalPlan) -> bool {
     let varies =
         |p: &LogicalPlan| matches!(p, LogicalPlan::Aggregate(_)) || p.expressions().iter().any(|e| e.is_volatile());
     !plan.exists(|p| Ok(varies(p))).unwrap_or(true)
-}
-
-/// How many characters a limited type holds.
-fn limit(t: &DataType) -> Option<usize> {
-    match t {
-        DataType::Char(n) | DataType::VarChar(n) => usize::try_from(*n).ok(),
-        _ => None,
-    }
 }
 
 /// The SQL text of a column's DEFAULT.

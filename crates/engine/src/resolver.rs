@@ -15,7 +15,7 @@ use vonk_analyzer::resolver::{
 use vonk_analyzer::row_ids::INPUT_FILE;
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, search_path};
 use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult, wanted};
 use vonk_expr::TypedExpr;
@@ -52,6 +52,24 @@ pub enum NamedView {
     Function(String),
     /// A variable, as it is written.
     Variable(Vec<String>),
+}
+
+impl NamedView {
+    /// Error `INVALID_TEMP_OBJ_REFERENCE`, if it goes with the session while what refers to it stays. `by` are the
+    /// kind and the name of the latter.
+    pub fn refused(&self, by: (&str, &str)) -> SparkResult<()> {
+        let (kind, name) = match self {
+            NamedView::Temporary(name) => ("VIEW", std::slice::from_ref(name)),
+            NamedView::Function(name) => ("FUNCTION", std::slice::from_ref(name)),
+            NamedView::Variable(name) => ("VARIABLE", name.as_slice()),
+            NamedView::Permanent(_) => return Ok(()),
+        };
+        Err(SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
+            .param("obj", by.0)
+            .param("objName", by.1)
+            .param("tempObj", kind)
+            .param("tempObjName", quote_id(name)))
+    }
 }
 
 pub struct SessionResolver {
@@ -142,7 +160,7 @@ impl SessionResolver {
         let (catalog, database) = self.namespace();
         SparkError::new("TABLE_OR_VIEW_NOT_FOUND")
             .param("relationName", quote_id(name))
-            .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([catalog, database])))
+            .param("searchPath", search_path(&catalog, &database))
     }
 
     fn temp_view_named(&self, name: &str) -> Option<Arc<TempView>> {
@@ -358,12 +376,7 @@ impl Resolver for SessionResolver {
     }
 
     fn function(&self, name: &[String]) -> SparkResult<Option<SessionFunction>> {
-        let temporary = match name {
-            [f] => Some(f),
-            [s, f] if s.eq_ignore_ascii_case("session") => Some(f),
-            [y, s, f] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => Some(f),
-            _ => None,
-        };
+        let temporary = temporary(name);
         let found = temporary.and_then(|f| self.session.names.read().temp_functions.get(&f.to_lowercase()).cloned());
         if let (Some(_), Some(name)) = (&found, temporary) {
             self.views.lock().push(NamedView::Function(name.clone()));
@@ -406,13 +419,7 @@ impl Resolver for SessionResolver {
     }
 
     fn function_name(&self, name: &[String]) -> String {
-        let temporary = match name {
-            [f] => Some(f),
-            [s, f] if s.eq_ignore_ascii_case("session") => Some(f),
-            [y, s, f] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => Some(f),
-            _ => None,
-        };
-        if let Some(own) = temporary.map(|f| f.to_lowercase())
+        if let Some(own) = temporary(name).map(|f| f.to_lowercase())
             && self.session.names.read().temp_functions.contains_key(&own)
         {
             return own;
@@ -511,9 +518,19 @@ impl Resolver for SessionResolver {
         self.wait(library.fetch(&self.session, object, methods, dataset))
     }
 
-    fn function_search_path(&self) -> Vec<String> {
+    fn function_search_path(&self) -> String {
         let (catalog, database) = self.namespace();
-        vec!["`system`.`builtin`".into(), "`system`.`session`".into(), quote_id([catalog, database])]
+        search_path(&catalog, &database)
+    }
+}
+
+/// The own name of a function of the session, if the name may be one.
+fn temporary(name: &[String]) -> Option<&String> {
+    match name {
+        [f] => Some(f),
+        [s, f] if s.eq_ignore_ascii_case("session") => Some(f),
+        [y, s, f] if y.eq_ignore_ascii_case("system") && s.eq_ignore_ascii_case("session") => Some(f),
+        _ => None,
     }
 }
 

@@ -88,7 +88,7 @@ pub fn explicit_cast(
     to: &DataType,
     mode: CastMode,
 ) -> SparkResult<TypedExpr> {
-    let to = &without_char_limits(to);
+    let to = &to.without_limits();
     to.check_collations().map_err(|e| e.at(value.origin.clone()))?;
     let session = if facts.conf.ansi() { Mode::Ansi } else { Mode::Legacy };
     let run = match mode {
@@ -181,21 +181,6 @@ fn is_cast(expr: &Expr) -> bool {
 /// A field of a struct, whose name does not show through a cast.
 pub fn is_field(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(f) if f.func.name() == STRUCT_FIELD.name)
-}
-
-/// CHAR(n) and VARCHAR(n) are STRING in a cast.
-pub fn without_char_limits(t: &DataType) -> DataType {
-    match t {
-        DataType::Char(_) | DataType::VarChar(_) => DataType::STRING,
-        DataType::Array(e, n) => DataType::array(without_char_limits(e), *n),
-        DataType::Map(k, v, n) => DataType::map(without_char_limits(k), without_char_limits(v), *n),
-        DataType::Struct(s) => DataType::structure(s.fields.iter().map(|f| {
-            let mut f = f.clone();
-            f.data_type = without_char_limits(&f.data_type);
-            f
-        })),
-        other => other.clone(),
-    }
 }
 
 /// Casts that DataFusion does as Spark does, without any value failing: its optimizer sees through

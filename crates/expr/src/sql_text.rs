@@ -47,6 +47,20 @@ impl SqlText {
     pub fn wrap(before: &str, inner: SqlText, after: &str) -> Self {
         SqlText::concat([SqlText::new(before), inner, SqlText::new(after)])
     }
+
+    /// Does the first piece of the text begin so? The others are not looked at.
+    pub fn begins_with(&self, words: &str) -> bool {
+        let mut first = self;
+        loop {
+            match &*first.0 {
+                Node::Leaf(text) => return text.starts_with(words),
+                Node::Parts(parts) => match parts.first() {
+                    Some(part) => first = part,
+                    None => return false,
+                },
+            }
+        }
+    }
 }
 
 impl From<&str> for SqlText {
@@ -112,6 +126,7 @@ mod tests {
         for _ in 0..200_000 {
             text = SqlText::infix(text, "+", "1".into());
         }
+        assert!(text.begins_with("("));
         assert!(text.to_string().starts_with("(((("));
     }
 }

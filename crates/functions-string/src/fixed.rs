@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use datafusion::arrow::array::{Int32Array, StringArray};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
-use vonk_common::{SparkError, SparkResult};
+use vonk_common::SparkResult;
 use vonk_expr::context::Nullability;
 use vonk_expr::{Call, Col, FnContext, FunctionSpec, Kernel, TypedExpr, exec_err};
 use vonk_plan::types::DataType;
+use vonk_plan::types::limited::{filled, kept};
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("$char", "string_funcs", |c, a| build(c, a, &CHAR)).kernels(&[&CHAR]),
@@ -18,8 +19,10 @@ pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("$varchar", "string_funcs", |c, a| build(c, a, &VARCHAR)).kernels(&[&VARCHAR]),
 ];
 
-static CHAR: Kernel = Kernel::new("$char", |_: &Call, a, n| fit(a, n, |s, limit| one(s, limit, true)));
-static VARCHAR: Kernel = Kernel::new("$varchar", |_: &Call, a, n| fit(a, n, |s, limit| one(s, limit, false)));
+static CHAR: Kernel =
+    Kernel::new("$char", |_: &Call, a, n| fit(a, n, |s, limit| kept(s, limit, true).map_err(exec_err)));
+static VARCHAR: Kernel =
+    Kernel::new("$varchar", |_: &Call, a, n| fit(a, n, |s, limit| kept(s, limit, false).map_err(exec_err)));
 static PAD: Kernel =
     Kernel::new("$pad", |_: &Call, a, n| fit(a, n, |s, limit| Ok(filled(s, s.chars().count(), limit))));
 
@@ -40,24 +43,4 @@ fn fit(
     });
     let out = out.collect::<DfResult<StringArray>>()?;
     Ok(ColumnarValue::Array(std::sync::Arc::new(out)))
-}
-
-fn filled(s: &str, length: usize, to: usize) -> Cow<'_, str> {
-    match length < to {
-        true => Cow::Owned(format!("{s}{}", " ".repeat(to - length))),
-        false => Cow::Borrowed(s),
-    }
-}
-
-fn one(s: &str, limit: usize, fill: bool) -> DfResult<Cow<'_, str>> {
-    let length = s.chars().count();
-    if length <= limit {
-        return Ok(if fill { filled(s, length, limit) } else { Cow::Borrowed(s) });
-    }
-    let end = s.char_indices().nth(limit).map_or(s.len(), |(at, _)| at);
-    let (kept, rest) = s.split_at(end);
-    match rest.bytes().all(|b| b == b' ') {
-        true => Ok(Cow::Borrowed(kept)),
-        false => Err(exec_err(SparkError::new("EXCEED_LIMIT_LENGTH").param("limit", limit))),
-    }
 }

@@ -8,6 +8,7 @@ pub mod command;
 pub mod expr;
 pub mod json_table;
 pub mod literal;
+mod parts;
 pub mod relation;
 pub mod types;
 

@@ -17,6 +17,7 @@ use vonk_plan::{Expr, Literal};
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::python::extract::contains_python;
+use crate::relation::checks::star_in;
 use crate::scope::ScopeColumn;
 
 type At<'a> = Option<&'a Arc<Origin>>;
@@ -67,7 +68,7 @@ impl Analyzer {
     pub fn unresolved_routine(&self, name: &[String], at: At) -> SparkError {
         SparkError::new("UNRESOLVED_ROUTINE")
             .param("routineName", quote_id(name))
-            .param("searchPath", format!("[{}]", self.resolver().function_search_path().join(", ")))
+            .param("searchPath", self.resolver().function_search_path())
             .at(at.cloned())
     }
 
@@ -104,9 +105,7 @@ impl Analyzer {
                         .take(values)
                         .any(|a| matches!(a.kind, ExprKind::Star { .. } | ExprKind::Regex { .. }))
                 {
-                    return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-                        .param("elem", "'*'")
-                        .param("prettyName", format!("expression `{name}`")));
+                    return Err(star_in(&format!("expression `{name}`")));
                 }
                 let written = self.arguments(env, spec, call)?;
                 let mut args = self.exprs(env, &written)?;
@@ -194,10 +193,7 @@ impl Analyzer {
     fn no_table_star(&self, env: &Env, args: &[Expr]) -> SparkResult<()> {
         let [Expr { kind: ExprKind::Star { target: Some(table), .. }, origin }] = args else { return Ok(()) };
         let case = self.case_sensitive();
-        let within = |c: &ScopeColumn| {
-            c.qualifier.len() >= table.len()
-                && c.qualifier.iter().rev().zip(table.iter().rev()).all(|(a, b)| crate::scope::same_name(a, b, case))
-        };
+        let within = |c: &ScopeColumn| crate::names::qualifies(&c.qualifier, table, case);
         let allowed = self.facts().conf.bool("spark.sql.legacy.allowStarWithSingleTableIdentifierInCount");
         match !allowed && env.scope.columns.iter().any(within) {
             true => Err(SparkError::new("INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT")

@@ -12,6 +12,7 @@ use vonk_plan::{Expr, Literal};
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::names::Named;
+use crate::relation::checks::{is_star, star_in};
 use crate::scope::{Scope, ScopeColumn};
 
 pub mod call;
@@ -36,11 +37,7 @@ impl Analyzer {
             ExprKind::Literal(value) => TypedExpr::literal_in(value, self.facts().conf.time_zone()),
             ExprKind::Attribute { name, plan_id, .. } => self.name(env, name, *plan_id, at).map(|n| n.typed()),
             ExprKind::Function(call) => self.call(env, call, at),
-            ExprKind::Alias { child, .. } if matches!(child.kind, ExprKind::Star { .. }) => {
-                Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-                    .param("elem", "'*'")
-                    .param("prettyName", "expression `alias`"))
-            }
+            ExprKind::Alias { child, .. } if is_star(child) => Err(star_in("expression `alias`")),
             ExprKind::Alias { child, names, metadata } => {
                 let mut value = self.expr(env, child)?;
                 let name = names.first().map(String::as_str).unwrap_or_default();
@@ -57,7 +54,7 @@ impl Analyzer {
             ExprKind::Cast { child, to, mode } => {
                 let value = self.expr(env, child)?;
                 // A variable is called by its name only where it stands alone.
-                let name = value.name.clone().filter(|_| !value.sql.to_string().starts_with("variablereference("));
+                let name = value.name.clone().filter(|_| !value.sql.begins_with("variablereference("));
                 let metadata = value.metadata.clone();
                 let field = is_field(&value.expr) && matches!(child.kind, ExprKind::Attribute { .. });
                 let mut out = explicit_cast(self.facts(), value.at(e.origin.clone()), to, *mode)?;
@@ -110,9 +107,7 @@ impl Analyzer {
             }
             ExprKind::Sort(order) => self.expr(env, &order.child),
             ExprKind::PartitionId(inner) => self.expr(env, inner),
-            ExprKind::Star { .. } | ExprKind::Regex { .. } => Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-                .param("elem", "'*'")
-                .param("prettyName", "expression")),
+            ExprKind::Star { .. } | ExprKind::Regex { .. } => Err(star_in("expression")),
             ExprKind::Lambda { .. } => {
                 Err(SparkError::new("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION").param("class", "lambda"))
             }

@@ -464,9 +464,7 @@ fn whole_partition(name: &str, call: &AggregateCall, w: &WindowExpr, order: &[So
         false => {
             let delimiter = (call.args.len() == 1).then(|| "NULL".to_string());
             let keys = call.within_group.iter().map(|(key, sort)| {
-                let direction = if sort.asc { "ASC" } else { "DESC" };
-                let nulls = if sort.nulls_first { "NULLS FIRST" } else { "NULLS LAST" };
-                format!("{} {direction} {nulls}", key.sql)
+                SortKey { value: key.clone(), ascending: sort.asc, nulls_first: sort.nulls_first }.text()
             });
             args.chain(delimiter).chain(keys).collect()
         }

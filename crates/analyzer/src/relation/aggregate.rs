@@ -11,9 +11,9 @@ use vonk_plan::expr::{CallSyntax, ExprKind, FunctionCall, SortOrder};
 use vonk_plan::relation::{Aggregate, Grouping};
 use vonk_plan::{Expr, Literal};
 
-use super::Outer;
 use super::project::Item;
 use super::select::{Clauses, has_aggregate};
+use super::{Outer, checks};
 use crate::aggregate::{Keys, contains_any_aggregate, missing_in};
 use crate::analyzer::Analyzer;
 use crate::env::{Env, LateralAlias};
@@ -29,6 +29,8 @@ impl Analyzer {
             return self.aggregate(&a, order, outer);
         }
         let node = self.relation(&a.input, outer)?;
+        checks::no_star(a)?;
+        self.check_positions(a, &node, outer)?;
         if let Grouping::Pivot { by, column, values } = &a.grouping {
             let found;
             let values = match values.is_empty() {
@@ -223,10 +225,8 @@ impl Analyzer {
             ExprKind::Function(call) if self.generator(env, e)?.is_some() => {
                 let args: Vec<_> = self.exprs(env, &call.args)?.iter().map(|a| a.sql.to_string()).collect();
                 let name = call.name.last().map(|n| n.to_lowercase()).unwrap_or_default();
-                Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
-                    .param("operator", "Aggregate")
-                    .param("invalidExprSqls", quote_sql(format!("{name}({})", args.join(", "))))
-                    .at(e.origin.clone()))
+                let shown = quote_sql(format!("{name}({})", args.join(", ")));
+                Err(checks::not_in("Aggregate", shown).at(e.origin.clone()))
             }
             ExprKind::Attribute { name, .. } => {
                 let key = self.expr(env, e)?;
@@ -266,10 +266,7 @@ fn no_star(key: &Expr) -> SparkResult<()> {
         _ => false,
     };
     match starred {
-        true => Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-            .param("elem", "'*'")
-            .param("prettyName", "Aggregate")
-            .at(key.origin.clone())),
+        true => Err(checks::star_in("Aggregate").at(key.origin.clone())),
         false => Ok(()),
     }
 }

@@ -16,32 +16,23 @@ use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
 use crate::node::Node;
 
-/// Does the expression, or a part of it, fit?
-fn any_part(e: &Expr, fits: &dyn Fn(&Expr) -> bool) -> bool {
-    let within = |e: &Expr| any_part(e, fits);
-    fits(e)
-        || match &e.kind {
-            ExprKind::Function(call) => call.args.iter().chain(call.filter.as_deref()).any(within),
-            ExprKind::Alias { child, .. } | ExprKind::Cast { child, .. } => within(child),
-            ExprKind::Extract { child, extraction } => within(child) || within(extraction),
-            ExprKind::UpdateField { child, value, .. } => within(child) || value.as_deref().is_some_and(within),
-            ExprKind::NamedArgument { value, .. } => within(value),
-            _ => false,
-        }
-}
-
 /// Is the expression a star itself?
 pub fn is_star(e: &Expr) -> bool {
     matches!(e.kind, ExprKind::Star { .. })
 }
 
 fn has_star(e: &Expr) -> bool {
-    any_part(e, &is_star)
+    e.any(is_star)
 }
 
 /// Error: a star where there may be none.
 pub fn star_in(place: &str) -> SparkError {
     SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX").param("elem", "'*'").param("prettyName", place)
+}
+
+/// Error: the operator computes no such expression.
+pub fn not_in(operator: &str, shown: String) -> SparkError {
+    SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR").param("operator", operator).param("invalidExprSqls", shown)
 }
 
 /// Error: a star among the keys of a DataFrame's grouping, or anywhere in a pivot.
@@ -67,7 +58,7 @@ fn position(e: &Expr) -> Option<i32> {
 impl Analyzer {
     /// An integer as a key of a DataFrame's grouping is a position in its output: the keys, then the aggregates.
     /// Error: one that is not there, or is an aggregate.
-    pub fn check_positions(&self, a: &Aggregate, outer: Outer) -> SparkResult<()> {
+    pub fn check_positions(&self, a: &Aggregate, node: &Node, outer: Outer) -> SparkResult<()> {
         let (Grouping::By(keys) | Grouping::Rollup(keys) | Grouping::Cube(keys)) = &a.grouping else { return Ok(()) };
         let mut positions = keys.iter().filter_map(position).peekable();
         let by_position = a.with_grouping_columns && self.facts().conf.bool("spark.sql.groupByOrdinal");
@@ -77,8 +68,7 @@ impl Analyzer {
         if a.aggregates.iter().any(has_star) {
             return Err(SparkError::new("STAR_GROUP_BY_POS"));
         }
-        let node = self.relation(&a.input, outer)?;
-        let aggregates = self.items(Env::of(&node, outer), &a.aggregates)?;
+        let aggregates = self.items(Env::of(node, outer), &a.aggregates)?;
         let size = keys.len() + aggregates.len();
         for n in positions {
             let at = usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).filter(|at| *at < size);
@@ -114,7 +104,7 @@ impl Analyzer {
 /// What is wrong with a metric, as the sub-class of the error.
 fn fault_of_metric(metric: &Expr, value: &TypedExpr) -> Option<&'static str> {
     let of_call = |fits: &dyn Fn(&vonk_plan::expr::FunctionCall) -> bool| {
-        any_part(metric, &|part| matches!(&part.kind, ExprKind::Function(call) if fits(call)))
+        metric.any(|part| matches!(&part.kind, ExprKind::Function(call) if fits(call)))
     };
     if contains_window(&value.expr) {
         return Some("WINDOW_EXPRESSIONS_UNSUPPORTED");

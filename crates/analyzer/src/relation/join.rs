@@ -18,7 +18,7 @@ use vonk_expr::spark_error;
 use vonk_plan::relation::{Join, JoinCondition, JoinKind, Relation, RelationKind};
 use vonk_plan::types::DataType;
 
-use super::Outer;
+use super::{Outer, checks};
 use crate::analyzer::Analyzer;
 use crate::conjuncts::{with_fewer_waits, with_not_inside};
 use crate::constants::no_failing_constants;
@@ -129,10 +129,7 @@ impl Analyzer {
                     .map_err(|err| err.at(e.origin.clone()))?;
                 no_window_in("Join", &typed)?;
                 if contains_aggregate(&typed.expr) {
-                    return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
-                        .param("operator", "Join")
-                        .param("invalidExprSqls", typed.quoted_sql())
-                        .at(e.origin.clone()));
+                    return Err(checks::not_in("Join", typed.quoted_sql()).at(e.origin.clone()));
                 }
                 if !typed.deterministic {
                     return Err(SparkError::new("INVALID_NON_DETERMINISTIC_EXPRESSIONS")

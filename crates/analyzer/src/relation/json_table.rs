@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use vonk_common::error::quote_sql;
 use vonk_common::{Origin, SparkError, SparkResult};
-use vonk_expr::cast::{Mode, can_cast, cast, without_char_limits};
+use vonk_expr::cast::{Mode, can_cast, cast};
 use vonk_expr::{GeneratorCall, SqlText, TypedExpr};
 use vonk_functions::json_table as kernel;
 use vonk_plan::ExprKind;
 use vonk_plan::json_table::{JsonTable, JsonTableColumn};
 use vonk_plan::types::{DataType, StructField};
 
-use super::Outer;
+use super::{Outer, checks};
 use crate::analyzer::Analyzer;
 use crate::env::Env;
 use crate::expr::call::{contains_aggregate, contains_window};
@@ -55,7 +55,7 @@ impl Analyzer {
             if !can_cast(&DataType::STRING, data_type, mode) {
                 return Err(wrong("CAST_WITHOUT_SUGGESTION")
                     .param("srcType", "\"STRING\"")
-                    .param("targetType", quote_sql(without_char_limits(data_type).sql())));
+                    .param("targetType", quote_sql(data_type.without_limits().sql())));
             }
             data_type.check_collations().map_err(|e| e.at(at.cloned()))?;
         }
@@ -65,9 +65,7 @@ impl Analyzer {
     /// The argument that is text, or becomes text.
     fn json_of_table(&self, table: &JsonTable, outer: Outer) -> SparkResult<TypedExpr> {
         if matches!(table.json.kind, ExprKind::Star { .. } | ExprKind::Regex { .. }) {
-            return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-                .param("elem", "'*'")
-                .param("prettyName", "explode/json_tuple/UDTF"));
+            return Err(checks::star_in("explode/json_tuple/UDTF"));
         }
         let env = Env::new(Default::default(), outer);
         // A generator is of the type of its rows, which is none for this.
@@ -76,9 +74,7 @@ impl Analyzer {
             None => self.expr(&env, &table.json)?,
         };
         if contains_aggregate(&json.expr) || contains_window(&json.expr) {
-            return Err(SparkError::new("UNSUPPORTED_EXPR_FOR_OPERATOR")
-                .param("invalidExprSqls", json.quoted_sql())
-                .param("operator", "Generate"));
+            return Err(checks::not_in("Generate", json.quoted_sql()));
         }
         Ok(json)
     }
@@ -87,9 +83,7 @@ impl Analyzer {
         let json = cast(self.facts(), json, &DataType::STRING)?;
         let field = |column: &JsonTableColumn| match column {
             JsonTableColumn::Ordinality { name } => StructField::new(name, DataType::Long, false),
-            JsonTableColumn::Value { name, data_type, .. } => {
-                StructField::new(name, without_char_limits(data_type), true)
-            }
+            JsonTableColumn::Value { name, data_type, .. } => StructField::new(name, data_type.without_limits(), true),
         };
         let columns: Vec<_> = table.columns.iter().map(field).collect();
         let paths: Vec<_> = table
@@ -115,7 +109,7 @@ fn text(table: &JsonTable, json: &TypedExpr) -> SqlText {
     let column = |column: &JsonTableColumn| match column {
         JsonTableColumn::Ordinality { name } => format!("{name} FOR ORDINALITY"),
         JsonTableColumn::Value { name, data_type, path } => {
-            format!("{name} {} PATH '{path}'", without_char_limits(data_type).sql())
+            format!("{name} {} PATH '{path}'", data_type.without_limits().sql())
         }
     };
     let columns: Vec<_> = table.columns.iter().map(column).collect();

@@ -12,7 +12,7 @@ use crate::node::Node;
 
 pub mod aggregate;
 pub mod alias;
-mod checks;
+pub mod checks;
 pub mod columns;
 pub mod deduplicate;
 pub mod filter;
@@ -103,11 +103,7 @@ impl Analyzer {
             },
             RelationKind::Filter { condition, .. } if checks::is_star(condition) => Err(checks::star_in("Filter")),
             RelationKind::Filter { input, condition } => self.filter(self.relation(input, outer)?, condition, outer),
-            RelationKind::Aggregate(a) => {
-                checks::no_star(a)?;
-                self.check_positions(a, outer)?;
-                self.aggregate(a, &[], outer)
-            }
+            RelationKind::Aggregate(a) => self.aggregate(a, &[], outer),
             RelationKind::Select(s) => self.select(s, &[], outer),
             RelationKind::Sort { order, .. } if order.is_empty() => {
                 Err(SparkError::new("CONNECT_INVALID_PLAN.ASSERTION_FAILURE")

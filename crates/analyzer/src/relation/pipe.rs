@@ -5,6 +5,7 @@ use vonk_plan::relation::PipeOperator;
 use vonk_plan::{Expr, ExprKind, Literal, Relation};
 
 use super::Outer;
+use super::checks::{is_star, star_in};
 use super::project::Item;
 use super::select::{Clauses, has_aggregate};
 use crate::aggregate::{Keys, calls_grouping};
@@ -108,11 +109,8 @@ impl Analyzer {
 }
 
 fn no_star(exprs: &[Expr], place: &str) -> SparkResult<()> {
-    match exprs.iter().find(|e| matches!(e.kind, ExprKind::Star { .. })) {
-        Some(star) => Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-            .param("elem", "'*'")
-            .param("prettyName", place)
-            .at(star.origin.clone())),
+    match exprs.iter().find(|e| is_star(e)) {
+        Some(star) => Err(star_in(place).at(star.origin.clone())),
         None => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 //! value, then each value's row of a group becomes columns.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr as DfExpr, Operator, binary_expr};
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};
@@ -185,7 +186,8 @@ impl Analyzer {
     ) -> SparkResult<Node> {
         let results = self.items(env.clone(), aggregates)?;
         if !results.iter().filter_map(Item::typed).all(|t| is_simple(&t.data_type)) {
-            return self.pivot_by_conditions(node, env, by, columns, values, aggregates);
+            let names = results.iter().filter_map(Item::typed).map(|t| t.output_name()).collect();
+            return self.pivot_by_conditions(node, env, by, columns, values, (names, aggregates));
         }
         let group = by.len();
         let mut keys = Keys::default();
@@ -196,26 +198,17 @@ impl Analyzer {
             items.push(Item::Value(id, c.clone()));
             keys.add(c.clone());
         }
-        items.extend(self.items(env.clone(), aggregates)?);
+        items.extend(results);
         let first = self.finish(node, env, Some(keys), items, Clauses::default())?;
         // The second grouping: the first aggregate of each pivot value, if there is one.
         let scope = first.scope.clone();
         let (by, rest) = scope.columns.split_at(group.min(scope.columns.len()));
         let (pivots, results) = rest.split_at(columns.len().min(rest.len()));
+        let pivots: Vec<TypedExpr> = pivots.iter().map(|c| c.typed()).collect();
         let mut items: Vec<Item> = by.iter().cloned().map(Item::Column).collect();
         let keys = Keys { exprs: by.iter().map(|c| c.typed()).collect(), sets: None };
         for value in &values {
-            let mut condition: Option<DfExpr> = None;
-            for (p, v) in pivots.iter().zip(&value.values) {
-                let v = self.pivot_value(v, &p.data_type)?;
-                let value = vonk_expr::collation::key(v.expr, &p.data_type);
-                let same = binary_expr(p.key(), Operator::IsNotDistinctFrom, value);
-                condition = Some(match condition {
-                    Some(c) => c.and(same),
-                    None => same,
-                });
-            }
-            let Some(condition) = condition else { continue };
+            let Some(condition) = self.has_value(&pivots, value)? else { continue };
             let condition = TypedExpr::new(condition, DataType::Boolean, false, "");
             for r in results {
                 let call = AggregateCall {
@@ -244,7 +237,7 @@ impl Analyzer {
     }
 
     /// The aggregates of each pivot value are those of its rows, and of no rows where a group has none: so Spark does
-    /// it where one of them is no number.
+    /// it where one of them is no number. They come with their names.
     fn pivot_by_conditions(
         &self,
         node: Node,
@@ -252,27 +245,14 @@ impl Analyzer {
         by: Vec<Item>,
         columns: Vec<TypedExpr>,
         values: Vec<PivotValue>,
-        aggregates: &[Expr],
+        (names, aggregates): (Vec<String>, &[Expr]),
     ) -> SparkResult<Node> {
         let keys = Keys { exprs: by.iter().filter_map(Item::typed).collect(), sets: None };
-        let names: Vec<String> =
-            self.items(env.clone(), aggregates)?.iter().filter_map(Item::typed).map(|t| t.output_name()).collect();
         let without_nulls: Vec<Expr> = aggregates.iter().map(first_present).collect();
         let results: Vec<TypedExpr> = self.items(env.clone(), &without_nulls)?.iter().filter_map(Item::typed).collect();
         let mut items = by;
         for value in &values {
-            let mut condition: Option<DfExpr> = None;
-            for (column, v) in columns.iter().zip(&value.values) {
-                let v = self.pivot_value(v, &column.data_type)?;
-                let own = vonk_expr::collation::key(column.expr.clone(), &column.data_type);
-                let wanted = vonk_expr::collation::key(v.expr, &column.data_type);
-                let same = binary_expr(own, Operator::IsNotDistinctFrom, wanted);
-                condition = Some(match condition {
-                    Some(c) => c.and(same),
-                    None => same,
-                });
-            }
-            let Some(condition) = condition else { continue };
+            let Some(condition) = self.has_value(&columns, value)? else { continue };
             for (result, name) in results.iter().zip(&names) {
                 let mut out = result.clone();
                 out.expr = only_where(out.expr, &condition)?;
@@ -285,6 +265,18 @@ impl Analyzer {
             }
         }
         self.finish(node, env, Some(keys), items, Clauses::default())
+    }
+
+    /// The condition that rows are of the pivot value; none where there are no columns.
+    fn has_value(&self, columns: &[TypedExpr], value: &PivotValue) -> SparkResult<Option<DfExpr>> {
+        let mut all = vec![];
+        for (column, v) in columns.iter().zip(&value.values) {
+            let v = self.pivot_value(v, &column.data_type)?;
+            let own = vonk_expr::collation::key(column.expr.clone(), &column.data_type);
+            let wanted = vonk_expr::collation::key(v.expr, &column.data_type);
+            all.push(binary_expr(own, Operator::IsNotDistinctFrom, wanted));
+        }
+        Ok(conjunction(all))
     }
 
     /// The value in the type of the column; where no cast of ANSI's leads to it, by the older ones.

@@ -17,8 +17,8 @@ use vonk_plan::relation::{JoinKind, SetKind, SetOperation};
 use vonk_plan::types::{StructField, StructType};
 use vonk_plan::{Relation, RelationKind};
 
-use super::Outer;
 use super::with::{Itself, Visible};
+use super::{Outer, checks};
 use crate::analyzer::Analyzer;
 use crate::node::Node;
 use crate::nodes::recursion::{Recursion, Working, WorkingRows};
@@ -136,20 +136,13 @@ impl Analyzer {
         })
     }
 
-    fn working_tables(&self) -> Vec<Working> {
-        let of = |v: &Rc<Visible>| match &v.itself {
-            Itself::Working(working) => Some(working.table.clone()),
-            _ => None,
-        };
-        self.ctes().borrow().iter().filter_map(of).collect()
-    }
-
     /// Error: a value is computed of the rows of the round before. The engine computes values of sub-queries once for
     /// all rounds.
     pub fn no_working_rows(&self, value: &LogicalPlan) -> SparkResult<()> {
-        let refused = |v: &Rc<Visible>| matches!(&v.itself, Itself::Working(working) if working.misplaced.get());
-        let told_otherwise = self.ctes().borrow().iter().any(refused);
-        match !told_otherwise && reads(value, &self.working_tables()) {
+        let ctes = self.ctes().borrow();
+        let working: Vec<&WorkingTable> = ctes.iter().filter_map(|v| v.itself.working()).collect();
+        let told_otherwise = working.iter().any(|w| w.misplaced.get());
+        match !told_otherwise && working.iter().any(|w| reads(value, &w.table)) {
             true => Err(SparkError::unsupported("a scalar sub-query over the recursion that it is in")),
             false => Ok(()),
         }
@@ -158,19 +151,13 @@ impl Analyzer {
     /// Notes where the rows of the round before are grouped, ordered or numbered, or may be missing in a join: an
     /// error, but types that do not fit come first.
     pub fn check_recursion(&self, r: &Relation, node: &mut Node) -> SparkResult<()> {
-        if self.working_tables().is_empty() {
-            return Ok(());
-        }
         let kind = match &r.kind {
             RelationKind::Join(j) => Some(j.kind),
             RelationKind::Select(_) | RelationKind::Aggregate(_) | RelationKind::Sort { .. } => None,
             _ => return Ok(()),
         };
-        let plan = node.plan()?;
-        for visible in self.ctes().borrow().iter() {
-            if let Itself::Working(working) = &visible.itself
-                && misplaced(plan.as_ref(), kind, std::slice::from_ref(&working.table))
-            {
+        for working in self.ctes().borrow().iter().filter_map(|v| v.itself.working()) {
+            if misplaced(node.plan()?.as_ref(), kind, &working.table) {
                 working.misplaced.set(true);
             }
         }
@@ -197,9 +184,7 @@ fn union_of(query: &Relation) -> Option<SetOperation> {
 /// The columns of the part are those of the anchor.
 fn fits(part: &Node, columns: &mut [ScopeColumn]) -> SparkResult<()> {
     if part.scope.columns.len() != columns.len() {
-        return Err(SparkError::new("INVALID_USAGE_OF_STAR_OR_REGEX")
-            .param("elem", "'*'")
-            .param("prettyName", "Project"));
+        return Err(checks::star_in("Project"));
     }
     for (c, own) in columns.iter_mut().zip(&part.scope.columns) {
         if !c.data_type.same_type(&own.data_type) {
@@ -213,19 +198,19 @@ fn fits(part: &Node, columns: &mut [ScopeColumn]) -> SparkResult<()> {
 }
 
 /// Follows the plan to its first operator of several inputs: those below are relations of their own.
-fn misplaced(plan: &LogicalPlan, kind: Option<JoinKind>, tables: &[Working]) -> bool {
+fn misplaced(plan: &LogicalPlan, kind: Option<JoinKind>, table: &Working) -> bool {
     let mut plan = plan;
     loop {
         match (plan, kind) {
             (LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Sort(_), None) => {
-                return plan.inputs().into_iter().any(|input| reads(input, tables));
+                return plan.inputs().into_iter().any(|input| reads(input, table));
             }
             (LogicalPlan::Join(join), Some(kind)) => {
                 return match kind {
                     JoinKind::Inner | JoinKind::Cross => false,
-                    JoinKind::Left | JoinKind::LeftSemi | JoinKind::LeftAnti => reads(&join.right, tables),
-                    JoinKind::Right => reads(&join.left, tables),
-                    JoinKind::Full => reads(&join.left, tables) || reads(&join.right, tables),
+                    JoinKind::Left | JoinKind::LeftSemi | JoinKind::LeftAnti => reads(&join.right, table),
+                    JoinKind::Right => reads(&join.left, table),
+                    JoinKind::Full => reads(&join.left, table) || reads(&join.right, table),
                 };
             }
             _ => {}
@@ -237,7 +222,7 @@ fn misplaced(plan: &LogicalPlan, kind: Option<JoinKind>, tables: &[Working]) -> 
     }
 }
 
-fn reads(plan: &LogicalPlan, tables: &[Working]) -> bool {
+fn reads(plan: &LogicalPlan, table: &Working) -> bool {
     let mut found = false;
     // The visitor never fails.
     let _ = plan.apply_with_subqueries(|node| {
@@ -245,7 +230,7 @@ fn reads(plan: &LogicalPlan, tables: &[Working]) -> bool {
             && let Ok(provider) = source_as_provider(&scan.source)
         {
             let any: &dyn std::any::Any = provider.as_ref();
-            found |= any.downcast_ref::<Working>().is_some_and(|w| tables.contains(w));
+            found |= any.downcast_ref::<Working>().is_some_and(|w| w == table);
         }
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });

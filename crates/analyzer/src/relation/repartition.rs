@@ -48,7 +48,7 @@ impl Analyzer {
         if exprs.is_empty() {
             return self.in_turns(node, n, advisory);
         }
-        let env = Env::of(&node, outer).reaching(&node).without_functions("RepartitionByExpression");
+        let env = Env::of(&node, outer).reaching(&node).without_functions(OPERATOR);
         if exprs.iter().any(|e| matches!(e.kind, ExprKind::Sort(_))) {
             let mut keys = vec![];
             for e in exprs {

@@ -27,8 +27,7 @@ impl Analyzer {
                 .map(|c| crate::expr::order::SortKey { value: c.typed(), ascending: true, nulls_first: true })
                 .collect();
             self.put_sort(&mut node, &keys)?;
-        }
-        if !s.deterministic_order {
+        } else {
             self.keep_order(&mut node)?;
         }
         let rows = Rows::sample(lower, upper, s.with_replacement, seed, s.deterministic_order);

@@ -34,6 +34,15 @@ pub enum Itself {
     Working(WorkingTable),
 }
 
+impl Itself {
+    pub fn working(&self) -> Option<&WorkingTable> {
+        match self {
+            Itself::Working(working) => Some(working),
+            Itself::Elsewhere | Itself::Refused => None,
+        }
+    }
+}
+
 impl Analyzer {
     pub fn with(&self, ctes: &[Cte], recursive: bool, body: &Relation, outer: Outer) -> SparkResult<Node> {
         let depth = self.ctes().borrow().len();
@@ -50,9 +59,7 @@ impl Analyzer {
         // Queries that nothing refers to are checked all the same: the first fault counts. Where one refers to
         // those before it, they are checked with it.
         for cte in ctes.iter().rev() {
-            let case = self.case_sensitive();
-            let own = self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, &cte.name, case)).cloned();
-            if own.is_some_and(|v| !v.used.get())
+            if self.cte_in_sight(&cte.name).is_some_and(|v| !v.used.get())
                 && let Err(fault) = self.cte(&cte.name, outer)
             {
                 out = Err(fault);
@@ -62,11 +69,14 @@ impl Analyzer {
         out
     }
 
+    fn cte_in_sight(&self, name: &str) -> Option<Rc<Visible>> {
+        let case = self.case_sensitive();
+        self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, name, case)).cloned()
+    }
+
     /// The table of that name, if it is a common table expression.
     pub fn cte(&self, name: &str, outer: Outer) -> SparkResult<Option<Node>> {
-        let case = self.case_sensitive();
-        let hit = self.ctes().borrow().iter().rev().find(|v| same_name(&v.cte.name, name, case)).cloned();
-        let Some(visible) = hit else { return Ok(None) };
+        let Some(visible) = self.cte_in_sight(name) else { return Ok(None) };
         visible.used.set(true);
         match &visible.itself {
             Itself::Elsewhere => {}

@@ -19,6 +19,7 @@ use vonk_sql::ParseOptions;
 
 use super::rows::Rows;
 use super::{run_statement, variable};
+use crate::defaults::has_subquery;
 use crate::session::Session;
 
 /// The statement's text. Error `INVALID_EXPR_TYPE_FOR_QUERY_EXECUTE_IMMEDIATE`.
@@ -43,7 +44,7 @@ async fn constant(session: &Arc<Session>, e: Expr) -> SparkResult<Literal> {
         return Err(unsupported(quote_sql("scalarsubquery()")));
     }
     let (shown, plan) = variable::analyzed(session, &e).await?;
-    if variable::has_subquery(&e) || variable::over_rows(&plan) || varies(&plan) {
+    if has_subquery(&e) || variable::over_rows(&plan) || varies(&plan) {
         return Err(unsupported(shown));
     }
     session.constant(e).await

@@ -64,29 +64,9 @@ pub(crate) async fn value_in(session: &Arc<Session>, value: &Expr, to: &DataType
     let cast = |e: Expr, to: DataType| Expr::new(ExprKind::Cast { child: Box::new(e), to, mode });
     let stored = cast(Expr::literal(Literal::string(text)), to.without_limits());
     match session.constant(cast(stored, DataType::STRING)).await? {
-        Literal::String(text) => limited(&text, to).map(Some),
+        Literal::String(text) => Ok(Some(to.kept(&text)?.into_owned())),
         _ => Ok(None),
     }
-}
-
-/// The text as a column of limited length keeps it: only spaces are cut off, and CHAR is filled up.
-/// Error `EXCEED_LIMIT_LENGTH`.
-pub(super) fn limited(text: &str, to: &DataType) -> SparkResult<String> {
-    let (limit, fills) = match to {
-        DataType::Char(n) => (*n, true),
-        DataType::VarChar(n) => (*n, false),
-        _ => return Ok(text.to_string()),
-    };
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    if text.trim_end_matches(' ').chars().count() > size {
-        return Err(SparkError::new("EXCEED_LIMIT_LENGTH").param("limit", limit));
-    }
-    let mut kept: String = text.chars().take(size).collect();
-    if fills {
-        let missing = size.saturating_sub(kept.chars().count());
-        kept.push_str(&" ".repeat(missing));
-    }
-    Ok(kept)
 }
 
 /// The table's own names of the columns that a clause names, with the values those have in them.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::LogicalPlan;
 use vonk_catalog::{Variable, VariableHome};
-use vonk_common::error::{quote_id, quote_sql};
+use vonk_common::error::{quote_id, quote_sql, search_path};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{Name, VariableValue};
 use vonk_plan::types::DataType;
 use vonk_plan::{Expr, ExprKind, Literal, Relation, RelationKind};
 
-use super::partition::limited;
 use super::rows::Rows;
+use crate::defaults::has_subquery;
 use crate::session::Session;
 
 /// The name of a session variable; it may be qualified by `session` or `system.session`.
@@ -29,10 +29,9 @@ fn single(name: &Name) -> SparkResult<String> {
 
 fn unresolved(session: &Session, name: &[String]) -> SparkError {
     let names = session.names.read();
-    let here = quote_id([&names.current_catalog, &names.current_database]);
     SparkError::new("UNRESOLVED_VARIABLE")
         .param("variableName", quote_id(name))
-        .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {here}]"))
+        .param("searchPath", search_path(&names.current_catalog, &names.current_database))
 }
 
 /// Declares variables that begin with one value.
@@ -127,10 +126,6 @@ async fn check_default(
     }
 }
 
-pub(super) fn has_subquery(e: &Expr) -> bool {
-    format!("{e:?}").contains("Subquery(")
-}
-
 /// The text of an expression without columns for messages, and the plan that computes it.
 pub(super) async fn analyzed(session: &Arc<Session>, e: &Expr) -> SparkResult<(String, LogicalPlan)> {
     let query = Relation::new(RelationKind::OneRow).project(vec![e.clone()]);
@@ -167,7 +162,7 @@ fn within(value: Literal, to: &DataType) -> SparkResult<Literal> {
         items.into_iter().map(|i| within(i, t)).collect()
     };
     Ok(match (value, to) {
-        (Literal::String(text), DataType::Char(_) | DataType::VarChar(_)) => Literal::string(limited(&text, to)?),
+        (Literal::String(text), DataType::Char(_) | DataType::VarChar(_)) => Literal::string(&*to.kept(&text)?),
         (Literal::Array(t, items), DataType::Array(e, _)) => Literal::Array(t, all(items, e)?),
         (Literal::Map { key_type, value_type, keys, values }, DataType::Map(k, v, _)) => {
             Literal::Map { key_type, value_type, keys: all(keys, k)?, values: all(values, v)? }

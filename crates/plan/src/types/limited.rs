@@ -1,6 +1,10 @@
 //! Columns of type CHAR(n) and VARCHAR(n): queries see strings, and the field's metadata keeps what was
 //! declared (Spark's `CharVarcharUtils`).
 
+use std::borrow::Cow;
+
+use vonk_common::{SparkError, SparkResult};
+
 use super::{DataType, StructField, StructType, metadata};
 
 /// Where the metadata keeps the declared type, e.g. `char(3)` or `array<char(3)>`.
@@ -19,6 +23,39 @@ impl DataType {
             }
             other => other.clone(),
         }
+    }
+
+    /// What a column of the type keeps of a text, see [`kept`]; all of it where the type has no limit.
+    pub fn kept<'t>(&self, text: &'t str) -> SparkResult<Cow<'t, str>> {
+        let (limit, fills) = match self {
+            DataType::Char(n) => (*n, true),
+            DataType::VarChar(n) => (*n, false),
+            _ => return Ok(Cow::Borrowed(text)),
+        };
+        kept(text, usize::try_from(limit).unwrap_or(usize::MAX), fills)
+    }
+}
+
+/// What a column of `limit` characters keeps of a text: spaces at the end that are too many are cut off, and CHAR
+/// `fills` up with spaces. Error `EXCEED_LIMIT_LENGTH`.
+pub fn kept(text: &str, limit: usize, fills: bool) -> SparkResult<Cow<'_, str>> {
+    let length = text.chars().count();
+    if length <= limit {
+        return Ok(if fills { filled(text, length, limit) } else { Cow::Borrowed(text) });
+    }
+    let end = text.char_indices().nth(limit).map_or(text.len(), |(at, _)| at);
+    let (kept, rest) = text.split_at(end);
+    match rest.bytes().all(|b| b == b' ') {
+        true => Ok(Cow::Borrowed(kept)),
+        false => Err(SparkError::new("EXCEED_LIMIT_LENGTH").param("limit", limit)),
+    }
+}
+
+/// The text of `length` characters with spaces up to the length `to`.
+pub fn filled(text: &str, length: usize, to: usize) -> Cow<'_, str> {
+    match length < to {
+        true => Cow::Owned(format!("{text}{}", " ".repeat(to - length))),
+        false => Cow::Borrowed(text),
     }
 }
 
