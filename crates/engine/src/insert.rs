@@ -50,6 +50,13 @@ pub struct InsertJob {
     pub options: Options,
 }
 
+impl InsertJob {
+    /// Without a PARTITION clause.
+    pub fn new(table: Table, matching: Matching, overwrite: bool, options: Options) -> Self {
+        InsertJob { table, matching, overwrite, if_not_exists: false, partition: vec![], options }
+    }
+}
+
 /// Casts the query's columns for the table: its plan then has the table's columns, in order. On a
 /// planner thread.
 pub fn for_table(analyzer: &Analyzer, input: Analyzed, job: &InsertJob) -> SparkResult<Analyzed> {

@@ -7,7 +7,6 @@ pub mod cuts;
 mod dependencies;
 pub mod existing;
 pub mod failing_constants;
-
 pub mod gather;
 pub mod generate;
 pub mod guarded;

@@ -229,15 +229,9 @@ impl Session {
                 .param("location", vonk_common::error::quote_id([target.to_string()]).replace('`', "'"))
                 .param("identifier", table.name.quoted()));
         }
-        let job = InsertJob {
-            table: table.clone(),
-            matching: Matching::Name,
-            overwrite: existing.is_some() || table.kind == TableKind::Managed,
-            if_not_exists: false,
-            partition: vec![],
-            options: Default::default(),
-        };
-        let job = InsertJob { table: Table { tracks_partitions: false, ..table.clone() }, ..job };
+        let overwrite = existing.is_some() || table.kind == TableKind::Managed;
+        let filled = Table { tracks_partitions: false, ..table.clone() };
+        let job = InsertJob::new(filled, Matching::Name, overwrite, Default::default());
         let stats = self.insert(input, job).await?;
         self.catalog().create_table(table.clone(), false, existing.is_some())?;
         if table.tracks_partitions {
@@ -308,7 +302,7 @@ impl Shape {
     }
 
     fn insert(&self, table: Table, matching: Matching, overwrite: bool) -> InsertJob {
-        InsertJob { table, matching, overwrite, if_not_exists: false, partition: vec![], options: self.options.clone() }
+        InsertJob::new(table, matching, overwrite, self.options.clone())
     }
 }
 

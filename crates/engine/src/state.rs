@@ -22,7 +22,6 @@ use crate::operators::borders::respecting;
 use crate::operators::count_distinct::CountDistinctByGroups;
 use crate::operators::cuts::CutSums;
 use crate::operators::failing_constants::FailingConstants;
-
 use crate::operators::gather::GatherInOrder;
 use crate::operators::guarded::guarded;
 use crate::operators::hash_order::OrderOfGroups;

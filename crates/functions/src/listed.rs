@@ -4,7 +4,7 @@
 //! They are in the registry to be listed and described; a call ends in Spark's error, or says what
 //! is not supported.
 
-use vonk_common::error::{DOCROOT, quote_id};
+use vonk_common::error::{DOCROOT, quote_id, search_path};
 use vonk_common::{SparkError, SparkResult};
 use vonk_expr::{AggregateCall, Body, FnContext, FunctionSpec, GeneratorCall, TypedExpr};
 
@@ -35,10 +35,9 @@ pub const SPECS: &[&FunctionSpec] = &[
 ];
 
 fn unresolved(ctx: &FnContext, _: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
-    let here = quote_id([&*ctx.facts.current_catalog, &*ctx.facts.current_database]);
     Err(SparkError::new("UNRESOLVED_ROUTINE")
         .param("routineName", quote_id([&*ctx.name]))
-        .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {here}]"))
+        .param("searchPath", search_path(&ctx.facts.current_catalog, &ctx.facts.current_database))
         .at(ctx.origin.clone()))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vonk_catalog::pattern::matches;
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, search_path};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{AnalyzeColumns, CatalogCall, Command, CreateTable, FunctionScope, Name};
 use vonk_plan::types::DataType;
@@ -88,7 +88,7 @@ pub(super) async fn run(session: &Arc<Session>, call: CatalogCall) -> SparkResul
             Some(found) => functions(session, vec![found]),
             None => Err(SparkError::new("UNRESOLVED_ROUTINE")
                 .param("routineName", quote_id(name(&f, db.as_deref())?))
-                .param("searchPath", "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]")),
+                .param("searchPath", search_path(SPARK_CATALOG, "default"))),
         },
         C::FunctionExists { function: f, db } => {
             one(find_function(session, &f, db.as_deref())?.is_some(), DataType::Boolean, false)

@@ -6,7 +6,7 @@ use vonk_analyzer::Analyzer;
 use vonk_analyzer::resolver::SessionFunction;
 use vonk_catalog::pattern::matches;
 use vonk_catalog::{Function, SPARK_CATALOG, TempFunction};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, search_path};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{ColumnDef, CreateFunction, FunctionBody, FunctionScope, Name};
 use vonk_plan::expr::{UdfCall, UserCode};
@@ -165,10 +165,9 @@ pub(super) fn describe(session: &Session, name: &Name, extended: bool) -> SparkR
                 lines = described.lines(extended);
             }
             None => {
-                return Err(SparkError::new("UNRESOLVED_ROUTINE").param("routineName", quote_id(name)).param(
-                    "searchPath",
-                    format!("[`system`.`builtin`, `system`.`session`, {}]", quote_id([&full.catalog, &full.database])),
-                ));
+                return Err(SparkError::new("UNRESOLVED_ROUTINE")
+                    .param("routineName", quote_id(name))
+                    .param("searchPath", search_path(&full.catalog, &full.database)));
             }
         }
     }
@@ -214,7 +213,7 @@ async fn checked(session: &Arc<Session>, mut f: CreateFunction) -> SparkResult<C
         check_columns(&name, schema.fields.iter().map(|c| c.name.as_str()))?;
     }
     if !f.temporary {
-        rests_on_permanent(session, &name, met)?;
+        rests_on_permanent(session, &name, &met)?;
     }
     match &mut f.returns_table {
         Some(columns) if columns.is_empty() => {
@@ -291,21 +290,9 @@ fn check_columns<'a>(function: &str, names: impl Iterator<Item = &'a str>) -> Sp
 }
 
 /// A permanent function rests on permanent views and functions only.
-fn rests_on_permanent(session: &Session, function: &str, met: Vec<NamedView>) -> SparkResult<()> {
-    for view in met {
-        let (kind, name) = match view {
-            NamedView::Temporary(name) => ("VIEW", vec![name]),
-            NamedView::Function(name) => ("FUNCTION", vec![name]),
-            NamedView::Variable(name) => ("VARIABLE", name),
-            NamedView::Permanent(_) => continue,
-        };
-        return Err(SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
-            .param("obj", "FUNCTION")
-            .param("objName", quote_id([database_of(session, None)?.as_str(), function]))
-            .param("tempObj", kind)
-            .param("tempObjName", quote_id(name)));
-    }
-    Ok(())
+fn rests_on_permanent(session: &Session, function: &str, met: &[NamedView]) -> SparkResult<()> {
+    let own = quote_id([database_of(session, None)?.as_str(), function]);
+    met.iter().try_for_each(|view| view.refused(("FUNCTION", &own)))
 }
 
 /// What a body calls that does not exist is looked for in the current database.

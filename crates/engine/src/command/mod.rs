@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 pub use rows::{Cell, Rows};
 use vonk_catalog::{Table, TableName, TempFunction};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, search_path};
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::command::{AlterAction, Command, Name, Statement};
 
@@ -161,10 +161,9 @@ pub async fn run(session: &Arc<Session>, command: Command) -> SparkResult<Rows> 
         // The catalog has no procedures.
         C::Call(name) => {
             let names = session.names.read();
-            let here = quote_id([&names.current_catalog, &names.current_database]);
             Err(SparkError::new("UNRESOLVED_ROUTINE")
                 .param("routineName", quote_id(&name))
-                .param("searchPath", format!("[`system`.`builtin`, `system`.`session`, {here}]")))
+                .param("searchPath", search_path(&names.current_catalog, &names.current_database)))
         }
         C::Unsupported(what) => Err(SparkError::unsupported(what)),
         other => Err(SparkError::unsupported(statement_name(&other))),
@@ -240,21 +239,19 @@ pub(crate) fn temporary_view(session: &Session, name: &Name) -> Option<String> {
 
 /// A table or view is missing: the name as written, and where it was looked for.
 pub(crate) fn not_found(session: &Session, name: &Name) -> SparkError {
-    missing(session, name, &["`system`.`session`"])
+    let names = session.names.read();
+    let here = quote_id([&names.current_catalog, &names.current_database]);
+    missing(name, format!("[`system`.`session`, {here}]"))
 }
 
 /// The same where it was looked for as a query does.
 pub(crate) fn relation_not_found(session: &Session, name: &Name) -> SparkError {
-    missing(session, name, &["`system`.`builtin`", "`system`.`session`"])
+    let names = session.names.read();
+    missing(name, search_path(&names.current_catalog, &names.current_database))
 }
 
-fn missing(session: &Session, name: &Name, before: &[&str]) -> SparkError {
-    let names = session.names.read();
-    let here = quote_id([&names.current_catalog, &names.current_database]);
-    let path: Vec<&str> = before.iter().copied().chain([here.as_str()]).collect();
-    SparkError::new("TABLE_OR_VIEW_NOT_FOUND")
-        .param("relationName", quote_id(name))
-        .param("searchPath", format!("[{}]", path.join(", ")))
+fn missing(name: &Name, path: String) -> SparkError {
+    SparkError::new("TABLE_OR_VIEW_NOT_FOUND").param("relationName", quote_id(name)).param("searchPath", path)
 }
 
 /// The database a namespace of one or two parts means, or the current one.

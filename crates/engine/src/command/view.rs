@@ -7,6 +7,7 @@ use vonk_catalog::{GLOBAL_TEMP, Table, TableKind, TempView, ViewText};
 use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
+use vonk_expr::Body;
 use vonk_plan::command::{AlterAction, CreateView, Name, ViewKind};
 use vonk_plan::relation::{DataSource, Options};
 use vonk_plan::types::{StructField, StructType};
@@ -115,19 +116,6 @@ pub(super) fn rename_own(session: &Session, from: &Name, to: &Name) -> SparkResu
     Ok(Rows::none())
 }
 
-/// Functions whose columns have names of their own.
-const GENERATORS: [&str; 9] = [
-    "explode",
-    "explode_outer",
-    "posexplode",
-    "posexplode_outer",
-    "inline",
-    "inline_outer",
-    "stack",
-    "json_tuple",
-    "variant_explode",
-];
-
 /// The columns of a permanent view are named in its query. Error `CREATE_PERMANENT_VIEW_WITHOUT_ALIAS`.
 fn check_names(query: &Relation, schema: &StructType, quoted: &str) -> SparkResult<()> {
     let Some(exprs) = select_list(query) else { return Ok(()) };
@@ -175,8 +163,11 @@ fn is_named(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Cast { child, .. } => column(child) || matches!(child.kind, ExprKind::Alias { .. }),
         ExprKind::Extract { child, extraction } => column(child) && matches!(extraction.kind, ExprKind::Literal(_)),
+        // The columns of a generator have names of their own.
         ExprKind::Function(call) => {
-            matches!(call.name.as_slice(), [n] if GENERATORS.contains(&n.to_lowercase().as_str()))
+            let spec =
+                if let [name] = call.name.as_slice() { vonk_functions::lookup(&name.to_lowercase()) } else { None };
+            spec.is_some_and(|s| matches!(s.body, Body::Generator(_)))
         }
         ExprKind::Window(_) | ExprKind::Subquery(_) => false,
         _ => true,
@@ -218,23 +209,11 @@ pub(super) async fn create(session: &Arc<Session>, v: CreateView) -> SparkResult
 async fn check_views(session: &Arc<Session>, v: &CreateView, quoted: &str) -> SparkResult<()> {
     let own = qualify(session, &v.name)?;
     for view in session.views_of(v.query.clone()).await? {
-        let temporary = |kind: &'static str, name: Vec<String>| {
-            SparkError::new("INVALID_TEMP_OBJ_REFERENCE")
-                .param("obj", "VIEW")
-                .param("objName", quoted)
-                .param("tempObj", kind)
-                .param("tempObjName", quote_id(name))
-        };
-        match view {
-            NamedView::Temporary(name) => return Err(temporary("VIEW", vec![name])),
-            NamedView::Function(name) => return Err(temporary("FUNCTION", vec![name])),
-            NamedView::Variable(name) => return Err(temporary("VARIABLE", name)),
-            NamedView::Permanent(name) if name == own && v.replace => {
-                return Err(SparkError::new("RECURSIVE_VIEW")
-                    .param("viewIdent", quoted)
-                    .param("newPath", format!("{quoted} -> {quoted}")));
-            }
-            NamedView::Permanent(_) => {}
+        view.refused(("VIEW", quoted))?;
+        if v.replace && matches!(&view, NamedView::Permanent(name) if *name == own) {
+            return Err(SparkError::new("RECURSIVE_VIEW")
+                .param("viewIdent", quoted)
+                .param("newPath", format!("{quoted} -> {quoted}")));
         }
     }
     Ok(())

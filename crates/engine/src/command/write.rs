@@ -368,14 +368,7 @@ pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResu
         }
         WriteTableMode::Append => {
             let table = find_relation(session, &name)?;
-            let job = InsertJob {
-                table,
-                matching: Matching::Name,
-                overwrite: false,
-                if_not_exists: false,
-                partition: vec![],
-                options: w.options,
-            };
+            let job = InsertJob::new(table, Matching::Name, false, w.options);
             let input = Deep::new(session.analyze(w.input).await?);
             session.insert(input, job).await?;
             Ok(Rows::none())
@@ -384,14 +377,7 @@ pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResu
             let table = find_relation(session, &name)?;
             let mut options = w.options;
             options.insert("partitionoverwritemode".into(), "dynamic".into());
-            let job = InsertJob {
-                table,
-                matching: Matching::Name,
-                overwrite: true,
-                if_not_exists: false,
-                partition: vec![],
-                options,
-            };
+            let job = InsertJob::new(table, Matching::Name, true, options);
             let input = Deep::new(session.analyze(w.input).await?);
             session.insert(input, job).await?;
             Ok(Rows::none())
