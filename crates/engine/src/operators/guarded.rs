@@ -5,8 +5,13 @@
 //!   row in any case, also under a condition that asks none of its columns.
 //! - A join in which NULL equals NULL gets no keys of `=` beside those of `<=>`.
 //! - Rules that ask for keys are not shown those that are none ([`super::dependencies`]).
+//!
+//! `optimize_projections`, the dearest of them where there are many columns, is not asked again about the plan
+//! that it made in the round before.
 
+use std::cell::Cell;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -28,6 +33,8 @@ enum Guard {
     Leaves(fn(&LogicalPlan) -> bool),
     /// The plan as the rule is shown it.
     Shows(fn(LogicalPlan) -> Result<LogicalPlan>),
+    /// The same; and what the rule made last is left as it is.
+    ShowsOnce(fn(LogicalPlan) -> Result<LogicalPlan>),
     /// What becomes of a plan instead, if the rule is not asked.
     Instead(fn(&LogicalPlan) -> Result<Option<LogicalPlan>>),
 }
@@ -39,7 +46,8 @@ pub fn guarded(rule: Arc<dyn OptimizerRule + Send + Sync>) -> Arc<dyn OptimizerR
         "extract_equijoin_predicate" => Guard::Leaves(equals_nulls_by_keys),
         "eliminate_cross_join" => Guard::Leaves(mixes_equalities),
         "eliminate_duplicated_expr" => Guard::Leaves(sorts_in_doubt),
-        "eliminate_join" | "optimize_projections" => Guard::Shows(put_right),
+        "eliminate_join" => Guard::Shows(put_right),
+        "optimize_projections" => Guard::ShowsOnce(put_right),
         "replace_distinct_aggregate" => Guard::Instead(distinct_in_doubt),
         _ => return rule,
     };
@@ -66,6 +74,14 @@ impl OptimizerRule for Guarded {
             Guard::Leaves(leaves) if leaves(&plan) => return Ok(Transformed::no(plan)),
             Guard::Leaves(_) => plan,
             Guard::Shows(shows) => shows(plan)?,
+            Guard::ShowsOnce(shows) => {
+                if MADE.get() == Some(hash(&plan)) {
+                    return Ok(Transformed::no(plan));
+                }
+                let made = self.rule.rewrite(shows(plan)?, config)?;
+                MADE.set(Some(hash(&made.data)));
+                return Ok(made);
+            }
             Guard::Instead(instead) => match instead(&plan)? {
                 Some(other) => return Ok(Transformed::yes(other)),
                 None => plan,
@@ -73,6 +89,17 @@ impl OptimizerRule for Guarded {
         };
         self.rule.rewrite(plan, config)
     }
+}
+
+thread_local! {
+    /// The hash of the plan that a [`Guard::ShowsOnce`] made last. A plan is optimized by one thread.
+    static MADE: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+fn hash(plan: &LogicalPlan) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    plan.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An order by columns of which some may seem to follow from others.
