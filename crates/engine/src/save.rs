@@ -251,6 +251,9 @@ impl Session {
         shape: &Shape,
         name: &str,
     ) -> SparkResult<()> {
+        if !shape.partition_by.is_empty() {
+            return Err(SparkError::new("PARTITION_BY_NOT_ALLOWED_WITH_INSERT_INTO").param("tableName", name));
+        }
         let full = self.table_name(name)?;
         let Some(table) = self.catalog().table(&full.database, &full.table)? else {
             let parts = vonk_sql::parse_identifier(name, &ParseOptions::new(&self.conf()))?;
@@ -313,7 +316,10 @@ fn check_append(table: &Table, input: &Deep<Analyzed>, shape: &Shape, session: &
     if shape.format.is_some() {
         let format = session.format(shape)?;
         if table.provider.as_deref().is_some_and(|p| !p.eq_ignore_ascii_case(format.provider())) {
-            let source = |f: Format| format!("{}DataSourceV2", f.title());
+            let source = |f: Format| match f {
+                Format::Json => "JsonDataSourceV2".to_string(),
+                other => format!("{}DataSourceV2", other.title()),
+            };
             let existing = Format::named(table.provider.as_deref().unwrap_or_default())?;
             return Err(SparkError::new("_LEGACY_ERROR_TEMP_1159")
                 .param("tableName", name)

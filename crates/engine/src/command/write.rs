@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use vonk_catalog::{Bucketing, Partition, Table, TableKind, TableName};
+use vonk_common::error::quote_id;
 use vonk_common::planner::Deep;
 use vonk_common::{SparkError, SparkResult};
 use vonk_plan::Relation;
 use vonk_plan::command::{
     CreateTable, Insert, Name, PartitionSpec, SaveMode, Write, WriteTable, WriteTableMode, WriteTarget,
 };
-use vonk_plan::expr::ExprKind;
+use vonk_plan::expr::{ExprKind, FunctionCall};
 use vonk_plan::relation::Options;
 use vonk_plan::types::{StructField, StructType};
 use vonk_sql::ParseOptions;
@@ -47,6 +48,20 @@ pub(super) async fn insert(session: &Arc<Session>, insert: Insert) -> SparkResul
     let job = InsertJob { table, matching, overwrite, if_not_exists, partition, options: Options::new() };
     session.insert(input, job).await?;
     Ok(Rows::none())
+}
+
+fn is_bucket(name: &[String]) -> bool {
+    name.last().is_some_and(|n| n.eq_ignore_ascii_case("bucket"))
+}
+
+fn unsupported_transform(call: &FunctionCall) -> SparkError {
+    let columns = call.args.iter().filter_map(|arg| match &arg.kind {
+        ExprKind::Attribute { name, .. } => Some(name.join(".")),
+        _ => None,
+    });
+    let columns: Vec<_> = columns.collect();
+    let transform = format!("{}({})", call.name.join("."), columns.join(", "));
+    SparkError::new("UNSUPPORTED_PARTITION_TRANSFORM").param("transform", quote_id([transform]))
 }
 
 /// The table that an INSERT fills. Errors `EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE`, and `VIEW_WRITE_NOT_ALLOWED`
@@ -203,6 +218,9 @@ async fn definition(
     for e in &create.partitioned_by {
         match &e.kind {
             ExprKind::Attribute { name, .. } if name.len() == 1 => partitions.extend(name.iter().cloned()),
+            ExprKind::Function(call) if call.name.len() == 1 && !is_bucket(&call.name) => {
+                return Err(unsupported_transform(call));
+            }
             _ => return Err(unsupported_operation(&table, "Partitioning by expressions")),
         }
     }
@@ -386,8 +404,7 @@ pub(super) async fn write_to(session: &Arc<Session>, w: WriteTable) -> SparkResu
             let full = qualify(session, &name)?;
             let what = match mode {
                 WriteTableMode::Overwrite => "OVERWRITE",
-                WriteTableMode::Replace => "REPLACE TABLE",
-                _ => "CREATE OR REPLACE TABLE",
+                _ => "REPLACE TABLE AS SELECT",
             };
             Err(unsupported_operation(&Table::new(full, now_millis()), what))
         }

@@ -1,5 +1,6 @@
 //! One file being written: rows to bytes in the format and compression asked for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -23,8 +24,8 @@ use crate::exact::{exact_batch, exact_schema};
 use crate::fs::{Files, Place, store_error};
 use crate::orc::blocks::Codec;
 use crate::orc::write as orc;
-use crate::source::Format;
 use crate::source::options::text;
+use crate::source::{Format, lines};
 
 /// How all files of a write are encoded.
 pub struct Encoding {
@@ -33,6 +34,8 @@ pub struct Encoding {
     parquet: Option<WriterProperties>,
     orc: Option<Codec>,
     compression: FileCompressionType,
+    /// What text is encoded in, if not in UTF-8.
+    charset: Option<String>,
     /// What file names end in: `.snappy.parquet`, `.csv.gz`.
     pub extension: String,
 }
@@ -40,6 +43,9 @@ pub struct Encoding {
 /// Bytes of a row group in memory.
 const ROW_GROUP_BYTES: usize = 128 << 20;
 const TEXT_CHUNK: usize = 1 << 20;
+
+/// What a file in UTF-16 of no order that is said begins with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl Encoding {
     pub fn new(format: Format, schema: &StructType, options: &Options, conf: &SessionConf) -> SparkResult<Self> {
@@ -49,6 +55,7 @@ impl Encoding {
             parquet: None,
             orc: None,
             compression: FileCompressionType::UNCOMPRESSED,
+            charset: if matches!(format, Format::Csv | Format::Json) { lines::encoding(options) } else { None },
             extension: String::new(),
         };
         if format == Format::Parquet {
@@ -77,6 +84,13 @@ impl Encoding {
         Ok(out)
     }
 
+    fn bytes<'t>(&self, text: &'t str) -> SparkResult<Cow<'t, [u8]>> {
+        match &self.charset {
+            Some(name) => lines::encode(text, name).map(Cow::Owned),
+            None => Ok(Cow::Borrowed(text.as_bytes())),
+        }
+    }
+
     /// Begins a file.
     pub async fn create(self: &Arc<Self>, files: &Files, place: &Place) -> SparkResult<OpenFile> {
         let store = files.store(place)?;
@@ -95,6 +109,9 @@ impl Encoding {
             _ => Writer::Text(self.compression.convert_async_writer(sink).map_err(spark_error)?, String::new()),
         };
         let mut file = OpenFile { encoding: Arc::clone(self), writer, rows: 0 };
+        if let (Some("UTF-16"), Writer::Text(_, buffer)) = (self.charset.as_deref(), &mut file.writer) {
+            buffer.push(BYTE_ORDER_MARK);
+        }
         if let (Some(format), Writer::Text(_, buffer)) = (&self.text, &mut file.writer)
             && format.header
         {
@@ -136,7 +153,7 @@ impl OpenFile {
                     format.write_batch(batch, buffer).map_err(spark_error)?;
                 }
                 if buffer.len() >= TEXT_CHUNK {
-                    sink.write_all(buffer.as_bytes()).await.map_err(store_error)?;
+                    sink.write_all(&self.encoding.bytes(buffer)?).await.map_err(store_error)?;
                     buffer.clear();
                 }
             }
@@ -153,7 +170,7 @@ impl OpenFile {
                 sink.shutdown().await.map_err(store_error)
             }
             Writer::Text(mut sink, buffer) => {
-                sink.write_all(buffer.as_bytes()).await.map_err(store_error)?;
+                sink.write_all(&self.encoding.bytes(&buffer)?).await.map_err(store_error)?;
                 sink.shutdown().await.map_err(store_error)
             }
         }

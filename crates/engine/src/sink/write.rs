@@ -99,9 +99,6 @@ impl WriteJob {
             return Err(SparkError::new("UNSUPPORTED_FEATURE.WRITE_FOR_BINARY_SOURCE"));
         }
         let data = self.data_schema();
-        if self.format == Format::Text && data.len() != 1 {
-            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1290").param("schemaSize", data.len()));
-        }
         for field in data.fields.iter() {
             if !supports(self.format, &field.data_type) {
                 return Err(SparkError::new("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE")
@@ -109,6 +106,9 @@ impl WriteJob {
                     .param("columnType", quote_sql(field.data_type.sql()))
                     .param("format", self.format.title()));
             }
+        }
+        if self.format == Format::Text && data.len() != 1 {
+            return Err(SparkError::new("_LEGACY_ERROR_TEMP_1290").param("schemaSize", data.len()));
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use vonk_plan::types::{DataType, StructType};
 use vonk_functions_datetime::pattern::print::Moment;
 use vonk_functions_datetime::pattern::{self, Purpose};
 
-use super::json_text::write_string;
+use super::json_text::{Liberties, Reader, write_string};
 use super::options::{character, flag, text, unescape};
 
 /// What rows become.
@@ -54,6 +54,7 @@ pub struct TextFormat {
     pub header: bool,
     ignore_nulls: bool,
     sort_keys: bool,
+    pretty: Option<Liberties>,
     timestamp: Option<Pattern>,
     date: Option<Pattern>,
     timestamp_ntz: Option<Pattern>,
@@ -128,6 +129,7 @@ impl TextFormat {
             header: format == Kind::Csv && flag(options, "header", false)?,
             ignore_nulls,
             sort_keys: flag(options, "sortkeys", false)?,
+            pretty: if flag(options, "pretty", false)? { Some(Liberties::new(options)?) } else { None },
             timestamp: pattern("timestampformat", DataType::Timestamp)?,
             date: pattern("dateformat", DataType::Date)?,
             timestamp_ntz: pattern("timestampntzformat", DataType::TimestampNtz)?,
@@ -171,7 +173,7 @@ impl TextFormat {
             (!column.is_null(row)).then(|| {
                 let mut out = String::new();
                 self.value(&node, row, &mut out);
-                out
+                self.laid_out(out)
             })
         };
         Ok((0..column.len()).map(one).collect())
@@ -205,8 +207,12 @@ impl TextFormat {
     fn csv(&self, batch: &RecordBatch, out: &mut String) -> Result<()> {
         let columns = self.csv_columns(batch)?;
         for row in 0..batch.num_rows() {
+            let start = out.len();
             self.csv_row(&columns, row, out);
-            out.push_str(&self.line);
+            // Of nothing there is no line.
+            if out.len() > start {
+                out.push_str(&self.line);
+            }
         }
         Ok(())
     }
@@ -316,10 +322,27 @@ impl TextFormat {
         let columns = columns.map(|(c, f)| Ok((f.name.as_str(), self.node(c, &f.data_type)?)));
         let columns: Vec<(&str, Node)> = columns.collect::<Result<_>>()?;
         for row in 0..batch.num_rows() {
-            self.object(&columns, row, out);
+            match self.pretty {
+                Some(_) => {
+                    let mut text = String::new();
+                    self.object(&columns, row, &mut text);
+                    out.push_str(&self.laid_out(text));
+                }
+                None => self.object(&columns, row, out),
+            }
             out.push_str(&self.line);
         }
         Ok(())
+    }
+
+    /// The JSON text, over several lines where that is asked for.
+    fn laid_out(&self, text: String) -> String {
+        let Some(allow) = self.pretty else { return text };
+        let mut out = String::new();
+        if let Some(Ok(value)) = Reader::new(&text, allow).next_value() {
+            value.write_pretty(0, &mut out);
+        }
+        out
     }
 
     fn object(&self, fields: &[(&str, Node)], row: usize, out: &mut String) {

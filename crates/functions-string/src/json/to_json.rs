@@ -12,8 +12,6 @@ use vonk_expr::{Call, FnContext, FunctionSpec, Kernel, TypedExpr};
 use vonk_plan::types::{DataType, StructType};
 
 use super::schema::{from_params, options_argument, to_params};
-use crate::formats::json_text::{Json, Liberties, Reader, write_string};
-use crate::formats::options::flag;
 use crate::formats::write::{Kind, TextFormat};
 
 pub static SPECS: &[FunctionSpec] = &[FunctionSpec::scalar("to_json", "json_funcs", build)
@@ -46,44 +44,6 @@ fn to_json(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Columna
         return Ok(ColumnarValue::Array(Arc::new(StringArray::new_null(rows))));
     }
     let format = TextFormat::new(Kind::Json, StructType::default(), &options, &conf).map_err(|e| call.error(e))?;
-    let mut texts = format.json_values(&values, &ty)?;
-    if flag(&options, "pretty", false).map_err(|e| call.error(e))? {
-        let allow = Liberties::new(&options).map_err(|e| call.error(e))?;
-        for text in texts.iter_mut().flatten() {
-            let mut out = String::new();
-            if let Some(Ok(value)) = Reader::new(text, allow).next_value() {
-                pretty(&value, 0, &mut out);
-            }
-            *text = out;
-        }
-    }
+    let texts = format.json_values(&values, &ty)?;
     Ok(ColumnarValue::Array(Arc::new(StringArray::from(texts))))
-}
-
-/// With line breaks and blanks, as Jackson's default printer lays JSON out.
-fn pretty(value: &Json<'_>, depth: usize, out: &mut String) {
-    match value {
-        Json::Object(fields) if fields.is_empty() => out.push_str("{ }"),
-        Json::Object(fields) => {
-            for (i, (name, value)) in fields.iter().enumerate() {
-                out.push_str(if i == 0 { "{\n" } else { ",\n" });
-                out.push_str(&"  ".repeat(depth + 1));
-                write_string(name, out);
-                out.push_str(" : ");
-                pretty(value, depth + 1, out);
-            }
-            out.push('\n');
-            out.push_str(&"  ".repeat(depth));
-            out.push('}');
-        }
-        Json::Array(items) if items.is_empty() => out.push_str("[ ]"),
-        Json::Array(items) => {
-            for (i, item) in items.iter().enumerate() {
-                out.push_str(if i == 0 { "[ " } else { ", " });
-                pretty(item, depth, out);
-            }
-            out.push_str(" ]");
-        }
-        other => other.write(out),
-    }
 }
