@@ -3,7 +3,8 @@
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::Expr as DfExpr;
-use vonk_common::SparkResult;
+use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::kernel::KernelUdf;
 use vonk_expr::{Kernel, TypedExpr, spark_error};
 
@@ -15,15 +16,26 @@ use crate::scope::{ColumnId, column_expr, column_name};
 /// The hidden column with the file of each row.
 pub const INPUT_FILE: &str = "\0input_file";
 
+/// The hidden column that says of each row which file it is from: a struct (Spark's `FileFormat.METADATA_NAME`).
+pub const FILE_METADATA: &str = "_metadata";
+
+/// What the field of such a column says of itself.
+pub const FILE_METADATA_FIELD: &str = r#"{"__file_source_metadata_col":true,"__metadata_col":"_metadata"}"#;
+
 impl Analyzer {
     /// Makes the expressions refer to the column with the rows' files, where there is one.
     fn take_input_files(&self, node: &Node, exprs: &mut [&mut TypedExpr]) -> SparkResult<()> {
-        let Some(file) = node.scope.hidden.iter().find(|c| &*c.name == INPUT_FILE && node.has(c.slot)) else {
-            return Ok(());
-        };
+        let mut files = node.scope.hidden.iter().filter(|c| &*c.name == INPUT_FILE && node.has(c.slot));
+        let Some(file) = files.next() else { return Ok(()) };
+        let several = files.next().is_some();
         for e in exprs {
+            if several && e.expr.exists(|e| Ok(is_input_file(e))).map_err(spark_error)? {
+                return Err(SparkError::new("MULTI_SOURCES_UNSUPPORTED_FOR_EXPRESSION")
+                    .param("expr", quote_sql("input_file_name()"))
+                    .at(e.origin.clone()));
+            }
             let taken = std::mem::take(&mut e.expr).transform_down(|e| {
-                Ok(match kernel_of(&e).is_some_and(vonk_functions::is_input_file) {
+                Ok(match is_input_file(&e) {
                     true => Transformed::new(column_expr(file.slot), true, TreeNodeRecursion::Jump),
                     false => Transformed::no(e),
                 })
@@ -60,6 +72,10 @@ impl Analyzer {
 fn kernel_of(e: &DfExpr) -> Option<&'static Kernel> {
     let DfExpr::ScalarFunction(f) = e else { return None };
     f.func.inner().downcast_ref::<KernelUdf>().map(|k| k.call.kernel)
+}
+
+fn is_input_file(e: &DfExpr) -> bool {
+    kernel_of(e).is_some_and(vonk_functions::is_input_file)
 }
 
 fn is_row_id(e: &DfExpr) -> bool {

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::row_ids::{FILE_METADATA_FIELD, INPUT_FILE};
 use datafusion::common::Column;
 use datafusion::logical_expr::Expr;
 use vonk_expr::TypedExpr;
@@ -81,6 +82,11 @@ impl ScopeColumn {
         }
     }
 
+    /// Is it the column about the files of a source?
+    pub fn is_file_metadata(&self) -> bool {
+        self.metadata.as_deref() == Some(FILE_METADATA_FIELD)
+    }
+
     /// Qualifier and name, as error messages list candidates.
     pub fn full_name(&self) -> Vec<String> {
         self.qualifier.iter().cloned().chain([self.name.to_string()]).collect()
@@ -142,12 +148,21 @@ impl Scope {
         StructType::new(self.columns.iter().map(ScopeColumn::field))
     }
 
-    /// The same columns under another qualifier; hidden ones cannot be named through it.
+    /// The same columns under another qualifier. Of the hidden ones only what a source says of its rows goes along.
     pub fn qualified(&self, qualifier: impl Into<Arc<[String]>>) -> Scope {
         let qualifier = qualifier.into();
-        let columns = self.columns.iter().map(|c| ScopeColumn { qualifier: qualifier.clone(), ..c.clone() }).collect();
-        // Columns without a name are bookkeeping and go along.
-        Scope::with_hidden(columns, self.hidden.iter().filter(|c| c.name.is_empty()).cloned().collect())
+        let under = |c: &ScopeColumn| ScopeColumn { qualifier: qualifier.clone(), ..c.clone() };
+        let hidden = self.hidden.iter().filter_map(|c| match &*c.name {
+            "" | INPUT_FILE => Some(c.clone()),
+            _ => c.is_file_metadata().then(|| under(c)),
+        });
+        Scope::with_hidden(self.columns.iter().map(under).collect(), hidden.collect())
+    }
+
+    /// The same without the columns about files, which can be named neither through a view nor through a CTE.
+    pub fn without_file_metadata(&self) -> Scope {
+        let hidden = self.hidden.iter().filter(|c| !c.is_file_metadata()).cloned().collect();
+        Scope::with_hidden(self.columns.clone(), hidden)
     }
 }
 

@@ -48,6 +48,7 @@ use crate::operators::python::exec::PythonExec;
 use crate::operators::python::number::NumberExec;
 use crate::operators::python::scan::PythonScan;
 use crate::operators::row_id::RowIdExec;
+use crate::operators::row_index::RowIndexExec;
 use crate::operators::rows::{Choice, ChooseExec};
 use crate::operators::shared::SharedExec;
 use crate::operators::window::WindowByPartition;
@@ -89,6 +90,11 @@ enum Node {
         keys: Vec<usize>,
     },
     /// A scan, and what its missing columns are.
+    /// A scan of whole files, and where it says which row of a file each is.
+    RowIndex {
+        scan: Vec<u8>,
+        column: usize,
+    },
     Existing {
         scan: Vec<u8>,
         values: Vec<ExistingMessage>,
@@ -186,6 +192,10 @@ impl PhysicalExtensionCodec for Codec {
                 let scan = physical_plan_from_bytes_with_extension_codec(&scan, context, self)?;
                 Arc::new(ExistingExec::new(scan, existing_of(values)?)?)
             }
+            Node::RowIndex { scan, column } => {
+                let scan = physical_plan_from_bytes_with_extension_codec(&scan, context, self)?;
+                Arc::new(RowIndexExec::new(scan, column))
+            }
             Node::RowId { column } => Arc::new(RowIdExec::new(input()?, column)),
             Node::Pieces => Arc::new(Pieces::new(input()?)),
             Node::Opaque { placed } => Arc::new(Opaque::new(input()?, placed)),
@@ -240,6 +250,9 @@ impl PhysicalExtensionCodec for Codec {
             let values = existing_messages(&scan.existing)?;
             let scan = physical_plan_to_bytes_with_extension_codec(Arc::clone(&scan.scan), self)?;
             Node::Existing { scan: scan.to_vec(), values }
+        } else if let Some(rows) = any.downcast_ref::<RowIndexExec>() {
+            let scan = physical_plan_to_bytes_with_extension_codec(Arc::clone(&rows.scan), self)?;
+            Node::RowIndex { scan: scan.to_vec(), column: rows.column }
         } else if let Some(ids) = any.downcast_ref::<RowIdExec>() {
             Node::RowId { column: ids.column.clone() }
         } else if any.is::<WindowByPartition>() {

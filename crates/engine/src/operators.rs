@@ -28,6 +28,7 @@ pub mod planner;
 pub mod python;
 pub mod recursion;
 pub mod row_id;
+pub mod row_index;
 pub mod rows;
 pub mod shared;
 pub mod stoppable;

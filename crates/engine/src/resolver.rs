@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 use vonk_analyzer::resolver::{
     MlColumns, MlRows, SessionFunction, Source, SqlBody, SqlParameter, UdtfAnalysis, UdtfArgument,
 };
-use vonk_analyzer::row_ids::INPUT_FILE;
 use vonk_analyzer::{ResolvedTable, Resolver, View};
 use vonk_catalog::{GLOBAL_TEMP, SPARK_CATALOG, Table, TempFunction, TempView};
 use vonk_common::error::{quote_id, search_path};
@@ -246,7 +245,7 @@ impl SessionResolver {
             false => f.without_limits(),
         });
         let schema = StructType::new(plain.collect::<Vec<_>>());
-        Ok(naming_files(loaded.table, schema))
+        naming_files(loaded.table, schema)
     }
 
     fn files(
@@ -258,20 +257,22 @@ impl SessionResolver {
     ) -> SparkResult<Source> {
         let files = Files::new(self.session.server.runtime.clone());
         let loaded = self.wait(source::load(&files, format, paths, schema, options, &self.conf))?;
-        Ok(naming_files(loaded.table, loaded.schema))
+        naming_files(loaded.table, loaded.schema)
     }
 }
 
-/// The source over files, whose names are a hidden column.
-fn naming_files(table: Arc<source::FileTable>, schema: StructType) -> Source {
-    match Arc::try_unwrap(table) {
+/// The source over files, with hidden columns about them.
+fn naming_files(table: Arc<source::FileTable>, schema: StructType) -> SparkResult<Source> {
+    Ok(match Arc::try_unwrap(table) {
         Ok(table) => {
-            let file = StructField::new(INPUT_FILE, DataType::STRING, false);
-            let schema = StructType::new(schema.fields.iter().cloned().chain([file]));
-            Source { provider: Arc::new(table.naming_files()), schema, qualifier: vec![], hidden: 1 }
+            let about = table.about_files();
+            let hidden = about.len();
+            let schema = StructType::new(schema.fields.iter().cloned().chain(about));
+            let table = table.naming_files().map_err(vonk_expr::spark_error)?;
+            Source { provider: Arc::new(table), schema, qualifier: vec![], hidden }
         }
         Err(shared) => Source { provider: shared, schema, qualifier: vec![], hidden: 0 },
-    }
+    })
 }
 
 impl Resolver for SessionResolver {

@@ -6,20 +6,24 @@
 pub mod existing;
 pub mod footers;
 pub mod infer;
+mod infer_csv;
+mod infer_json;
 pub mod lines;
 pub mod listing;
 pub mod load;
+pub mod metadata;
 pub mod orc;
 pub mod parquet;
 pub mod partitions;
 pub mod python;
 mod python_filters;
+mod sampled;
 pub mod scan;
 pub mod table;
 
 pub use load::{Loaded, load};
 pub use table::FileTable;
-pub use vonk_functions_string::formats::{convert, csv, json, json_text, options};
+pub use vonk_functions_string::formats::{convert, csv, json, json_text, options, single_variant, variant};
 
 use vonk_common::error::quote_id;
 use vonk_common::{SparkError, SparkResult};

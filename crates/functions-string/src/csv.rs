@@ -20,6 +20,7 @@ use crate::formats::convert::Converter;
 use crate::formats::csv::{Dialect, Fields, Inference, record};
 use crate::formats::options::{ParseMode, parse_mode};
 use crate::formats::write::{Kind, TextFormat};
+use crate::formats::{single_variant, variant};
 use crate::json::schema::{
     corrupt_column, failed_fast, from_params, options_argument, sample, schema_argument, text_only, to_params,
 };
@@ -89,6 +90,7 @@ fn schema_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
     let dialect = Dialect::new(&options)?;
     let mut fields = Fields::default();
     record(text.as_bytes(), &dialect, false, &mut fields);
+    fields.check(text.as_bytes())?;
     let columns: Vec<StringArray> = (0..fields.len())
         .map(|i| StringArray::from(vec![fields.get(i).and_then(|b| std::str::from_utf8(b).ok())]))
         .collect();
@@ -109,6 +111,9 @@ fn from_csv(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
     let corrupt = corrupt_column(&options, &conf);
     let is_corrupt = |name: &str| name == corrupt;
     let data = s.fields.iter().filter(|f| !is_corrupt(&f.name)).count();
+    let single = single_variant::column(&options).is_some();
+    let values = variant::Fields::new(&options, &conf).map_err(|e| call.error(e))?;
+    let (mut records, mut kinds) = (vec![], vec![]);
     let mut cells: Vec<Vec<Option<String>>> = vec![Vec::with_capacity(rows); data];
     let mut bad = vec![false; rows];
     let mut fields = Fields::default();
@@ -116,7 +121,16 @@ fn from_csv(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
         let line = text.get(i);
         if let Some(line) = line {
             record(line.as_bytes(), &dialect, true, &mut fields);
-            *flag = !line.is_empty() && fields.len() != data;
+            fields.check(line.as_bytes()).map_err(|e| call.error(e))?;
+            *flag = !line.is_empty() && fields.len() != data && !single;
+        }
+        if single {
+            let texts = (0..fields.len()).map(|c| fields.get(c).and_then(|b| std::str::from_utf8(b).ok()));
+            records.push(match line {
+                Some(_) => Some(values.record(texts, None, &mut kinds)?),
+                None => None,
+            });
+            continue;
         }
         for (c, column) in cells.iter_mut().enumerate() {
             let cell = line.and_then(|_| fields.get(c)).and_then(|b| std::str::from_utf8(b).ok());
@@ -128,6 +142,10 @@ fn from_csv(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Column
     for field in s.fields.iter() {
         if is_corrupt(&field.name) {
             columns.push(Arc::new(StringArray::new_null(rows)));
+            continue;
+        }
+        if single {
+            columns.push(variant::array(std::mem::take(&mut records).into_iter())?);
             continue;
         }
         let strings = StringArray::from(cells.next().unwrap_or_default());

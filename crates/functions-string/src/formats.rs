@@ -6,4 +6,6 @@ pub mod csv;
 pub mod json;
 pub mod json_text;
 pub mod options;
+pub mod single_variant;
+pub mod variant;
 pub mod write;

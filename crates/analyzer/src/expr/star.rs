@@ -78,7 +78,8 @@ impl Analyzer {
 
     fn qualified_star(&self, env: &Env, target: &[String], e: &Expr) -> SparkResult<Vec<Named>> {
         let case = self.case_sensitive();
-        let matches = |c: &&ScopeColumn| &*c.name != INPUT_FILE && qualifies(&c.qualifier, target, case);
+        let matches =
+            |c: &&ScopeColumn| &*c.name != INPUT_FILE && !c.is_file_metadata() && qualifies(&c.qualifier, target, case);
         let own: Vec<_> = env.scope.columns.iter().filter(matches).cloned().collect();
         if !own.is_empty() {
             // Keys of USING joins are shown once, but belong to both sides.

@@ -4,6 +4,7 @@ use vonk_common::{SparkError, SparkResult};
 
 use crate::analyzer::Analyzer;
 use crate::node::Node;
+use crate::row_ids::INPUT_FILE;
 use crate::scope::{Scope, ScopeColumn};
 
 impl Analyzer {
@@ -27,6 +28,8 @@ impl Analyzer {
             name: name.as_str().into(),
             ..c.clone()
         });
-        Ok(Scope::new(columns.collect()))
+        // What a source says of its rows has its name still.
+        let of_source = |c: &&ScopeColumn| &*c.name == INPUT_FILE || c.is_file_metadata();
+        Ok(Scope::with_hidden(columns.collect(), scope.hidden.iter().filter(of_source).cloned().collect()))
     }
 }

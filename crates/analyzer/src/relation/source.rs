@@ -73,7 +73,7 @@ impl Analyzer {
             let scope = Scope::new(columns.collect());
             node = node.with_scope(scope);
         }
-        let scope = node.scope.qualified(view.qualifier);
+        let scope = node.scope.without_file_metadata().qualified(view.qualifier);
         Ok(node.with_scope(scope))
     }
 

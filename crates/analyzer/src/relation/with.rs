@@ -91,7 +91,9 @@ impl Analyzer {
         };
         self.ctes().borrow_mut().truncate(visible.before);
         self.ctes().borrow_mut().extend(later);
-        self.alias(node?, &visible.cte.name, &[], &visible.cte.columns).map(Some)
+        let node = node?;
+        let scope = node.scope.without_file_metadata();
+        self.alias(node.with_scope(scope), &visible.cte.name, &[], &visible.cte.columns).map(Some)
     }
 
     pub fn with_relations(&self, root: &Relation, references: &[Relation], outer: Outer) -> SparkResult<Node> {

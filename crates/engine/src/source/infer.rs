@@ -35,22 +35,6 @@ fn merge_types(a: &DataType, b: &DataType, case_sensitive: bool) -> Option<DataT
         (DataType::Struct(x), DataType::Struct(y)) => DataType::Struct(merge(x, y, case_sensitive).ok()?),
         (DataType::Decimal(p, s), DataType::Decimal(q, t)) if s == t => DataType::Decimal(*p.max(q), *s),
         (x, y) if x == y => x.clone(),
-        (x, y) if is_upcast(x, y) => y.clone(),
-        (x, y) if is_upcast(y, x) => x.clone(),
         _ => return None,
     })
-}
-
-fn is_upcast(from: &DataType, to: &DataType) -> bool {
-    let rank = |t: &DataType| match t {
-        DataType::Byte => Some(0),
-        DataType::Short => Some(1),
-        DataType::Int => Some(2),
-        DataType::Long => Some(3),
-        _ => None,
-    };
-    match (rank(from), rank(to)) {
-        (Some(a), Some(b)) => a < b,
-        _ => matches!((from, to), (DataType::Float, DataType::Double)),
-    }
 }

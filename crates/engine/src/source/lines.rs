@@ -18,6 +18,9 @@ use object_store::{GetOptions, GetRange};
 
 const CHUNK: usize = 1 << 20;
 
+/// What some programs begin a file in UTF-8 with. It is no part of the text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The compression that a file name tells.
 pub fn compression(place: &Place) -> SparkResult<FileCompressionType> {
     let name = place.name().to_ascii_lowercase();
@@ -96,10 +99,13 @@ impl Read for Remote {
     }
 }
 
-/// The whole text of a reader in UTF-8; bytes that are none become U+FFFD.
+/// The whole text of a reader in UTF-8, without a byte order mark; bytes that are none become U+FFFD.
 pub fn read_all(mut input: Box<dyn Read + Send>, encoding: Option<&str>, place: &Place) -> SparkResult<Vec<u8>> {
     let mut bytes = vec![];
     input.read_to_end(&mut bytes).map_err(|e| read_failed(place, e))?;
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
     Ok(match encoding {
         None => bytes,
         Some(name) => decode(&bytes, name)?.into_bytes(),
@@ -131,6 +137,22 @@ fn decode(bytes: &[u8], name: &str) -> SparkResult<String> {
             let chars = chars.map(|c| if little { u32::from_le_bytes(c) } else { u32::from_be_bytes(c) });
             chars.filter(|c| *c != 0xfeff).map(|c| char::from_u32(c).unwrap_or('\u{fffd}')).collect()
         }
+        other => return Err(SparkError::unsupported(format!("the encoding {other}"))),
+    })
+}
+
+/// Text in an encoding; characters that it lacks become `?`. Error: the encoding is not supported.
+pub fn encode(text: &str, name: &str) -> SparkResult<Vec<u8>> {
+    let utf16 = |to_bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to_bytes).collect::<Vec<u8>>();
+    let utf32 = |to_bytes: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| to_bytes(u32::from(c))).collect::<Vec<u8>>();
+    let single = |byte_of: &dyn Fn(char) -> Option<u8>| text.chars().map(|c| byte_of(c).unwrap_or(b'?')).collect();
+    Ok(match name {
+        "ISO-8859-1" | "LATIN1" | "ISO8859-1" | "ISO_8859_1" => single(&|c| u8::try_from(u32::from(c)).ok()),
+        "WINDOWS-1252" | "CP1252" => single(&|c| (0..=u8::MAX).find(|b| windows_1252(*b) == c)),
+        "UTF-16LE" => utf16(u16::to_le_bytes),
+        "UTF-16" | "UTF-16BE" => utf16(u16::to_be_bytes),
+        "UTF-32LE" => utf32(u32::to_le_bytes),
+        "UTF-32" | "UTF-32BE" => utf32(u32::to_be_bytes),
         other => return Err(SparkError::unsupported(format!("the encoding {other}"))),
     })
 }
@@ -190,9 +212,9 @@ impl Lines {
         if start > 0 {
             lines.line()?;
         } else {
-            while lines.filled < 3 && lines.fill()? {}
-            if lines.buffer.get(..lines.filled).is_some_and(|b| b.starts_with(b"\xef\xbb\xbf")) {
-                lines.consume(3);
+            while lines.filled < BYTE_ORDER_MARK.len() && lines.fill()? {}
+            if lines.buffer.get(..lines.filled).is_some_and(|b| b.starts_with(BYTE_ORDER_MARK)) {
+                lines.consume(BYTE_ORDER_MARK.len());
             }
         }
         Ok(lines)
@@ -244,7 +266,9 @@ impl Lines {
             if !self.fill()? {
                 let (from, to) = (self.at, self.filled);
                 self.consume(to - from);
-                return Ok(if from == to { None } else { self.buffer.get(from..to) });
+                let line = self.buffer.get(from..to).filter(|line| !line.is_empty());
+                let bare = self.separator.is_none();
+                return Ok(line.map(|line| line.strip_suffix(b"\r").filter(|_| bare).unwrap_or(line)));
             }
         }
     }

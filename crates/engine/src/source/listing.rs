@@ -45,10 +45,7 @@ impl Wanted {
 
 /// `2020-06-01T13:00:00` in the session's zone, in milliseconds.
 fn instant(value: &str, key: &str, conf: &SessionConf) -> SparkResult<i64> {
-    let invalid = || {
-        SparkError::new("_LEGACY_ERROR_TEMP_VONK_OPTION")
-            .param("message", format!("{key} should be a time such as 2020-06-01T13:00:00, not {value}"))
-    };
+    let invalid = || SparkError::new("_LEGACY_ERROR_TEMP_1294").param("strategy", key).param("timeString", value);
     if let Ok(with_zone) = DateTime::parse_from_rfc3339(value) {
         return Ok(with_zone.timestamp_millis());
     }

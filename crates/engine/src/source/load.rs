@@ -3,24 +3,22 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::StringArray;
 use datafusion::common::ScalarValue;
 use tokio::runtime::Handle;
 use vonk_catalog::{Partition, Table};
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::{SessionConf, SparkError, SparkResult};
-use vonk_expr::spark_error;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{StructField, StructType};
 
-use super::csv::{self, Dialect, Fields};
 use super::existing::Existing;
-use super::json_text::{Liberties, Reader};
-use super::lines::{self, Lines};
 use super::listing::{self, Listing};
-use super::options::{ParseMode, flag, parse_mode, text};
+use super::options::{flag, text};
 use super::scan::{corrupt_name, fixed_schema};
 use super::table::DataFile;
-use super::{FileTable, Format, check_duplicates, infer, json, orc, parquet, partitions};
+use super::{
+    FileTable, Format, check_duplicates, infer, infer_csv, infer_json, orc, parquet, partitions, single_variant,
+};
 use crate::fs::{FileEntry, Files};
 
 /// A table over files, and its columns in the order that Spark shows them.
@@ -58,9 +56,14 @@ async fn load_listing(
         Some(given) => given.as_nullable(),
         None => infer_schema(files, format, &listing, options, conf).await?,
     };
+    check_schema(format, &data_schema)?;
     check_duplicates(data_schema.fields.iter().map(|f| f.name.as_str()), case)?;
     let data_schema = StructType::new(data_schema.fields.iter().filter(|f| !in_folders(f)).cloned());
-    let data_files = listing.files.into_iter().zip(values).map(|(entry, partition)| DataFile { entry, partition });
+    if matches!(format, Format::Csv | Format::Json) {
+        single_variant::check(&data_schema, options, &corrupt_name(options, conf))?;
+    }
+    let data_files = listing.files.into_iter().zip(values);
+    let data_files = data_files.filter_map(|(entry, partition)| Some(DataFile { entry, partition: partition? }));
     let table = FileTable::new(
         format,
         data_schema,
@@ -72,6 +75,30 @@ async fn load_listing(
     );
     let schema = table.spark_schema();
     Ok(Loaded { table: Arc::new(table), schema })
+}
+
+/// Are files that cannot be read left out?
+pub fn ignores_corrupt_files(options: &Options, conf: &SessionConf) -> SparkResult<bool> {
+    flag(options, "ignorecorruptfiles", conf.bool("spark.sql.files.ignoreCorruptFiles"))
+}
+
+/// Files of text have one column, a string; those of bytes are always of the same columns.
+fn check_schema(format: Format, schema: &StructType) -> SparkResult<()> {
+    match (format, schema.fields.as_ref()) {
+        (Format::Text, [one]) if !one.data_type.is_string() => {
+            Err(SparkError::new("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE")
+                .param("format", format.title())
+                .param("columnName", quote_id([&*one.name]))
+                .param("columnType", quote_sql(one.data_type.sql())))
+        }
+        (Format::Text, several) if several.len() != 1 => {
+            Err(SparkError::new("_LEGACY_ERROR_TEMP_1290").param("schemaSize", several.len()))
+        }
+        (Format::BinaryFile, _) if *schema != fixed_schema(format) => {
+            Err(SparkError::unsupported("another schema of the data source binaryFile"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The files of a table of the catalog: its columns, partition columns and, where it keeps a list of them,
@@ -142,21 +169,27 @@ async fn infer_schema(
     if matches!(format, Format::Text | Format::BinaryFile) {
         return Ok(fixed_schema(format));
     }
+    let unknown = || SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title());
     if listing.files.is_empty() {
-        return Err(SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title()));
+        return Err(unknown());
     }
     if matches!(format, Format::Parquet | Format::Orc) {
         let merge = match text(options, "mergeschema") {
             Some(_) => flag(options, "mergeschema", false)?,
             None => conf.bool(&format!("spark.sql.{}.mergeSchema", format.provider())),
         };
+        let ignores_corrupt = ignores_corrupt_files(options, conf)?;
         let mut by_name: Vec<&FileEntry> = listing.files.iter().collect();
         by_name.sort_by(|a, b| a.place.cmp(&b.place));
         let mut out: Option<StructType> = None;
         for file in by_name {
             let found = match format {
-                Format::Orc => orc::schema_of(files, file).await?,
-                _ => Some(parquet::schema_of(files, file).await?),
+                Format::Orc => orc::schema_of(files, file).await,
+                _ => parquet::schema_of(files, file).await.map(Some),
+            };
+            let found = match found {
+                Err(_) if ignores_corrupt => continue,
+                found => found?,
             };
             let Some(found) = found else { continue };
             out = Some(match out {
@@ -167,163 +200,13 @@ async fn infer_schema(
                 break;
             }
         }
-        return out.ok_or_else(|| SparkError::new("UNABLE_TO_INFER_SCHEMA").param("format", format.title()));
+        return out.map(|s| s.as_nullable()).ok_or_else(unknown);
     }
     let (files, entries, options, conf) = (files.clone(), listing.files.clone(), options.clone(), conf.clone());
     let runtime = Handle::current();
     let work = tokio::task::spawn_blocking(move || match format {
-        Format::Csv => infer_csv(&files, &entries, &options, &conf, &runtime),
-        _ => infer_json(&files, &entries, &options, &conf, &runtime),
+        Format::Csv => infer_csv::schema(&files, &entries, &options, &conf, &runtime),
+        _ => infer_json::schema(&files, &entries, &options, &conf, &runtime),
     });
     work.await.map_err(|e| SparkError::internal(format!("schema inference: {e}")))?
-}
-
-const SAMPLE_ROWS: usize = 8192;
-
-fn infer_csv(
-    files: &Files,
-    entries: &[FileEntry],
-    options: &Options,
-    conf: &SessionConf,
-    runtime: &Handle,
-) -> SparkResult<StructType> {
-    let dialect = Dialect::new(options)?;
-    let has_header = flag(options, "header", false)?;
-    let infers = flag(options, "inferschema", false)?;
-    let mut fields = Fields::default();
-    let mut names: Option<Vec<String>> = None;
-    let mut inference: Option<csv::Inference> = None;
-    let mut held: Vec<Vec<Option<String>>> = vec![];
-    for entry in entries {
-        let mut first = true;
-        let mut on_record = |fields: &Fields| -> SparkResult<bool> {
-            let is_first = std::mem::take(&mut first);
-            if names.is_none() {
-                let found = csv::header(fields, has_header, conf.case_sensitive());
-                held = vec![vec![]; found.len()];
-                inference = Some(csv::Inference::new(found.len(), options, conf)?);
-                names = Some(found);
-            }
-            if !infers {
-                return Ok(false);
-            }
-            if is_first && has_header {
-                return Ok(true);
-            }
-            for (i, column) in held.iter_mut().enumerate() {
-                column.push(fields.get(i).map(|b| String::from_utf8_lossy(b).into_owned()));
-            }
-            if held.first().is_some_and(|c| c.len() >= SAMPLE_ROWS) {
-                settle(&mut inference, &mut held)?;
-            }
-            Ok(true)
-        };
-        each_csv_record(files, entry, options, &dialect, runtime, &mut fields, &mut on_record)?;
-        if names.is_some() && !infers {
-            break;
-        }
-    }
-    settle(&mut inference, &mut held)?;
-    Ok(match (inference, names) {
-        (Some(inference), Some(names)) => inference.schema(names),
-        _ => StructType::default(),
-    })
-}
-
-/// Gives the held values to the inference.
-fn settle(inference: &mut Option<csv::Inference>, held: &mut [Vec<Option<String>>]) -> SparkResult<()> {
-    let columns: Vec<StringArray> = held.iter_mut().map(|c| std::mem::take(c).into_iter().collect()).collect();
-    match inference {
-        Some(i) => i.add(&columns).map_err(spark_error),
-        None => Ok(()),
-    }
-}
-
-/// Calls `on_record` for the records of a file until it says no.
-fn each_csv_record(
-    files: &Files,
-    entry: &FileEntry,
-    options: &Options,
-    dialect: &Dialect,
-    runtime: &Handle,
-    fields: &mut Fields,
-    on_record: &mut dyn FnMut(&Fields) -> SparkResult<bool>,
-) -> SparkResult<()> {
-    let encoding = lines::encoding(options);
-    if flag(options, "multiline", false)? {
-        let input = lines::open(files, &entry.place, 0, runtime)?;
-        let bytes = lines::read_all(input, encoding.as_deref(), &entry.place)?;
-        let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        while !rest.is_empty() {
-            let line_end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-            if !dialect.is_record(rest.get(..line_end).unwrap_or_default()) {
-                rest = rest.get(line_end + 1..).unwrap_or_default();
-                continue;
-            }
-            let length = csv::record(rest, dialect, true, fields).max(1);
-            if !on_record(fields)? {
-                return Ok(());
-            }
-            rest = rest.get(length..).unwrap_or_default();
-        }
-        return Ok(());
-    }
-    let separator = text(options, "linesep").map(super::options::unescape);
-    let mut lines =
-        Lines::open(files, &entry.place, (0, u64::MAX), separator.as_deref(), encoding.as_deref(), runtime)?;
-    while let Some(line) = lines.next_line()? {
-        if !dialect.is_record(line) {
-            continue;
-        }
-        csv::record(line, dialect, false, fields);
-        if !on_record(fields)? {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-fn infer_json(
-    files: &Files,
-    entries: &[FileEntry],
-    options: &Options,
-    conf: &SessionConf,
-    runtime: &Handle,
-) -> SparkResult<StructType> {
-    let allow = Liberties::new(options)?;
-    let encoding = lines::encoding(options);
-    let mode = parse_mode(options);
-    let mut inference = json::Inference::new(options, conf)?;
-    let mut add = |text: &str| -> SparkResult<()> {
-        match Reader::new(text, allow).next_value() {
-            None => {}
-            Some(Ok(value)) => inference.add(&value).map_err(spark_error)?,
-            Some(Err(_)) => inference.corrupt = true,
-        }
-        if inference.corrupt && mode == ParseMode::FailFast {
-            return Err(SparkError::new("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION")
-                .param("badRecord", corrupt_name(options, conf))
-                .param("failFastMode", "FAILFAST"));
-        }
-        Ok(())
-    };
-    for entry in entries {
-        if flag(options, "multiline", false)? {
-            let input = lines::open(files, &entry.place, 0, runtime)?;
-            let bytes = lines::read_all(input, encoding.as_deref(), &entry.place)?;
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            add(&String::from_utf8_lossy(bytes))?;
-            continue;
-        }
-        let separator = text(options, "linesep").map(super::options::unescape);
-        let mut lines =
-            Lines::open(files, &entry.place, (0, u64::MAX), separator.as_deref(), encoding.as_deref(), runtime)?;
-        while let Some(line) = lines.next_line()? {
-            if line.iter().any(|b| *b > b' ') {
-                add(&String::from_utf8_lossy(line))?;
-            }
-        }
-    }
-    let corrupt = corrupt_name(options, conf);
-    Ok(inference.schema((mode == ParseMode::Permissive).then_some(corrupt.as_str())))
 }

@@ -29,13 +29,13 @@ use crate::fs::{FileEntry, Files};
 /// Where Spark keeps its own schema in a file.
 const SPARK_SCHEMA: &str = "org.apache.spark.sql.parquet.row.metadata";
 
-/// The schema of one file, every level nullable.
+/// The schema of one file: of one of Spark's as it was written, of others every level nullable.
 pub async fn schema_of(files: &Files, file: &FileEntry) -> SparkResult<StructType> {
     let metadata = footer(files, file).await?;
     let pairs = metadata.file_metadata().key_value_metadata();
     let own = pairs.into_iter().flatten().find(|kv| kv.key == SPARK_SCHEMA).and_then(|kv| kv.value.as_deref());
     if let Some(schema) = own.and_then(|text| json::parse_struct(text).ok()) {
-        return Ok(schema.as_nullable());
+        return Ok(schema);
     }
     let descriptor = metadata.file_metadata().schema_descr();
     let arrow = parquet_to_arrow_schema(descriptor, None).map_err(|e| unreadable(file, e))?;

@@ -3,13 +3,15 @@
 //! The type of a column is the narrowest of int, bigint, decimal, double, date, timestamp and string
 //! that all its values have. `__HIVE_DEFAULT_PARTITION__` is NULL.
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::NaiveDateTime;
 use datafusion::common::ScalarValue;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::arrow_types::to_arrow;
+use vonk_expr::cast::parse::datetime::date as parse_date;
 use vonk_expr::spark_error;
 use vonk_plan::types::{DataType, StructField, StructType};
 
+use super::convert;
 use super::listing::Listing;
 use crate::fs::Place;
 
@@ -18,13 +20,14 @@ pub const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Names and raw values in the folders of a file below its base.
 pub type Spec = Vec<(String, String)>;
 
-/// The partition columns of a listing, and for each of its files their values.
+/// The partition columns of a listing, and for each of its files their values. Where there are some, files in folders
+/// without are no part of the table. Error: `EMPTY_PARTITION_COLUMN_VALUE`.
 pub fn discover(
     listing: &Listing,
     given: Option<&StructType>,
     conf: &SessionConf,
-) -> SparkResult<(StructType, Vec<Vec<ScalarValue>>)> {
-    let none = || (StructType::default(), vec![vec![]; listing.files.len()]);
+) -> SparkResult<(StructType, Vec<Option<Vec<ScalarValue>>>)> {
+    let none = || (StructType::default(), vec![Some(vec![]); listing.files.len()]);
     if listing.recursive || listing.files.is_empty() {
         return Ok(none());
     }
@@ -32,7 +35,11 @@ pub fn discover(
     let Some(first) = specs.iter().find(|s| !s.is_empty()) else { return Ok(none()) };
     let names: Vec<&str> = first.iter().map(|(n, _)| n.as_str()).collect();
     let same = |s: &Spec| s.len() == names.len() && s.iter().zip(&names).all(|((a, _), b)| a.eq_ignore_ascii_case(b));
-    if !specs.iter().all(same) {
+    let empty = specs.iter().flatten().find(|(_, value)| value.is_empty());
+    if let Some((name, _)) = empty {
+        return Err(SparkError::new("EMPTY_PARTITION_COLUMN_VALUE").param("columnSpec", format!("{name}=")));
+    }
+    if !specs.iter().filter(|s| !s.is_empty()).all(same) {
         return Err(conflict(listing, &specs));
     }
     let infer = conf.bool("spark.sql.sources.partitionColumnTypeInference.enabled");
@@ -46,17 +53,19 @@ pub fn discover(
                 .iter()
                 .filter_map(|s| s.get(i))
                 .fold(None, |t, (_, v)| widen(t, type_of(v)))
-                .unwrap_or(DataType::STRING),
+                .unwrap_or(DataType::Null),
         };
         let name = wanted.map_or(*name, |f| &f.name);
         fields.push(StructField::new(name, data_type, true));
     }
-    let values = specs.iter().map(|spec| {
+    let values = specs.iter().filter(|spec| !spec.is_empty()).map(|spec| {
         let cells = spec.iter().zip(&fields);
         cells.map(|((_, raw), field)| value_of(raw, &field.data_type, conf.time_zone())).collect()
     });
-    let values: SparkResult<Vec<Vec<ScalarValue>>> = values.collect();
-    Ok((StructType::new(fields), values?))
+    let values: Vec<Vec<ScalarValue>> = values.collect::<SparkResult<_>>()?;
+    let mut values = values.into_iter();
+    let of_files = specs.iter().map(|spec| if spec.is_empty() { None } else { values.next() }).collect();
+    Ok((StructType::new(fields), of_files))
 }
 
 /// The partition columns in the folders of a file below the outermost base above it.
@@ -91,62 +100,54 @@ fn type_of(raw: &str) -> Option<DataType> {
     if raw == NULL_NAME {
         return None;
     }
-    let whole = raw.strip_prefix(['+', '-']).unwrap_or(raw);
-    let digits = !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit());
     Some(if raw.parse::<i32>().is_ok() {
         DataType::Int
     } else if raw.parse::<i64>().is_ok() {
         DataType::Long
-    } else if digits && whole.trim_start_matches('0').len() <= 38 {
-        DataType::Decimal(38, 0)
-    } else if is_double(raw) {
+    } else if let Some(digits) = whole_digits(raw) {
+        DataType::Decimal(digits, 0)
+    } else if convert::double(raw).is_some() {
         DataType::Double
-    } else if date(raw).is_some() {
-        DataType::Date
-    } else if timestamp(raw).is_some() {
+    } else if is_timestamp(raw) {
         DataType::Timestamp
+    } else if raw.len() == 10 && parse_date(raw).is_some() {
+        DataType::Date
     } else {
         DataType::STRING
     })
 }
 
-fn is_double(raw: &str) -> bool {
-    let named = matches!(raw, "NaN" | "Infinity" | "-Infinity" | "+Infinity");
-    named || (raw.bytes().any(|b| b.is_ascii_digit()) && raw.parse::<f64>().is_ok())
+/// Digits of a decimal number without a fraction.
+fn whole_digits(raw: &str) -> Option<u8> {
+    let number = convert::decimal(raw).filter(|n| n.scale <= 0 && !raw.contains(','))?;
+    let digits = i64::from(number.precision()) - i64::from(number.scale);
+    u8::try_from(digits).ok().filter(|d| *d <= 38)
 }
 
-fn date(raw: &str) -> Option<NaiveDate> {
-    (raw.len() == 10).then(|| NaiveDate::parse_from_str(raw, "%Y-%m-%d").ok())?
+/// `yyyy-MM-dd HH:mm:ss[.S]`.
+fn is_timestamp(raw: &str) -> bool {
+    let (whole, fraction) = raw.split_once('.').map_or((raw, None), |(w, f)| (w, Some(f)));
+    whole.len() == 19
+        && fraction.is_none_or(|f| matches!(f.as_bytes(), [b'0'..=b'9']))
+        && NaiveDateTime::parse_from_str(whole, "%Y-%m-%d %H:%M:%S").is_ok()
 }
 
-fn timestamp(raw: &str) -> Option<NaiveDateTime> {
-    let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
-    formats.iter().find_map(|f| NaiveDateTime::parse_from_str(raw, f).ok())
-}
-
-/// The narrowest type that holds both.
+/// The type that holds both (Spark's `findWiderTypeForPartitionColumn`).
 fn widen(a: Option<DataType>, b: Option<DataType>) -> Option<DataType> {
     let (Some(a), Some(b)) = (a.clone(), b.clone()) else { return a.or(b) };
-    if a == b {
-        return Some(a);
-    }
-    let rank = |t: &DataType| match t {
-        DataType::Int => Some(0),
-        DataType::Long => Some(1),
-        DataType::Decimal(..) => Some(2),
-        DataType::Double => Some(3),
+    let digits = |t: &DataType| match t {
+        DataType::Int => Some(10),
+        DataType::Long => Some(20),
+        DataType::Decimal(p, _) => Some(*p),
         _ => None,
     };
-    Some(match (rank(&a), rank(&b)) {
-        (Some(x), Some(y)) => {
-            if x > y {
-                a
-            } else {
-                b
-            }
-        }
-        _ => match (&a, &b) {
-            (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => DataType::Timestamp,
+    Some(match (&a, &b) {
+        _ if a == b => a,
+        (DataType::Int, DataType::Long) | (DataType::Long, DataType::Int) => DataType::Long,
+        (DataType::Double, DataType::Int) | (DataType::Int, DataType::Double) => DataType::Double,
+        (DataType::Date, DataType::Timestamp) | (DataType::Timestamp, DataType::Date) => DataType::Timestamp,
+        _ => match (digits(&a), digits(&b)) {
+            (Some(a), Some(b)) => DataType::Decimal(a.max(b), 0),
             _ => DataType::STRING,
         },
     })
@@ -167,6 +168,11 @@ pub fn value_of(raw: &str, data_type: &DataType, zone: &str) -> SparkResult<Scal
                 arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(zone.into()));
             local.cast_to(&zoned).and_then(|v| v.cast_to(&arrow))
         }
+        DataType::Decimal(p, scale) if let Some(number) = convert::decimal(raw) => {
+            Ok(ScalarValue::Decimal128(number.rescaled(*p, *scale), *p, *scale))
+        }
+        DataType::Date if let day @ Some(_) = parse_date(raw) => Ok(ScalarValue::Date32(day)),
+        DataType::Double if let number @ Some(_) = convert::double(raw) => Ok(ScalarValue::Float64(number)),
         _ => text.cast_to(&arrow),
     };
     cast.map_err(|_| {

@@ -19,17 +19,20 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
-use vonk_analyzer::row_ids::INPUT_FILE;
+use vonk_analyzer::row_ids::{FILE_METADATA, FILE_METADATA_FIELD, INPUT_FILE};
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::arrow_types::{to_arrow, to_arrow_schema};
 use vonk_expr::exec_err;
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
 
 use super::existing::Existing;
-use super::scan::{ScanSettings, TextScan};
-use super::{Format, footers, parquet};
-use crate::fs::{FileEntry, Place};
+use super::load::ignores_corrupt_files;
+use super::scan::{ScanSettings, TextScan, corrupt_name};
+use super::{Format, footers, metadata, parquet};
+use crate::fs::{FileEntry, Files, Place};
 use crate::operators::existing::ExistingExec;
+use crate::operators::row_index::RowIndexExec;
 
 /// A file with the values of its partition columns.
 #[derive(Debug, Clone)]
@@ -82,18 +85,37 @@ impl FileTable {
         self
     }
 
-    /// The same with a last column, each row's file, for `input_file_name`. It costs nothing until it is read.
-    pub fn naming_files(mut self) -> Self {
+    /// The same with two last columns about each row's file: what `input_file_name` gives, and `_metadata` unless the
+    /// files have a column of that name. They cost nothing until they are read.
+    pub fn naming_files(mut self) -> Result<Self> {
+        let mut fields = self.partition_schema.fields.to_vec();
+        fields.extend(self.about_files());
+        let described = fields.last().is_some_and(|f| f.name == FILE_METADATA);
         for (file, url) in self.input_files().into_iter().enumerate() {
             if let Some(file) = self.files.get_mut(file) {
+                let about = if described { Some(metadata::value(self.format, &file.entry)?) } else { None };
                 file.partition.push(ScalarValue::Utf8(Some(url)));
+                file.partition.extend(about);
             }
         }
-        let mut fields = self.partition_schema.fields.to_vec();
-        fields.push(StructField::new(INPUT_FILE, DataType::STRING, false));
         let partition_schema = StructType::new(fields);
         let FileTable { format, data_schema, files, roots, options, conf, existing, .. } = self;
-        FileTable::new(format, data_schema, partition_schema, files, roots, options, conf).with_existing(existing)
+        Ok(FileTable::new(format, data_schema, partition_schema, files, roots, options, conf).with_existing(existing))
+    }
+
+    /// The columns that [`Self::naming_files`] adds.
+    pub fn about_files(&self) -> Vec<StructField> {
+        let mut all = self.data_schema.fields.iter().chain(self.partition_schema.fields.iter());
+        let taken = all.any(|f| f.name.eq_ignore_ascii_case(FILE_METADATA));
+        let file = StructField::new(INPUT_FILE, DataType::STRING, false);
+        std::iter::once(file).chain((!taken).then(|| metadata::column(self.format))).collect()
+    }
+
+    /// Where `_metadata` stands among all columns, if it says where rows stand in their file.
+    fn row_index(&self) -> Option<usize> {
+        let last = self.partition_schema.fields.last()?;
+        let asked = self.format == Format::Parquet && last.metadata.as_deref() == Some(FILE_METADATA_FIELD);
+        asked.then(|| self.schema.fields().len() - 1)
     }
 
     /// All columns: those of the files, then those of the folders.
@@ -120,8 +142,10 @@ impl FileTable {
 
     fn is_partition_filter(&self, e: &Expr) -> bool {
         let columns = e.column_refs();
+        let by_row = |name: &str| self.row_index().is_some() && name == FILE_METADATA;
         !columns.is_empty()
             && !e.is_volatile()
+            && !columns.iter().any(|c| by_row(&c.name))
             && columns.iter().all(|c| self.partition_schema.fields.iter().any(|f| f.name == c.name))
     }
 
@@ -172,7 +196,15 @@ impl FileTable {
             session,
             TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),
         )?;
-        let groups = self.groups(files, session.config().target_partitions())?;
+        // Rows are counted from the start of their file.
+        let counted = self.row_index().and_then(|at| match projection {
+            Some(columns) => columns.iter().position(|c| *c == at),
+            None => Some(at),
+        });
+        let groups = match counted {
+            Some(_) => self.groups_of_files(files, session.config().target_partitions())?,
+            None => self.groups(files, session.config().target_partitions())?,
+        };
         let config = FileScanConfigBuilder::new(store, Arc::new(source))
             .with_file_groups(groups)
             .with_limit(limit)
@@ -180,29 +212,38 @@ impl FileTable {
             .with_projection_indices(projection.cloned())?
             .build();
         let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
-        Ok(match self.existing.is_empty() {
+        let scan: Arc<dyn ExecutionPlan> = match self.existing.is_empty() {
             true => scan,
             false => Arc::new(ExistingExec::new(scan, self.existing.clone())?),
+        };
+        Ok(match counted {
+            Some(column) => Arc::new(RowIndexExec::new(scan, column)),
+            None => scan,
         })
     }
 
     /// Splits as data: contiguous runs of byte ranges of about the same size.
     fn groups(&self, files: &[&DataFile], partitions: usize) -> Result<Vec<FileGroup>> {
-        let mut groups = vec![];
-        for split in splits(files, partitions) {
-            let mut group = vec![];
-            for (file, start, end) in split {
-                let entry = &file.entry;
-                let mut part =
-                    PartitionedFile::new_from_meta(meta(entry)?).with_partition_values(file.partition.clone());
-                if (start, end) != (0, entry.size) {
-                    part = part.with_range(start as i64, end as i64);
-                }
-                group.push(part);
-            }
-            groups.push(FileGroup::new(group));
-        }
-        Ok(groups)
+        splits(files, partitions).iter().map(|split| self.group(split)).collect()
+    }
+
+    /// The same without cutting a file.
+    fn groups_of_files(&self, files: &[&DataFile], partitions: usize) -> Result<Vec<FileGroup>> {
+        let in_each = files.len().div_ceil(partitions.max(1)).max(1);
+        let whole = files.iter().map(|f| (*f, 0, f.entry.size)).collect::<Vec<_>>();
+        whole.chunks(in_each).map(|run| self.group(run)).collect()
+    }
+
+    fn group(&self, split: &[(&DataFile, u64, u64)]) -> Result<FileGroup> {
+        let parts = split.iter().map(|(file, start, end)| {
+            let entry = &file.entry;
+            let part = PartitionedFile::new_from_meta(meta(entry)?).with_partition_values(file.partition.clone());
+            Ok(match (*start, *end) == (0, entry.size) {
+                true => part,
+                false => part.with_range(*start as i64, *end as i64),
+            })
+        });
+        parts.collect::<Result<Vec<_>>>().map(FileGroup::new)
     }
 
     fn size_statistics(&self, files: &[&DataFile]) -> Statistics {
@@ -214,6 +255,23 @@ impl FileTable {
         let width: usize = self.schema.fields().iter().map(|f| f.data_type().primitive_width().unwrap_or(20)).sum();
         statistics.num_rows = datafusion::common::stats::Precision::Inexact(bytes / width.max(1));
         statistics
+    }
+
+    /// Of files of text, the column for bad records is only known together with others.
+    /// Error: `UNSUPPORTED_FEATURE.QUERY_ONLY_CORRUPT_RECORD_COLUMN`.
+    fn check_projection(&self, projection: Option<&Vec<usize>>) -> SparkResult<()> {
+        let fields = &self.data_schema.fields;
+        let mut of_file: Vec<&StructField> = match projection {
+            Some(columns) => columns.iter().filter_map(|i| fields.get(*i)).collect(),
+            None => fields.iter().collect(),
+        };
+        let corrupt = corrupt_name(&self.options, &self.conf);
+        match (of_file.pop(), of_file.is_empty()) {
+            (Some(only), true) if only.name == corrupt && matches!(self.format, Format::Csv | Format::Json) => {
+                Err(SparkError::new("UNSUPPORTED_FEATURE.QUERY_ONLY_CORRUPT_RECORD_COLUMN"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn nothing(&self, projection: Option<&Vec<usize>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -233,6 +291,17 @@ fn meta(entry: &FileEntry) -> Result<ObjectMeta> {
         e_tag: None,
         version: None,
     })
+}
+
+/// The files whose footers can be read.
+async fn readable<'a>(files: Vec<&'a DataFile>, store: &Files) -> Vec<&'a DataFile> {
+    let mut out = vec![];
+    for file in files {
+        if parquet::schema_of(store, &file.entry).await.is_ok() {
+            out.push(file);
+        }
+    }
+    out
 }
 
 /// The files cut into at most `partitions` contiguous runs.
@@ -314,10 +383,14 @@ impl TableProvider for FileTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.chosen(session, filters)?;
+        let mut files = self.chosen(session, filters)?;
+        if self.format == Format::Parquet && ignores_corrupt_files(&self.options, &self.conf).map_err(exec_err)? {
+            files = readable(files, &Files::new(Arc::clone(session.runtime_env()))).await;
+        }
         if files.is_empty() {
             return self.nothing(projection);
         }
+        self.check_projection(projection).map_err(exec_err)?;
         match self.format {
             Format::Parquet => self.parquet_plan(session, projection, &files, limit).await,
             _ => {

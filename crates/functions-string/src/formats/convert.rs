@@ -27,13 +27,17 @@ use vonk_plan::relation::Options;
 use vonk_plan::types::DataType;
 
 use super::options::text;
+use super::variant;
 
 /// Reads one type out of text.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Converter {
     to: DataType,
+    /// Reads variants.
+    variants: Option<Arc<variant::Fields>>,
     /// Computes the column `v`; for types that have no rule here.
     expr: Option<Arc<dyn PhysicalExpr>>,
+    notation: Notation,
     nan: String,
     positive: String,
     negative: String,
@@ -56,10 +60,16 @@ impl Converter {
                 | DataType::Float
                 | DataType::Double
                 | DataType::Decimal(..)
+                | DataType::Variant
         );
         Ok(Converter {
             to: to.clone(),
+            variants: match to {
+                DataType::Variant => Some(Arc::new(variant::Fields::new(options, conf)?)),
+                _ => None,
+            },
             expr: if native { None } else { Some(expression(to, options, conf)?) },
+            notation: Notation::of(options),
             nan: named("nanvalue", "NaN"),
             positive: named("positiveinf", "Inf"),
             negative: named("negativeinf", "-Inf"),
@@ -78,14 +88,27 @@ impl Converter {
             DataType::Float => Arc::new(v.iter().map(|s| self.double(s?).map(|d| d as f32)).collect::<Float32Array>()),
             DataType::Double => Arc::new(v.iter().map(|s| self.double(s?)).collect::<Float64Array>()),
             DataType::Decimal(p, s) => {
-                let values = v.iter().map(|text| decimal(text?)?.rescaled(*p, *s));
+                let values = v.iter().map(|text| self.notation.decimal(text?)?.rescaled(*p, *s));
                 Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(*p, *s)?)
             }
-            _ => match &self.expr {
-                Some(expr) => evaluate(expr, v)?,
-                None => Arc::new(v.clone()),
+            _ => match (&self.expr, &self.variants) {
+                (Some(expr), _) => evaluate(expr, v)?,
+                (None, Some(variants)) => variants.column(v.iter())?,
+                (None, None) => Arc::new(v.clone()),
             },
         })
+    }
+
+    /// One text as the number that Arrow has for it: of types that are whole numbers inside, as dates are.
+    pub fn one(&self, s: &str) -> Result<Option<i64>> {
+        let column = self.convert(&StringArray::from(vec![s]))?;
+        let column = match column.data_type() {
+            Arrow::Date32 => arrow::compute::cast(&column, &Arrow::Int32)?,
+            _ => column,
+        };
+        let numbers = arrow::compute::cast(&column, &Arrow::Int64)?;
+        let numbers = numbers.as_any().downcast_ref::<Int64Array>();
+        Ok(numbers.filter(|n| n.is_valid(0)).map(|n| n.value(0)))
     }
 
     pub fn double(&self, s: &str) -> Option<f64> {
@@ -187,6 +210,50 @@ pub fn double(s: &str) -> Option<f64> {
     s.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(s).parse().ok()
 }
 
+/// How the language of the `locale` option writes decimals: Java's, of which the languages that write a comma
+/// before the fraction are known here.
+#[derive(Debug, Clone, Copy)]
+pub struct Notation {
+    /// What stands between thousands, and before the fraction; none in the default, en-US.
+    separators: Option<(char, char)>,
+}
+
+impl Notation {
+    pub fn of(options: &Options) -> Self {
+        let language = text(options, "locale").and_then(|l| l.split(['-', '_']).next()).map(str::to_ascii_lowercase);
+        let separators = match language.as_deref() {
+            Some("de" | "es" | "it" | "nl" | "pt" | "id" | "tr" | "da" | "el" | "ro" | "hr" | "sl" | "sr" | "vi") => {
+                Some(('.', ','))
+            }
+            Some("fr") => Some(('\u{202f}', ',')),
+            Some("ru" | "uk" | "pl" | "cs" | "sk" | "sv" | "nb" | "no" | "fi" | "hu" | "bg" | "et" | "lt" | "lv") => {
+                Some(('\u{a0}', ','))
+            }
+            _ => None,
+        };
+        Notation { separators }
+    }
+
+    /// Reads a decimal number of up to 38 digits, what stands between thousands left out.
+    pub fn decimal(self, s: &str) -> Option<Written> {
+        let Some((group, point)) = self.separators else { return decimal(s) };
+        let (whole, fraction) = s.split_once(point).map_or((s, None), |(w, f)| (w, Some(f)));
+        let whole: String = whole.chars().filter(|c| *c != group).collect();
+        if whole.contains([',', '.']) || fraction.is_some_and(|f| f.contains([',', '.', group])) {
+            return None;
+        }
+        match fraction {
+            Some(fraction) => decimal(&format!("{whole}.{fraction}")),
+            None => decimal(&whole),
+        }
+    }
+
+    /// The same for inference, where en-US allows nothing between thousands.
+    pub fn inferred(self, s: &str) -> Option<Written> {
+        if self.separators.is_none() && s.contains(',') { None } else { self.decimal(s) }
+    }
+}
+
 /// A decimal number as written: `unscaled * 10^-scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
@@ -261,5 +328,18 @@ mod tests {
         assert_eq!(decimal("1.255").and_then(|d| d.rescaled(5, 2)), Some(126));
         assert_eq!(decimal("1e2").and_then(|d| d.rescaled(5, 2)), Some(10_000));
         assert_eq!(decimal("x"), None);
+    }
+
+    #[test]
+    fn decimals_are_read_as_the_language_writes_them() {
+        let read = |locale: &str, s: &str| {
+            let options = [("locale".to_string(), locale.to_string())].into_iter().collect();
+            Notation::of(&options).decimal(s).and_then(|d| d.rescaled(8, 2))
+        };
+        assert_eq!(read("en-US", "1,234.5"), Some(123_450));
+        assert_eq!(read("de", "1.234,5"), Some(123_450));
+        assert_eq!(read("de-DE", "1.0"), Some(1_000));
+        assert_eq!(read("fr", "1\u{202f}234,5"), Some(123_450));
+        assert_eq!(read("de", "1,2,3"), None);
     }
 }

@@ -4,12 +4,15 @@
 //! follows; a quote elsewhere makes the whole field plain text up to the next delimiter.
 
 use arrow::array::{Array, StringArray};
-use vonk_common::{SessionConf, SparkResult};
+use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
 
-use super::convert::{self, Converter};
-use super::options::{character, flag, text, unescape};
+use super::convert::{self, Converter, Notation};
+use super::options::{character, flag, number, text, unescape};
+
+/// Most fields of a record: Spark's default of `maxColumns`.
+const MAX_COLUMNS: usize = 20_480;
 
 /// How a file's text is cut into fields.
 #[derive(Debug, Clone)]
@@ -17,6 +20,13 @@ pub struct Dialect {
     delimiter: Vec<u8>,
     quote: Option<u8>,
     escape: Option<u8>,
+    /// What stands before an escape that is meant as such.
+    escape_of_escape: Option<u8>,
+    unescaped_quotes: UnescapedQuotes,
+    max_columns: usize,
+    max_chars: usize,
+    /// Lines of the file end in two characters: in values they are one.
+    two_character_breaks: bool,
     pub comment: Option<u8>,
     trim_start: bool,
     trim_end: bool,
@@ -24,14 +34,43 @@ pub struct Dialect {
     empty: String,
 }
 
+/// What becomes of a quoted value with a quote inside that nothing escapes. `BACK_TO_DELIMITER` is read as
+/// `STOP_AT_DELIMITER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UnescapedQuotes {
+    /// The value goes on to the quote that ends it.
+    StopAtClosingQuote,
+    /// The value is what is written, to the next delimiter.
+    StopAtDelimiter,
+    /// There is none.
+    SkipValue,
+    RaiseError,
+}
+
 impl Dialect {
     pub fn new(options: &Options) -> SparkResult<Self> {
         let byte = |c: Option<char>| c.and_then(|c| u8::try_from(c).ok());
         let delimiter = text(options, "sep").or_else(|| text(options, "delimiter")).unwrap_or(",");
+        let quote = byte(character(options, "quote", Some('"'))?);
+        let escape = byte(character(options, "escape", Some('\\'))?);
+        let of_escape = byte(character(options, "chartoescapequoteescaping", None)?);
+        let unescaped_quotes = match text(options, "unescapedquotehandling").map(str::to_ascii_uppercase).as_deref() {
+            Some("STOP_AT_CLOSING_QUOTE") => UnescapedQuotes::StopAtClosingQuote,
+            Some("SKIP_VALUE") => UnescapedQuotes::SkipValue,
+            Some("RAISE_ERROR") => UnescapedQuotes::RaiseError,
+            _ => UnescapedQuotes::StopAtDelimiter,
+        };
         Ok(Dialect {
             delimiter: unescape(delimiter).into_bytes(),
-            quote: byte(character(options, "quote", Some('"'))?),
-            escape: byte(character(options, "escape", Some('\\'))?),
+            quote,
+            escape,
+            escape_of_escape: of_escape.or(escape.filter(|e| Some(*e) != quote)),
+            unescaped_quotes,
+            max_columns: number(options, "maxcolumns")?.unwrap_or(MAX_COLUMNS),
+            max_chars: number::<i64>(options, "maxcharspercolumn")?
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(usize::MAX),
+            two_character_breaks: false,
             comment: byte(character(options, "comment", None)?),
             trim_start: flag(options, "ignoreleadingwhitespace", false)?,
             trim_end: flag(options, "ignoretrailingwhitespace", false)?,
@@ -44,6 +83,46 @@ impl Dialect {
     pub fn is_record(&self, line: &[u8]) -> bool {
         line.iter().any(|b| *b > b' ') && self.comment.is_none_or(|c| line.first() != Some(&c))
     }
+
+    /// The same of a file that is read as a whole, where blanks are a value.
+    fn is_record_of_lines(&self, line: &[u8]) -> bool {
+        !matches!(line, [] | b"\r") && self.comment.is_none_or(|c| line.first() != Some(&c))
+    }
+
+    /// For the lines of this file, which end as its first one.
+    pub fn for_file(&self, bytes: &[u8]) -> Dialect {
+        let first = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
+        let two = first.is_some_and(|at| bytes.get(at..at + 2) == Some(b"\r\n"));
+        Dialect { two_character_breaks: two, ..self.clone() }
+    }
+}
+
+/// Calls `on_record` for each record of a file that is read as a whole, with its fields and what it is
+/// written as, until it says no.
+pub fn each_record<E>(
+    bytes: &[u8],
+    dialect: &Dialect,
+    fields: &mut Fields,
+    mut on_record: impl FnMut(&Fields, &[u8]) -> Result<bool, E>,
+) -> Result<(), E> {
+    let dialect = dialect.for_file(bytes);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let line_end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+        if !dialect.is_record_of_lines(rest.get(..line_end).unwrap_or_default()) {
+            rest = rest.get(line_end + 1..).unwrap_or_default();
+            continue;
+        }
+        let length = record(rest, &dialect, true, fields).max(1);
+        let (record, after) = rest.split_at(length.min(rest.len()));
+        let ends = |b: &u8| matches!(b, b'\n' | b'\r');
+        let end = record.iter().rposition(|b| !ends(b)).map_or(0, |last| last + 1);
+        if !on_record(fields, record.get(..end).unwrap_or_default())? {
+            return Ok(());
+        }
+        rest = after;
+    }
+    Ok(())
 }
 
 /// The fields of one record: text one after the other, with NULLs marked.
@@ -53,6 +132,8 @@ pub struct Fields {
     /// End of each field in `text`; none for NULL.
     ends: Vec<Option<usize>>,
     starts: Vec<usize>,
+    /// The parser gave up: of more or longer fields than are allowed, or a quote that is none.
+    faulty: bool,
 }
 
 impl Fields {
@@ -60,6 +141,15 @@ impl Fields {
         self.text.clear();
         self.ends.clear();
         self.starts.clear();
+        self.faulty = false;
+    }
+
+    /// Error: `MALFORMED_CSV_RECORD`.
+    pub fn check(&self, record: &[u8]) -> SparkResult<()> {
+        match self.faulty {
+            true => Err(SparkError::new("MALFORMED_CSV_RECORD").param("badRecord", String::from_utf8_lossy(record))),
+            false => Ok(()),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -74,6 +164,10 @@ impl Fields {
     pub fn get(&self, i: usize) -> Option<&[u8]> {
         let end = (*self.ends.get(i)?)?;
         self.text.get(*self.starts.get(i)?..end)
+    }
+
+    fn last_length(&self) -> usize {
+        self.starts.last().map_or(0, |start| self.text.len() - start)
     }
 
     fn push(&mut self, value: Option<&[u8]>) {
@@ -128,7 +222,8 @@ pub fn record(input: &[u8], dialect: &Dialect, multi_line: bool, out: &mut Field
                 end
             }
         };
-        if is_delimiter(end) && end < input.len() {
+        out.faulty |= out.ends.len() > dialect.max_columns || out.last_length() > dialect.max_chars;
+        if !out.faulty && is_delimiter(end) && end < input.len() {
             at = end + dialect.delimiter.len();
             continue;
         }
@@ -154,8 +249,13 @@ fn quoted_field(
     let mut at = from + 1;
     while let Some(b) = input.get(at).copied() {
         let next = input.get(at + 1).copied();
-        if Some(b) == dialect.escape && (next == Some(quote) || (b != quote && next == dialect.escape)) {
+        let escapes = Some(b) == dialect.escape && next == Some(quote);
+        let escaped_escape = next.is_some() && next == dialect.escape && Some(b) == dialect.escape_of_escape;
+        if escapes || escaped_escape && next != Some(quote) {
             out.text.extend(next);
+            at += 2;
+        } else if b == b'\r' && next == Some(b'\n') && dialect.two_character_breaks {
+            out.text.push(b'\n');
             at += 2;
         } else if b == quote {
             let mut after = at + 1;
@@ -166,12 +266,26 @@ fn quoted_field(
                 out.close(start, dialect);
                 return Some(after);
             }
-            // A stray quote: the field as it is written, to the delimiter that follows.
+            if dialect.unescaped_quotes == UnescapedQuotes::StopAtClosingQuote {
+                out.text.push(b);
+                at += 1;
+                continue;
+            }
+            // A stray quote: the field as it was read so far, then as it is written, to the delimiter that follows.
             while after < input.len() && !is_delimiter(after) && !input.get(after).is_some_and(|b| ends_record(*b)) {
                 after += 1;
             }
-            out.text.truncate(start);
-            out.text.extend_from_slice(input.get(from..after).unwrap_or_default());
+            match dialect.unescaped_quotes {
+                UnescapedQuotes::SkipValue => {
+                    out.text.truncate(start);
+                    out.push(None);
+                    return Some(after);
+                }
+                UnescapedQuotes::RaiseError => out.faulty = true,
+                UnescapedQuotes::StopAtDelimiter | UnescapedQuotes::StopAtClosingQuote => {}
+            }
+            out.text.insert(start, quote);
+            out.text.extend_from_slice(input.get(at..after).unwrap_or_default());
             out.close(start, dialect);
             return Some(after);
         } else {
@@ -211,6 +325,9 @@ pub struct Inference {
     date: Option<Converter>,
     /// Without a pattern of the user's only `yyyy-MM-dd` counts as a date.
     strict_dates: bool,
+    /// Without a pattern of the user's a timestamp may be a date: columns of both are of timestamps.
+    dates_as: Dates,
+    notation: Notation,
     timestamp: Converter,
     ntz: Option<Converter>,
     doubles: Converter,
@@ -227,6 +344,11 @@ impl Inference {
             types: vec![DataType::Null; columns],
             date: if prefer_date { Some(Converter::new(&DataType::Date, &dated, conf)?) } else { None },
             strict_dates: text(options, "dateformat").is_none(),
+            dates_as: Dates {
+                timestamps: text(options, "timestampformat").is_none(),
+                timestamps_ntz: text(options, "timestampntzformat").is_none(),
+            },
+            notation: Notation::of(options),
             timestamp: Converter::new(&DataType::Timestamp, options, conf)?,
             ntz: if ntz { Some(Converter::new(&DataType::TimestampNtz, options, conf)?) } else { None },
             doubles: Converter::new(&DataType::Double, options, conf)?,
@@ -251,8 +373,8 @@ impl Inference {
             if so_far == DataType::STRING {
                 return Ok(so_far);
             }
-            match number_type(value, &self.doubles) {
-                Some(found) => so_far = compatible(so_far, found),
+            match self.number_type(value) {
+                Some(found) => so_far = compatible(so_far, found, self.dates_as),
                 None => others.push(value),
             }
         }
@@ -280,7 +402,7 @@ impl Inference {
             rest = rest_as_given;
             let Some(read) = all else { continue };
             if read.null_count() < rest.len() {
-                so_far = compatible(so_far, found);
+                so_far = compatible(so_far, found, self.dates_as);
             }
             rest = rest.iter().enumerate().filter(|(i, _)| read.is_null(*i)).map(|(_, v)| v).collect();
             if rest.is_empty() {
@@ -289,9 +411,25 @@ impl Inference {
         }
         for value in rest.iter().flatten() {
             let found = if convert::boolean(value).is_some() { DataType::Boolean } else { DataType::STRING };
-            so_far = compatible(so_far, found);
+            so_far = compatible(so_far, found, self.dates_as);
         }
         Ok(so_far)
+    }
+
+    fn number_type(&self, value: &str) -> Option<DataType> {
+        if convert::integer::<i32>(value).is_some() {
+            return Some(DataType::Int);
+        }
+        if convert::integer::<i64>(value).is_some() {
+            return Some(DataType::Long);
+        }
+        if let Some(d) = self.notation.inferred(value).filter(|d| d.scale <= 0) {
+            let digits = i64::from(d.precision()) - i64::from(d.scale);
+            if d.scale == 0 && digits <= 38 {
+                return Some(DataType::Decimal(u8::try_from(digits).unwrap_or(38), 0));
+            }
+        }
+        self.doubles.double(value).map(|_| DataType::Double)
     }
 
     /// The schema: columns without values are strings.
@@ -304,30 +442,21 @@ impl Inference {
     }
 }
 
+/// The types of timestamps whose columns may have dates in them.
+#[derive(Debug, Clone, Copy)]
+struct Dates {
+    timestamps: bool,
+    timestamps_ntz: bool,
+}
+
 /// `yyyy-MM-dd`, digit by digit.
-fn is_plain_date(value: &str) -> bool {
+pub fn is_plain_date(value: &str) -> bool {
     value.len() == 10
         && value.bytes().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() })
 }
 
-fn number_type(value: &str, doubles: &Converter) -> Option<DataType> {
-    if convert::integer::<i32>(value).is_some() {
-        return Some(DataType::Int);
-    }
-    if convert::integer::<i64>(value).is_some() {
-        return Some(DataType::Long);
-    }
-    if let Some(d) = convert::decimal(value).filter(|d| d.scale <= 0) {
-        let digits = i64::from(d.precision()) - i64::from(d.scale);
-        if d.scale == 0 && digits <= 38 {
-            return Some(DataType::Decimal(u8::try_from(digits).unwrap_or(38), 0));
-        }
-    }
-    doubles.double(value).map(|_| DataType::Double)
-}
-
 /// The type that holds values of both.
-fn compatible(a: DataType, b: DataType) -> DataType {
+fn compatible(a: DataType, b: DataType, dates_as: Dates) -> DataType {
     let digits = |t: &DataType| match t {
         DataType::Int => Some((10, 0)),
         DataType::Long => Some((20, 0)),
@@ -340,8 +469,16 @@ fn compatible(a: DataType, b: DataType) -> DataType {
         (_, DataType::Null) => a,
         (DataType::Int, DataType::Long) | (DataType::Long, DataType::Int) => DataType::Long,
         (DataType::Double, x) | (x, DataType::Double) if digits(x).is_some() => DataType::Double,
-        (DataType::Date, t @ (DataType::Timestamp | DataType::TimestampNtz))
-        | (t @ (DataType::Timestamp | DataType::TimestampNtz), DataType::Date) => t.clone(),
+        (DataType::Date, t @ DataType::Timestamp) | (t @ DataType::Timestamp, DataType::Date)
+            if dates_as.timestamps =>
+        {
+            t.clone()
+        }
+        (DataType::Date, t @ DataType::TimestampNtz) | (t @ DataType::TimestampNtz, DataType::Date)
+            if dates_as.timestamps_ntz =>
+        {
+            t.clone()
+        }
         (DataType::Timestamp, DataType::TimestampNtz) | (DataType::TimestampNtz, DataType::Timestamp) => {
             DataType::Timestamp
         }
@@ -380,6 +517,9 @@ mod tests {
         assert_eq!(fields("a\"b\"c,\"d\"e,\"f\" ,g", &[])?, some(&["a\"b\"c", "\"d\"e", "f", "g"]));
         assert_eq!(fields("\"x\"\"y\"", &[("escape", "\"")])?, some(&["x\"y"]));
         assert_eq!(fields("a||b", &[("sep", "||")])?, some(&["a", "b"]));
+        assert_eq!(fields("\"a\\\"b\"c,\"d\\\\\",e", &[])?, some(&["\"a\"b\"c", "d\\", "e"]));
+        assert_eq!(fields("\"a\"b\",c", &[("unescapedquotehandling", "STOP_AT_CLOSING_QUOTE")])?, some(&["a\"b", "c"]));
+        assert_eq!(fields("\"a\"b\",c", &[("unescapedquotehandling", "SKIP_VALUE")])?, some(&["", "c"]));
         assert_eq!(fields("a,\"\",", &[("emptyvalue", "E"), ("nullvalue", "N")])?, some(&["a", "E", ""]));
         Ok(())
     }

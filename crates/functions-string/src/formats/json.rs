@@ -19,9 +19,10 @@ use vonk_expr::arrow_types::{element_field, entries_field, struct_fields, to_arr
 use vonk_plan::relation::Options;
 use vonk_plan::types::{DataType, StructField, StructType};
 
-use super::convert::{self, Converter};
+use super::convert::{self, Converter, Notation};
 use super::json_text::Json;
 use super::options::flag;
+use super::variant;
 
 /// What columns are built under.
 pub struct Builder<'c> {
@@ -29,6 +30,7 @@ pub struct Builder<'c> {
     pub conf: &'c SessionConf,
     /// What is no string is copied into strings as Jackson copies it, not as it was written.
     copies: bool,
+    notation: Notation,
     /// Converters of text, one for each type met.
     converters: std::cell::RefCell<Vec<(DataType, Converter)>>,
 }
@@ -41,7 +43,7 @@ struct Values<'v, 'a> {
 
 impl<'c> Builder<'c> {
     pub fn new(options: &'c Options, conf: &'c SessionConf) -> Self {
-        Builder { options, conf, copies: false, converters: Default::default() }
+        Builder { options, conf, copies: false, notation: Notation::of(options), converters: Default::default() }
     }
 
     pub fn copying(self) -> Self {
@@ -98,10 +100,21 @@ impl<'c> Builder<'c> {
             DataType::Decimal(p, s) => {
                 let values = fails.each(v, |j| match j {
                     Json::Number(n) => convert::decimal(n)?.rescaled(*p, *s),
-                    Json::String(n) => convert::decimal(n)?.rescaled(*p, *s),
+                    Json::String(n) => self.notation.decimal(n)?.rescaled(*p, *s),
                     _ => None,
                 });
                 Arc::new(Decimal128Array::from(values).with_precision_and_scale(*p, *s)?)
+            }
+            DataType::Variant => {
+                let mut rows = Vec::with_capacity(v.values.len());
+                for (i, value) in v.values.iter().enumerate() {
+                    let written = value.map(variant::of_json);
+                    if matches!(written, Some(None)) {
+                        fails.mark(i);
+                    }
+                    rows.push(written.flatten());
+                }
+                variant::array(rows.into_iter())?
             }
             DataType::Binary => {
                 let decode = |j: &Json<'_>| match j {
@@ -325,6 +338,8 @@ pub struct Inference {
     pub corrupt: bool,
     primitives_as_string: bool,
     prefers_decimal: bool,
+    drops_all_null: bool,
+    notation: Notation,
     timestamps: Option<(Converter, DataType)>,
 }
 
@@ -338,34 +353,37 @@ impl Inference {
             corrupt: false,
             primitives_as_string: flag(options, "primitivesasstring", false)?,
             prefers_decimal: flag(options, "prefersdecimal", false)?,
+            drops_all_null: flag(options, "dropfieldifallnull", false)?,
+            notation: Notation::of(options),
             timestamps: if timestamps { Some((Converter::new(&kind, options, conf)?, kind)) } else { None },
         })
     }
 
     /// Takes a record into account: an object, or an array of objects.
     pub fn add(&mut self, record: &Json<'_>) -> Result<()> {
-        match record {
-            Json::Object(_) => self.merge(record)?,
-            Json::Array(items) => {
-                for item in items {
-                    match item {
-                        Json::Object(_) => self.merge(item)?,
-                        Json::Null => {}
-                        _ => self.corrupt = true,
-                    }
-                }
+        if self.prefers_decimal && has_non_number(record) {
+            self.corrupt = true;
+            return Ok(());
+        }
+        let found = match self.type_of(record)? {
+            DataType::Array(element, _) => *element,
+            DataType::Null => {
+                self.corrupt = true;
+                return Ok(());
             }
+            other => other,
+        };
+        match found {
+            DataType::Struct(_) => {
+                self.root = Some(match self.root.take() {
+                    Some(before) => common(before, found),
+                    None => found,
+                })
+            }
+            // An array of nothing, or of NULLs.
+            DataType::Null => {}
             _ => self.corrupt = true,
         }
-        Ok(())
-    }
-
-    fn merge(&mut self, record: &Json<'_>) -> Result<()> {
-        let found = self.type_of(record)?;
-        self.root = Some(match self.root.take() {
-            Some(before) => common(before, found),
-            None => found,
-        });
         Ok(())
     }
 
@@ -376,13 +394,8 @@ impl Inference {
             Json::Boolean(_) | Json::Number(_) if self.primitives_as_string => DataType::STRING,
             Json::Boolean(_) => DataType::Boolean,
             Json::Number(n) => self.number(n),
-            Json::String(s) => match &self.timestamps {
-                Some((converter, kind)) => {
-                    let read = converter.convert(&StringArray::from(vec![s.as_ref()]))?;
-                    if read.is_valid(0) { kind.clone() } else { DataType::STRING }
-                }
-                None => DataType::STRING,
-            },
+            Json::String(s) if s.is_empty() => DataType::Null,
+            Json::String(s) => self.string(s)?,
             Json::Array(items) => {
                 let element = items
                     .iter()
@@ -398,23 +411,34 @@ impl Inference {
         })
     }
 
+    fn string(&self, s: &str) -> Result<DataType> {
+        if self.prefers_decimal
+            && let Some(decimal) = self.notation.inferred(s).and_then(decimal_type)
+        {
+            return Ok(decimal);
+        }
+        if let Some((converter, kind)) = &self.timestamps
+            && converter.convert(&StringArray::from(vec![s]))?.is_valid(0)
+        {
+            return Ok(kind.clone());
+        }
+        Ok(DataType::STRING)
+    }
+
     fn number(&self, n: &str) -> DataType {
         let is_whole = !n.contains(['.', 'e', 'E']) && n.ends_with(|c: char| c.is_ascii_digit());
         if is_whole && n.parse::<i64>().is_ok() {
             return DataType::Long;
         }
-        let as_decimal = || {
-            let d = convert::decimal(n)?;
-            let scale = u32::try_from(d.scale.max(0)).ok()?;
-            let digits = d.precision().max(scale);
-            (digits <= 38).then_some(DataType::Decimal(digits as u8, scale as i8))
-        };
-        if is_whole || self.prefers_decimal { as_decimal().unwrap_or(DataType::Double) } else { DataType::Double }
+        match is_whole || self.prefers_decimal {
+            true => convert::decimal(n).and_then(decimal_type).unwrap_or(DataType::Double),
+            false => DataType::Double,
+        }
     }
 
     /// The schema, with a column for bad records where there were any and the mode keeps them.
     pub fn schema(self, corrupt_column: Option<&str>) -> StructType {
-        let root = self.root.map(|t| canonical(t, true));
+        let root = self.root.map(|t| canonical(t, true, self.drops_all_null));
         let mut fields: Vec<StructField> = match root {
             Some(Some(DataType::Struct(s))) => s.fields.to_vec(),
             _ => vec![],
@@ -427,15 +451,33 @@ impl Inference {
     }
 }
 
-/// Without NULL types (strings) and empty structs (gone).
-pub fn canonical(t: DataType, root: bool) -> Option<DataType> {
+/// The type that holds a number of so many digits.
+fn decimal_type(d: convert::Written) -> Option<DataType> {
+    let scale = u32::try_from(d.scale.max(0)).ok()?;
+    let digits = d.precision().max(scale);
+    (digits <= 38).then_some(DataType::Decimal(digits as u8, scale as i8))
+}
+
+/// Is there a `NaN` or an infinity? They are no decimals.
+fn has_non_number(json: &Json<'_>) -> bool {
+    match json {
+        Json::Number(n) => n.ends_with(|c: char| c.is_ascii_alphabetic()),
+        Json::Array(items) => items.iter().any(has_non_number),
+        Json::Object(fields) => fields.iter().any(|(_, v)| has_non_number(v)),
+        _ => false,
+    }
+}
+
+/// Without NULL types, which are strings or `dropped` (`dropFieldIfAllNull`), and empty structs, which are gone.
+pub fn canonical(t: DataType, root: bool, dropped: bool) -> Option<DataType> {
     Some(match t {
+        DataType::Null if dropped => return None,
         DataType::Null => DataType::STRING,
-        DataType::Array(e, n) => DataType::array(canonical(*e, false)?, n),
+        DataType::Array(e, n) => DataType::array(canonical(*e, false, dropped)?, n),
         DataType::Struct(s) => {
             let fields = s.fields.iter().filter(|f| !f.name.is_empty());
-            let fields =
-                fields.filter_map(|f| Some(StructField::new(&f.name, canonical(f.data_type.clone(), false)?, true)));
+            let fields = fields
+                .filter_map(|f| Some(StructField::new(&f.name, canonical(f.data_type.clone(), false, dropped)?, true)));
             let fields: Vec<_> = fields.collect();
             if fields.is_empty() && !root {
                 return None;

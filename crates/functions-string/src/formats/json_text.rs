@@ -298,6 +298,34 @@ impl Json<'_> {
         self.write_as(&mut |number, out| out.push_str(number), write_string, out);
     }
 
+    /// With line breaks and blanks, as Jackson's default printer lays JSON out.
+    pub fn write_pretty(&self, depth: usize, out: &mut String) {
+        match self {
+            Json::Object(fields) if fields.is_empty() => out.push_str("{ }"),
+            Json::Object(fields) => {
+                for (i, (name, value)) in fields.iter().enumerate() {
+                    out.push_str(if i == 0 { "{\n" } else { ",\n" });
+                    out.push_str(&"  ".repeat(depth + 1));
+                    write_string(name, out);
+                    out.push_str(" : ");
+                    value.write_pretty(depth + 1, out);
+                }
+                out.push('\n');
+                out.push_str(&"  ".repeat(depth));
+                out.push('}');
+            }
+            Json::Array(items) if items.is_empty() => out.push_str("[ ]"),
+            Json::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    out.push_str(if i == 0 { "[ " } else { ", " });
+                    item.write_pretty(depth, out);
+                }
+                out.push_str(" ]");
+            }
+            other => other.write(out),
+        }
+    }
+
     /// As Jackson copies it: numbers as it reads them, characters beyond the first 65,536 as pairs of escapes.
     pub fn copy(&self, out: &mut String) {
         self.copy_with(&mut copy_number, out);

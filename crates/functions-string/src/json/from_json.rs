@@ -19,7 +19,8 @@ use super::schema::{
 };
 use crate::formats::json::{Builder, Inference, canonical};
 use crate::formats::json_text::{Json, Liberties, Reader};
-use crate::formats::options::{ParseMode, parse_mode};
+use crate::formats::options::{ParseMode, flag, parse_mode};
+use crate::formats::single_variant;
 
 pub static SPECS: &[FunctionSpec] = &[
     FunctionSpec::scalar("from_json", "json_funcs", build)
@@ -59,7 +60,8 @@ fn schema_of(ctx: &FnContext, args: Vec<TypedExpr>) -> SparkResult<TypedExpr> {
         Some(Ok(value)) => inference.type_of(&value).map_err(vonk_expr::spark_error)?,
         _ => return Err(SparkError::internal("the text is not JSON")),
     };
-    let ty = canonical(found, true).unwrap_or(DataType::structure([]));
+    let dropped = flag(&options, "dropfieldifallnull", false)?;
+    let ty = canonical(found, true, dropped).unwrap_or(DataType::structure([]));
     let mut out = TypedExpr::literal(&Literal::string(ty.sql()))?.at(ctx.origin.clone());
     out.sql = SqlText::call(&ctx.name, args.iter().take(1).map(|a| a.sql.clone()));
     Ok(out)
@@ -76,6 +78,12 @@ fn from_json(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
     let allow = Liberties::new(&options).map_err(|e| call.error(e))?;
     let builder = Builder::new(&options, &conf).copying();
     let fail_fast = parse_mode(&options) == ParseMode::FailFast;
+    let single = match &call.return_type {
+        DataType::Struct(s) if single_variant::column(&options).is_some() => {
+            s.fields.iter().find(|f| f.data_type == DataType::Variant).map(|f| f.name.as_str())
+        }
+        _ => None,
+    };
     // Rows without text give NULL, whatever the type.
     let texts: Vec<Option<&str>> = (0..rows).map(|i| text.get(i).filter(|t| !t.trim().is_empty())).collect();
     let mut bad = vec![false; rows];
@@ -83,8 +91,12 @@ fn from_json(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<Colum
     for (i, text) in texts.iter().enumerate() {
         let record = text.and_then(|t| read(t, allow));
         let fits = match (&call.return_type, &record) {
+            // The record is the value of the only column.
+            (DataType::Struct(_), Some(_)) if single.is_some() => {
+                record.zip(single).map(|(value, name)| Json::Object(vec![(name.into(), value)]))
+            }
             (DataType::Struct(_) | DataType::Map(..), Some(Json::Object(_))) => record,
-            (DataType::Array(..), Some(Json::Array(_))) => record,
+            (DataType::Array(..), Some(Json::Array(_))) | (DataType::Variant, Some(_)) => record,
             (DataType::Array(e, _), Some(Json::Object(_))) if matches!(**e, DataType::Struct(_)) => {
                 record.map(|r| Json::Array(vec![r]))
             }

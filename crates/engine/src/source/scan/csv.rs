@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, StringArray, StringBuilder};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, Result};
 use vonk_common::SparkResult;
 
 use super::Split;
 use super::reading::{BATCH_BYTES, Reading, Stop};
 use crate::source::convert::Converter;
 use crate::source::csv::{self, Dialect, Fields};
-use crate::source::lines;
 use crate::source::options::flag;
+use crate::source::{lines, single_variant, variant};
 
 impl Reading {
     pub(super) fn csv(&self, split: &Split, put: &mut dyn FnMut(RecordBatch) -> Result<(), Stop>) -> Result<(), Stop> {
@@ -24,23 +24,15 @@ impl Reading {
         let mut fields = Fields::default();
         if flag(options, "multiline", false)? {
             let bytes = self.whole(split)?;
-            let (mut at, mut first) = (0, header);
-            while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
-                let line_end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-                let line = rest.get(..line_end).unwrap_or_default();
-                if !dialect.is_record(line) {
-                    at += line_end + 1;
-                    continue;
+            let mut first = header;
+            csv::each_record(&bytes, &dialect, &mut fields, |fields, raw| {
+                rows.check(fields, raw)?;
+                match std::mem::take(&mut first) {
+                    true => rows.on_header(fields, header)?,
+                    false => rows.add(fields, raw, put)?,
                 }
-                let length = csv::record(rest, &dialect, true, &mut fields).max(1);
-                let raw = rest.get(..length).unwrap_or_default().trim_ascii_end();
-                at += length;
-                if std::mem::take(&mut first) {
-                    rows.check_header(&fields, header)?;
-                    continue;
-                }
-                rows.add(&fields, raw, put)?;
-            }
+                Ok::<_, Stop>(true)
+            })?;
         } else {
             let mut lines = self.lines(split)?;
             let mut first = header && split.start == 0;
@@ -49,11 +41,11 @@ impl Reading {
                     continue;
                 }
                 csv::record(line, &dialect, false, &mut fields);
-                if std::mem::take(&mut first) {
-                    rows.check_header(&fields, header)?;
-                    continue;
+                rows.check(&fields, line)?;
+                match std::mem::take(&mut first) {
+                    true => rows.on_header(&fields, header)?,
+                    false => rows.add(&fields, line, put)?,
                 }
-                rows.add(&fields, line, put)?;
             }
         }
         rows.flush(put)
@@ -72,9 +64,29 @@ struct CsvRows<'r> {
     /// How many fields a record has to have; none when not all are looked at.
     expected: Option<usize>,
     bad: Vec<bool>,
+    /// Where records are variants.
+    single: Option<Single>,
     /// How many fields each record has, where columns that are missing have values.
     lengths: Vec<usize>,
     bytes: usize,
+}
+
+/// Records on their way to a column of variants.
+struct Single {
+    column: usize,
+    fields: variant::Fields,
+    names: Option<Vec<String>>,
+    kinds: Vec<variant::Kind>,
+    records: Vec<Option<variant::Written>>,
+}
+
+impl Single {
+    fn add(&mut self, fields: &Fields) -> Result<()> {
+        let texts: Vec<_> = (0..fields.len()).map(|i| fields.get(i).map(String::from_utf8_lossy)).collect();
+        let texts = texts.iter().map(Option::as_deref);
+        self.records.push(Some(self.fields.record(texts, self.names.as_deref(), &mut self.kinds)?));
+        Ok(())
+    }
 }
 
 impl<'r> CsvRows<'r> {
@@ -84,8 +96,14 @@ impl<'r> CsvRows<'r> {
         let fields = &settings.data_schema.fields;
         let wanted: Vec<usize> = reading.projection.iter().copied().filter(|i| *i < fields.len()).collect();
         let mut columns = vec![];
+        let mut single = None;
         for i in wanted.iter().filter(|i| Some(**i) != corrupt) {
             let Some(field) = fields.get(*i) else { continue };
+            if single_variant::column(&settings.options) == Some(field.name.as_str()) {
+                let fields = variant::Fields::new(&settings.options, &settings.conf)?;
+                single = Some(Single { column: *i, fields, names: None, kinds: vec![], records: vec![] });
+                continue;
+            }
             // The column for bad records is in no record.
             let place = i - usize::from(corrupt.is_some_and(|c| c < *i));
             let converter = Converter::new(&field.data_type, &settings.options, &settings.conf)?;
@@ -94,7 +112,9 @@ impl<'r> CsvRows<'r> {
         let keeps_raw = corrupt.is_some_and(|c| wanted.contains(&c));
         let all = fields.len() - usize::from(corrupt.is_some());
         let pruning = settings.conf.bool("spark.sql.csv.parser.columnPruning.enabled");
-        let expected = (columns.len() == all || keeps_raw || !pruning).then_some(all);
+        // Records that are variants have the fields of the header, if there is one.
+        let of_columns = single_variant::column(&settings.options).is_none();
+        let expected = (of_columns && (columns.len() == all || keeps_raw || !pruning)).then_some(all);
         Ok(CsvRows {
             reading,
             split,
@@ -104,14 +124,24 @@ impl<'r> CsvRows<'r> {
             keeps_raw,
             expected,
             bad: vec![],
+            single,
             lengths: vec![],
             bytes: 0,
         })
     }
 
-    /// With `enforceSchema=false` the header has to name the columns.
-    fn check_header(&self, first: &Fields, has_header: bool) -> SparkResult<()> {
+    /// Error: `FAILED_READ_FILE`, where the parser gave up.
+    fn check(&self, fields: &Fields, raw: &[u8]) -> SparkResult<()> {
+        fields.check(raw).map_err(|e| lines::read_failed(&self.split.place, &e).caused_by(e))
+    }
+
+    /// With `enforceSchema=false` the header has to name the columns. Variants have the fields that it names.
+    fn on_header(&mut self, first: &Fields, has_header: bool) -> SparkResult<()> {
         let settings = &self.reading.settings;
+        if let Some(single) = &mut self.single {
+            single.names = Some(csv::header(first, has_header, settings.conf.case_sensitive()));
+            return Ok(());
+        }
         if flag(&settings.options, "enforceschema", true)? {
             return Ok(());
         }
@@ -135,13 +165,18 @@ impl<'r> CsvRows<'r> {
                 None => builder.append_null(),
             }
         }
+        let mut expected = self.expected;
+        if let Some(single) = &mut self.single {
+            single.add(fields)?;
+            expected = single.names.as_ref().map(Vec::len);
+        }
         if self.keeps_raw {
             self.raw.append_value(String::from_utf8_lossy(raw));
         }
         if !self.reading.settings.existing.is_empty() {
             self.lengths.push(fields.len());
         }
-        self.bad.push(self.expected.is_some_and(|n| n != fields.len()));
+        self.bad.push(expected.is_some_and(|n| n != fields.len()));
         self.bytes += raw.len();
         if self.bad.len() >= self.reading.batch_rows || self.bytes >= BATCH_BYTES {
             self.flush(put)?;
@@ -174,6 +209,9 @@ impl<'r> CsvRows<'r> {
             done.push((*i, column));
         }
         self.lengths.clear();
+        if let Some(single) = &mut self.single {
+            done.push((single.column, variant::array(std::mem::take(&mut single.records).into_iter())?));
+        }
         if let Some(corrupt) = self.corrupt.filter(|_| self.keeps_raw) {
             let raw = self.raw.finish();
             let raw = raw.iter().zip(&bad).map(|(line, bad)| line.filter(|_| *bad));

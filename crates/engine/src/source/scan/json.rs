@@ -1,6 +1,7 @@
 //! JSON files: each line, or with `multiline` each file, is a record or an array of them. Texts are
 //! parsed a batch at a time; the columns out of them are built in [`crate::source::json`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -13,6 +14,7 @@ use super::reading::{BATCH_BYTES, Reading, Stop};
 use crate::source::json::Builder;
 use crate::source::json_text::{Json, Liberties, Reader};
 use crate::source::options::flag;
+use crate::source::single_variant;
 
 impl Reading {
     pub(super) fn json(&self, split: &Split, put: &mut dyn FnMut(RecordBatch) -> Result<(), Stop>) -> Result<(), Stop> {
@@ -52,6 +54,7 @@ impl Reading {
         allow: Liberties,
         put: &mut dyn FnMut(RecordBatch) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
+        let single = single_variant::column(&self.settings.options);
         let mut records: Vec<Option<Json<'t>>> = vec![];
         let mut sources: Vec<&'t str> = vec![];
         let mut bad = vec![];
@@ -61,15 +64,17 @@ impl Reading {
             sources.push(source);
         };
         for text in texts {
-            match Reader::new(text, allow).next_value() {
-                None => {}
-                Some(Ok(Json::Array(items))) => {
-                    for item in items {
-                        add(Some(item).filter(|j| matches!(j, Json::Object(_))), text);
-                    }
+            let value = match Reader::new(text, allow).next_value() {
+                None => continue,
+                Some(value) => value.ok(),
+            };
+            match (value, single) {
+                (Some(value), Some(name)) => add(Some(Json::Object(vec![(Cow::Owned(name.to_string()), value)])), text),
+                // An array is as many records, if it is one of objects.
+                (Some(Json::Array(items)), None) if items.iter().all(is_object) => {
+                    items.into_iter().for_each(|item| add(Some(item), text));
                 }
-                Some(Ok(value)) => add(Some(value).filter(|j| matches!(j, Json::Object(_))), text),
-                Some(Err(_)) => add(None, text),
+                (value, _) => add(value.filter(is_object), text),
             }
         }
         if records.is_empty() {
@@ -82,6 +87,7 @@ impl Reading {
             wanted.iter().filter(|i| Some(**i) != corrupt).filter_map(|i| of_file.get(*i).cloned()).collect();
         let builder = Builder::new(&self.settings.options, &self.settings.conf);
         let mut built = builder.columns(&records, &fields, &mut bad)?.into_iter();
+        spread(&sources, &mut bad);
         let mut columns: Vec<(usize, ArrayRef)> = vec![];
         for i in wanted {
             let column = if Some(i) == corrupt {
@@ -103,6 +109,31 @@ impl Reading {
             _ => Err(DataFusionError::Internal("JSON columns out of order".into())),
         })?;
         put(self.judged(split, batch, &bad)?)
+    }
+}
+
+fn is_object(json: &Json<'_>) -> bool {
+    matches!(json, Json::Object(_))
+}
+
+/// Of records out of one text all are bad, if one is.
+fn spread(sources: &[&str], bad: &mut [bool]) {
+    let same = |a: usize, b: usize| match (sources.get(a), sources.get(b)) {
+        (Some(a), Some(b)) => std::ptr::eq(*a, *b),
+        _ => false,
+    };
+    let mut start = 0;
+    while start < bad.len() {
+        let mut end = start + 1;
+        while same(start, end) {
+            end += 1;
+        }
+        if let Some(run) = bad.get_mut(start..end)
+            && run.contains(&true)
+        {
+            run.fill(true);
+        }
+        start = end;
     }
 }
 

@@ -36,6 +36,7 @@ use self::reading::Reading;
 use super::Format;
 use super::existing::Existing;
 use super::lines;
+use super::load::ignores_corrupt_files;
 use super::options::flag;
 use super::table::{DataFile, splits};
 use crate::fs::{Files, Place};
@@ -178,6 +179,8 @@ impl ExecutionPlan for TextScan {
             projection: self.projection.clone(),
             schema: self.schema(),
             limit: self.limit,
+            ignores_corrupt_files: ignores_corrupt_files(&self.settings.options, &self.settings.conf)
+                .map_err(exec_err)?,
             batch_rows: context.session_config().batch_size(),
             bytes: MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition),
             rows: MetricBuilder::new(&self.metrics).output_rows(partition),

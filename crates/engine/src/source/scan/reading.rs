@@ -30,6 +30,7 @@ pub(super) struct Reading {
     pub(super) projection: Vec<usize>,
     pub(super) schema: SchemaRef,
     pub(super) limit: Option<usize>,
+    pub(super) ignores_corrupt_files: bool,
     pub(super) batch_rows: usize,
     pub(super) bytes: Count,
     pub(super) rows: Count,
@@ -78,6 +79,7 @@ impl Reading {
             match self.split(split, &mut put) {
                 Ok(()) => {}
                 Err(Stop::Enough) => return,
+                Err(Stop::Failed(_)) if self.ignores_corrupt_files => {}
                 Err(Stop::Failed(e)) => {
                     let _ = send.blocking_send(Err(e));
                     return;
@@ -111,11 +113,7 @@ impl Reading {
     pub(super) fn whole(&self, split: &Split) -> SparkResult<Vec<u8>> {
         let input = lines::open(&self.files, &split.place, 0, &self.runtime)?;
         let encoding = lines::encoding(&self.settings.options);
-        let bytes = lines::read_all(input, encoding.as_deref(), &split.place)?;
-        Ok(match bytes.strip_prefix(b"\xef\xbb\xbf") {
-            Some(rest) => rest.to_vec(),
-            None => bytes,
-        })
+        lines::read_all(input, encoding.as_deref(), &split.place)
     }
 
     /// The batch of the projected columns: those of the file as computed, those of the folder repeated.

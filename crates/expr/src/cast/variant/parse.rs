@@ -188,10 +188,15 @@ impl Reader<'_> {
         let stop = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
         let text = rest.get(..stop).unwrap_or_default();
         self.at += stop;
-        let value = well_formed(text).then(|| scalar(text)).flatten().ok_or(Fault::Malformed)?;
+        let value = number(text).ok_or(Fault::Malformed)?;
         write_scalar(out, &value);
         Ok(())
     }
+}
+
+/// The number in a text, if JSON's grammar makes it one.
+pub fn number(text: &str) -> Option<Value<'static>> {
+    well_formed(text).then(|| scalar(text)).flatten()
 }
 
 /// JSON's grammar of numbers.
