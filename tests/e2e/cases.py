@@ -5,6 +5,7 @@ and the cases themselves:
 
     {"name": "…", "conf": {…}, "setup": ["…"], "sql": "…"}            or
     {"name": "…", "python": "an expression over spark, F, Window, T that gives a DataFrame"}
+    with  "files": {"a.csv": "its text"}, if there are to be some in the folder that DIR stands for, and
     with  "schema": "…", "rows": [[…]], "ordered": true|false         or
     with  "error": {"condition": "…", "state": "…", "parameters": {…}}
 
@@ -18,6 +19,7 @@ import math
 import os
 import pathlib
 import sys
+import tempfile
 import uuid
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "cases"
@@ -49,7 +51,18 @@ def cell(value):
 
 
 def outcome(session, case, given):
-    """What the server answers, in the form of the files."""
+    """What the server answers, in the form of the files; DIR is a folder of the case's own, seen from both sides."""
+    with tempfile.TemporaryDirectory(prefix="vonk-case-") as folder:
+        for name, text in case.get("files", {}).items():
+            file = pathlib.Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+        case = {k: v.replace("DIR", folder) if k in ("sql", "python") else v for k, v in case.items()}
+        answer = answered(session, case, given)
+        return json.loads(json.dumps(answer, ensure_ascii=False).replace(folder, "DIR"))
+
+
+def answered(session, case, given):
     from pyspark.errors.exceptions.base import PySparkException
     from pyspark.sql import types as T
     from pyspark.sql.connect import functions as F
