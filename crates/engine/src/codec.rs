@@ -54,7 +54,6 @@ use crate::operators::shared::SharedExec;
 use crate::operators::window::WindowByPartition;
 use crate::source::Format;
 use crate::source::existing::Existing;
-use crate::source::partitions::{NULL_NAME, value_of};
 use crate::source::scan::{ScanSettings, Split, TextScan};
 
 /// A node of ours, without its inputs.
@@ -137,7 +136,7 @@ struct SplitMessage {
     end: u64,
     size: u64,
     modified: i64,
-    partition: Vec<Option<String>>,
+    partition: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -292,19 +291,13 @@ impl Scan {
     fn of(scan: &TextScan) -> Result<Self> {
         let settings = &scan.settings;
         let split = |s: &Split| -> Result<SplitMessage> {
-            let value = |v: &ScalarValue| -> Result<Option<String>> {
-                match v.cast_to(&Arrow::Utf8)? {
-                    ScalarValue::Utf8(text) => Ok(text),
-                    _ => Ok(None),
-                }
-            };
             Ok(SplitMessage {
                 place: s.place.to_string(),
                 start: s.start,
                 end: s.end,
                 size: s.size,
                 modified: s.modified,
-                partition: s.partition.iter().map(value).collect::<Result<_>>()?,
+                partition: s.partition.iter().map(value_bytes).collect::<Result<_>>()?,
             })
         };
         Ok(Scan {
@@ -327,8 +320,7 @@ impl Scan {
         }
         let partition_schema = json::parse_struct(&self.partition_schema).map_err(exec_err)?;
         let split = |s: SplitMessage| -> SparkResult<Split> {
-            let values = s.partition.iter().zip(partition_schema.fields.iter());
-            let values = values.map(|(v, f)| value_of(v.as_deref().unwrap_or(NULL_NAME), &f.data_type, "UTC"));
+            let values = s.partition.iter().map(|v| value_of_bytes(v).map_err(spark_error));
             Ok(Split {
                 place: Place::parse(&s.place)?,
                 start: s.start,
@@ -353,19 +345,21 @@ impl Scan {
 }
 
 fn existing_messages(existing: &Existing) -> Result<Vec<ExistingMessage>> {
-    let message = |(name, value): (&String, &ScalarValue)| {
-        let value = datafusion_proto::protobuf::ScalarValue::try_from(value).map_err(bad)?;
-        Ok((name.clone(), value.encode_to_vec()))
-    };
-    existing.iter().map(message).collect()
+    existing.iter().map(|(name, value)| Ok((name.clone(), value_bytes(value)?))).collect()
 }
 
 fn existing_of(messages: Vec<ExistingMessage>) -> Result<Existing> {
-    let value = |(name, bytes): ExistingMessage| {
-        let message = datafusion_proto::protobuf::ScalarValue::decode(bytes.as_slice()).map_err(bad)?;
-        Ok((name, ScalarValue::try_from(&message).map_err(bad)?))
-    };
+    let value = |(name, bytes): ExistingMessage| Ok((name, value_of_bytes(&bytes)?));
     messages.into_iter().map(value).collect::<Result<_>>().map(Existing::new)
+}
+
+fn value_bytes(value: &ScalarValue) -> Result<Vec<u8>> {
+    Ok(datafusion_proto::protobuf::ScalarValue::try_from(value).map_err(bad)?.encode_to_vec())
+}
+
+fn value_of_bytes(bytes: &[u8]) -> Result<ScalarValue> {
+    let message = datafusion_proto::protobuf::ScalarValue::decode(bytes).map_err(bad)?;
+    ScalarValue::try_from(&message).map_err(bad)
 }
 
 /// The plan through its bytes and back; as it is, where an operator of it has no bytes.

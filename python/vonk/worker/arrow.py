@@ -12,6 +12,7 @@ from pyspark.sql.types import (
     BinaryType,
     BooleanType,
     ByteType,
+    CalendarIntervalType,
     CharType,
     DateType,
     DayTimeIntervalType,
@@ -67,7 +68,13 @@ _ATOMIC = {
     DateType: pa.date32(),
     TimestampNTZType: pa.timestamp("us"),
     DayTimeIntervalType: pa.duration("us"),
+    CalendarIntervalType: pa.month_day_nano_interval(),
 }
+
+
+def _field(name, kind, nullable):
+    """A field; one of nothing is always nullable."""
+    return pa.field(name, kind, nullable or pa.types.is_null(kind))
 
 
 def to_arrow_type(t, zone="UTC", large=False):
@@ -84,12 +91,12 @@ def to_arrow_type(t, zone="UTC", large=False):
     if isinstance(t, DecimalType):
         return pa.decimal128(t.precision, t.scale)
     if isinstance(t, ArrayType):
-        return pa.list_(pa.field("element", to_arrow_type(t.elementType, zone, large), t.containsNull))
+        return pa.list_(_field("element", to_arrow_type(t.elementType, zone, large), t.containsNull))
     if isinstance(t, MapType):
         key = pa.field("key", to_arrow_type(t.keyType, zone, large), False)
-        return pa.map_(key, pa.field("value", to_arrow_type(t.valueType, zone, large), t.valueContainsNull))
+        return pa.map_(key, _field("value", to_arrow_type(t.valueType, zone, large), t.valueContainsNull))
     if isinstance(t, StructType):
-        return pa.struct([pa.field(f.name, to_arrow_type(f.dataType, zone, large), f.nullable) for f in t.fields])
+        return pa.struct([_field(f.name, to_arrow_type(f.dataType, zone, large), f.nullable) for f in t.fields])
     if isinstance(t, UserDefinedType):
         return to_arrow_type(t.sqlType(), zone, large)
     if isinstance(t, VariantType):
@@ -107,7 +114,7 @@ def to_arrow_type(t, zone="UTC", large=False):
 def arrow_schema(fields, zone="UTC", large=False):
     """The Arrow schema of a StructType; names may repeat."""
     kinds = [to_arrow_type(f.dataType, zone, large) for f in fields.fields]
-    return pa.schema([pa.field(f.name, t, nullable=f.nullable) for f, t in zip(fields.fields, kinds)])
+    return pa.schema([_field(f.name, t, f.nullable) for f, t in zip(fields.fields, kinds)])
 
 
 class Input:
