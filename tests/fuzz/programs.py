@@ -4,7 +4,7 @@
 
 Standard input holds programs with an empty line between them. Each runs in a session and a database of its own on
 either server. A line is a statement, or `py: EXPRESSION` that gives a DataFrame (over spark, F, Window, T), or
-`conf: KEY=VALUE`. The order of rows counts behind `ordered: ` and where a statement has ORDER BY. Schemas, rows,
+`conf: KEY=VALUE`, or `file: NAME "its text as JSON"` that writes into the folder that DIR stands for. The order of rows counts behind `ordered: ` and where a statement has ORDER BY. Schemas, rows,
 error conditions, SQLSTATEs and parameters are compared, but for numbers of expressions and places of files.
 """
 
@@ -41,6 +41,12 @@ def steps(session, lines, database, files):
     for line in map(str.strip, lines):
         if line.startswith("conf:"):
             session.conf.set(*map(str.strip, line.removeprefix("conf:").split("=", 1)))
+            continue
+        if line.startswith("file:"):
+            name, text = line.removeprefix("file:").split(maxsplit=1)
+            file = pathlib.Path(files, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(json.loads(text).encode())
             continue
         words = line.removeprefix("ordered:").strip().replace("DIR", str(files))
         case = {"ordered": line.startswith("ordered:") or "ORDER BY" in line}

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, Projection};
 use vonk_analyzer::scope::column_expr;
 use vonk_analyzer::{Analyzed, Analyzer};
 use vonk_catalog::{Partition, Table};
-use vonk_common::error::quote_id;
+use vonk_common::error::{quote_id, quote_sql};
 use vonk_common::planner::Deep;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::TypedExpr;
@@ -314,16 +314,26 @@ pub fn put_defaults(query: &mut Relation, defaults: &[ColumnDefault]) -> SparkRe
 /// A value that is too large for its column, told as Spark tells it of an INSERT.
 fn overflow_in(table: &Table, query: &StructType, e: SparkError) -> SparkError {
     let param = |name: &str| e.params().iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()).unwrap_or_default();
-    if e.class() != "CAST_OVERFLOW" {
-        return e;
-    }
-    let (from, to) = (param("sourceType"), param("targetType"));
-    let shown = |t: &vonk_plan::DataType| vonk_common::error::quote_sql(t.sql());
+    let shown = |t: &DataType| quote_sql(t.sql());
     let mut columns = table.schema.fields.iter().zip(query.fields.iter());
-    match columns.find(|(t, q)| shown(&t.data_type) == to && shown(&q.data_type) == from) {
-        Some((column, _)) => SparkError::new("CAST_OVERFLOW_IN_TABLE_INSERT")
-            .param("sourceType", from)
-            .param("targetType", to)
+    let found = match e.class() {
+        "CAST_OVERFLOW" => {
+            let (from, to) = (param("sourceType"), param("targetType"));
+            columns.find(|(t, q)| shown(&t.data_type) == to && shown(&q.data_type) == from)
+        }
+        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" => {
+            let digits = |t: &DataType| match t {
+                DataType::Decimal(p, s) => p.to_string() == param("precision") && s.to_string() == param("scale"),
+                _ => false,
+            };
+            columns.find(|(t, q)| digits(&t.data_type) && q.data_type.is_numeric() && q.data_type != t.data_type)
+        }
+        _ => None,
+    };
+    match found {
+        Some((column, value)) => SparkError::new("CAST_OVERFLOW_IN_TABLE_INSERT")
+            .param("sourceType", shown(&value.data_type))
+            .param("targetType", shown(&column.data_type))
             .param("columnName", quote_id([&column.name])),
         None => e,
     }
@@ -364,6 +374,7 @@ impl Session {
             (true, Some(folder)) => Overwrite::Folder(folder),
             (true, None) => Overwrite::Static,
         };
+        let policy = StorePolicy::of(&conf);
         let write = WriteJob {
             format: Format::named(table.provider.as_deref().unwrap_or("parquet"))?,
             target,
@@ -373,7 +384,10 @@ impl Session {
             options: keeping_nulls(options, table, &conf),
             conf,
         };
-        let stats = self.write_files(input, write).await.map_err(|e| overflow_in(&job.table, &query, e))?;
+        let stats = self.write_files(input, write).await.map_err(|e| match policy {
+            StorePolicy::Ansi => overflow_in(&job.table, &query, e),
+            StorePolicy::Legacy | StorePolicy::Strict => e,
+        })?;
         if !table.partition_columns.is_empty() && table.tracks_partitions {
             self.note_partitions(table, &stats, overwrite == Overwrite::Static)?;
         }

@@ -82,7 +82,7 @@ def to_arrow_type(t, zone="UTC", large=False):
     atomic = _ATOMIC.get(type(t))
     if atomic is not None:
         return atomic
-    if isinstance(t, StringType):
+    if isinstance(t, (StringType, CharType, VarcharType)):
         return pa.large_string() if large else pa.string()
     if isinstance(t, BinaryType):
         return pa.large_binary() if large else pa.binary()

@@ -16,6 +16,7 @@ from pyspark.sql.types import (
     BinaryType,
     BooleanType,
     ByteType,
+    CharType,
     DateType,
     DayTimeIntervalType,
     DecimalType,
@@ -31,6 +32,7 @@ from pyspark.sql.types import (
     TimestampNTZType,
     TimestampType,
     UserDefinedType,
+    VarcharType,
     VariantType,
 )
 
@@ -95,7 +97,7 @@ def converter(t):
         return _float
     if isinstance(t, DecimalType):
         return _decimal(t)
-    if isinstance(t, StringType):
+    if isinstance(t, (StringType, CharType, VarcharType)):
         return _text
     if isinstance(t, BinaryType):
         return _binary
@@ -170,7 +172,9 @@ def _binary(v):
 def _array(element):
     def convert(v):
         _picklable(v)
-        if not isinstance(v, (list, tuple, python_array.array)):
+        if isinstance(v, (bytes, bytearray)):
+            v = [(b ^ 0x80) - 0x80 for b in v]  # Java's bytes have a sign
+        elif not isinstance(v, (list, tuple, python_array.array)):
             return None
         return [None if e is None else element(e) for e in v]
 
@@ -228,6 +232,10 @@ def java_string(v):
         clock = {"pm": v.hour // 12, "half": v.hour % 12, "hour": v.hour, "minute": v.minute, "second": v.second}
         milli = v.microsecond // 1000
         return _CALENDAR.format(year=v.year, month=v.month - 1, day=v.day, milli=milli, **clock)
+    if type(v) is datetime.timedelta:
+        total = v.total_seconds()
+        total = int(total) if total.is_integer() else total
+        return f"Timedelta: {v.days} days, {v.seconds} seconds, {v.microseconds} microseconds (total: {total} seconds)"
     _picklable(v)
     return str(v)
 

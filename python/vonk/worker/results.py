@@ -14,6 +14,7 @@ from pyspark.errors import PySparkValueError
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
+    CharType,
     DecimalType,
     MapType,
     NullType,
@@ -22,6 +23,7 @@ from pyspark.sql.types import (
     TimestampNTZType,
     TimestampType,
     UserDefinedType,
+    VarcharType,
     VariantType,
     VariantVal,
 )
@@ -93,7 +95,7 @@ def _converter(t, int_to_decimal):
             raise PySparkValueError(f"input for {t} must be None, but got {value}")
 
         return null
-    if isinstance(t, StringType):
+    if isinstance(t, (StringType, CharType, VarcharType)):
         return _string
     if isinstance(t, BinaryType):
         return _binary

@@ -1,6 +1,7 @@
 //! The schema of JSON files: of all lines, or with `multiline` of each file as a whole.
 
 use tokio::runtime::Handle;
+use vonk_common::error::quote_sql;
 use vonk_common::{SessionConf, SparkError, SparkResult};
 use vonk_expr::spark_error;
 use vonk_plan::relation::Options;
@@ -35,6 +36,11 @@ pub fn schema(
             None => {}
             Some(Ok(value)) => inference.add(&value).map_err(spark_error)?,
             Some(Err(_)) => inference.corrupt = true,
+        }
+        if let (Some(stray), ParseMode::FailFast) = (&inference.stray, mode) {
+            return Err(SparkError::new("INVALID_JSON_RECORD_TYPE")
+                .param("invalidType", quote_sql(stray.sql()))
+                .param("failFastMode", "FAILFAST"));
         }
         if inference.corrupt && mode == ParseMode::FailFast {
             return Err(SparkError::new("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION")

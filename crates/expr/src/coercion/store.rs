@@ -61,8 +61,43 @@ pub fn can_ansi_store_assign(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Casts `value` for a column. Errors: `INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST`, and at run
-/// time overflow errors under ANSI.
+/// What of a type cannot be stored: where it is in the column, what it is, and what it should be.
+struct Misfit<'t> {
+    path: Vec<String>,
+    from: &'t DataType,
+    to: &'t DataType,
+}
+
+/// The first part that the policy does not let through (Spark's `DataTypeUtils.canWrite`).
+fn misfit<'t>(from: &'t DataType, to: &'t DataType, policy: StorePolicy, path: &[String]) -> Option<Misfit<'t>> {
+    use DataType as T;
+    let below = |name: &str| [path, &[name.to_string()]].concat();
+    match (from, to) {
+        (T::Array(a, _), T::Array(b, _)) => misfit(a, b, policy, &below("element")),
+        (T::Map(ak, av, _), T::Map(bk, bv, _)) => {
+            misfit(ak, bk, policy, &below("key")).or_else(|| misfit(av, bv, policy, &below("value")))
+        }
+        (T::Struct(a), T::Struct(b)) if a.len() == b.len() => {
+            let mut fields = a.fields.iter().zip(b.fields.iter());
+            fields.find_map(|(x, y)| misfit(&x.data_type, &y.data_type, policy, &below(&y.name)))
+        }
+        _ => {
+            let fits = match (from, to) {
+                (a, b) if a == b => true,
+                (T::Null, _) => policy != StorePolicy::Strict,
+                (T::YearMonthInterval(..), T::YearMonthInterval(..)) => false,
+                (T::DayTimeInterval(..), T::DayTimeInterval(..)) => false,
+                (T::Variant, to) if to.is_string() => true,
+                _ if policy == StorePolicy::Strict => can_up_cast(from, to),
+                _ => can_ansi_store_assign(from, to),
+            };
+            (!fits).then(|| Misfit { path: path.to_vec(), from, to })
+        }
+    }
+}
+
+/// Casts `value` for a column. Errors: `INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST`, under the LEGACY policy
+/// `DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION`, and at run time overflow errors under ANSI.
 pub fn store_assignment_cast(
     facts: &QueryFacts,
     value: TypedExpr,
@@ -75,18 +110,25 @@ pub fn store_assignment_cast(
     if from == *to {
         return Ok(value);
     }
-    let (allowed, mode) = match policy {
-        StorePolicy::Ansi => (can_ansi_store_assign(&from.as_nullable(), &to.as_nullable()), CastMode::Ansi),
-        StorePolicy::Strict => (can_up_cast(&from.as_nullable(), &to.as_nullable()), CastMode::Session),
-        StorePolicy::Legacy => (cast::can_cast(&from, to, cast::Mode::Legacy), CastMode::Legacy),
-    };
-    if !allowed {
+    let plain = to.without_limits();
+    if policy == StorePolicy::Legacy {
+        if !cast::can_cast(&from, to, cast::Mode::Legacy) {
+            return Err(SparkError::new("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION")
+                .param("sqlExpr", value.quoted_sql())
+                .param("srcType", quote_sql(from.sql()))
+                .param("targetType", quote_sql(plain.sql()))
+                .at(value.origin.clone()));
+        }
+        return cast::implicit_cast(facts, value, to, CastMode::Legacy);
+    }
+    if let Some(wrong) = misfit(&from.as_nullable(), &plain.as_nullable(), policy, column) {
         return Err(SparkError::new("INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST")
             .param("tableName", quote_id(table))
-            .param("colName", quote_id(column))
-            .param("srcType", quote_sql(from.to_string().to_uppercase()))
-            .param("targetType", quote_sql(to.to_string().to_uppercase()))
+            .param("colName", quote_id(&wrong.path))
+            .param("srcType", quote_sql(wrong.from.to_string().to_uppercase()))
+            .param("targetType", quote_sql(wrong.to.to_string().to_uppercase()))
             .at(value.origin.clone()));
     }
+    let mode = if policy == StorePolicy::Ansi { CastMode::Ansi } else { CastMode::Session };
     cast::implicit_cast(facts, value, to, mode)
 }

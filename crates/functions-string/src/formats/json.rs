@@ -336,6 +336,8 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 pub struct Inference {
     root: Option<DataType>,
     pub corrupt: bool,
+    /// The type of a record that is none.
+    pub stray: Option<DataType>,
     primitives_as_string: bool,
     prefers_decimal: bool,
     drops_all_null: bool,
@@ -351,6 +353,7 @@ impl Inference {
         Ok(Inference {
             root: None,
             corrupt: false,
+            stray: None,
             primitives_as_string: flag(options, "primitivesasstring", false)?,
             prefers_decimal: flag(options, "prefersdecimal", false)?,
             drops_all_null: flag(options, "dropfieldifallnull", false)?,
@@ -382,7 +385,10 @@ impl Inference {
             }
             // An array of nothing, or of NULLs.
             DataType::Null => {}
-            _ => self.corrupt = true,
+            other => {
+                self.corrupt = true;
+                self.stray = Some(other);
+            }
         }
         Ok(())
     }
