@@ -161,7 +161,8 @@ impl State for Correlation {
     fn finish(&self, what: &str) -> Option<f64> {
         let corr = || {
             let root = (self.x_mk * self.y_mk).sqrt();
-            (root != 0.0).then(|| self.ck / root)
+            // Where one side is always the same there is none, even if the other is no number.
+            (self.x_mk != 0.0 && self.y_mk != 0.0 && root != 0.0).then(|| self.ck / root)
         };
         match what {
             _ if self.n == 0.0 => None,

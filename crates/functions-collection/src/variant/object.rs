@@ -1,9 +1,10 @@
 //! `to_variant_object`: structs, maps with text keys and arrays as variants.
 
+use datafusion::arrow::array::Array;
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::ColumnarValue;
-use vonk_common::SparkResult;
 use vonk_common::error::quote_sql;
+use vonk_common::{SparkError, SparkResult};
 use vonk_expr::cast::variant::to_variant;
 use vonk_expr::cast::zone::Zone;
 use vonk_expr::cast::{Caster, Mode, can_cast};
@@ -43,5 +44,25 @@ fn fits(ty: &DataType) -> bool {
 fn eval(call: &Call, args: &[ColumnarValue], rows: usize) -> DfResult<ColumnarValue> {
     let caster = Caster { mode: Mode::Ansi, zone: &Zone::utc(), origin: call.origin.as_ref() };
     let from = call.arg_types.first().unwrap_or(&DataType::Null);
-    Ok(ColumnarValue::Array(to_variant(&caster, &array_arg(args, 0, rows)?, from)?))
+    let values = array_arg(args, 0, rows)?;
+    if let Some(key) = name_given_twice(from).filter(|_| values.null_count() < values.len()) {
+        return Err(call.error(SparkError::new("VARIANT_DUPLICATE_KEY").param("key", key)));
+    }
+    Ok(ColumnarValue::Array(to_variant(&caster, &values, from)?))
+}
+
+/// A name that two fields of a struct share.
+fn name_given_twice(ty: &DataType) -> Option<&str> {
+    match ty {
+        DataType::Array(e, _) => name_given_twice(e),
+        DataType::Map(_, v, _) => name_given_twice(v),
+        DataType::Struct(s) => {
+            let mut names: Vec<&str> = s.fields.iter().map(|f| f.name.as_str()).collect();
+            names.sort_unstable();
+            let twice =
+                names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first().copied());
+            twice.or_else(|| s.fields.iter().find_map(|f| name_given_twice(&f.data_type)))
+        }
+        _ => None,
+    }
 }
