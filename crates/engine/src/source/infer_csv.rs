@@ -27,11 +27,10 @@ pub fn schema(
     if let Some(schema) = single_variant::schema(options) {
         return Ok(schema);
     }
-    let dialect = Dialect::new(options)?;
+    let (dialect, sample) = (Dialect::new(options)?, Sample::new(options)?);
+    let mut input = Input { files, options, runtime, dialect, sample };
     let has_header = flag(options, "header", false)?;
     let infers = flag(options, "inferschema", false)?;
-    let mut sample = Sample::new(options)?;
-    let mut fields = Fields::default();
     let mut names: Option<Vec<String>> = None;
     let mut inference: Option<Inference> = None;
     let mut held: Vec<Vec<Option<String>>> = vec![];
@@ -59,7 +58,7 @@ pub fn schema(
             }
             Ok(true)
         };
-        each_record(files, entry, options, &dialect, runtime, &mut fields, &mut sample, &mut on_record)?;
+        input.each_record(entry, &mut on_record)?;
         if names.is_some() && !infers {
             break;
         }
@@ -80,41 +79,48 @@ fn settle(inference: &mut Option<Inference>, held: &mut [Vec<Option<String>>]) -
     }
 }
 
-/// Calls `on_record` for the records of a file, and whether they are of the sample, until it says no.
-/// Error: `MALFORMED_CSV_RECORD`.
-#[allow(clippy::too_many_arguments)]
-fn each_record(
-    files: &Files,
-    entry: &FileEntry,
-    options: &Options,
-    dialect: &Dialect,
-    runtime: &Handle,
-    fields: &mut Fields,
-    sample: &mut Sample,
-    on_record: &mut dyn FnMut(&Fields, bool) -> SparkResult<bool>,
-) -> SparkResult<()> {
-    let encoding = lines::encoding(options);
-    if flag(options, "multiline", false)? {
-        let input = lines::open(files, &entry.place, 0, runtime)?;
-        let bytes = lines::read_all(input, encoding.as_deref(), &entry.place)?;
-        return csv::each_record(&bytes, dialect, fields, |fields, record| {
-            fields.check(record)?;
-            on_record(fields, sample.takes_next())
-        });
-    }
-    let separator = text(options, "linesep").map(unescape);
-    let mut lines =
-        Lines::open(files, &entry.place, (0, u64::MAX), separator.as_deref(), encoding.as_deref(), runtime)?;
-    while let Some(line) = lines.next_line()? {
-        let taken = sample.takes_next();
-        if !dialect.is_record(line) {
-            continue;
+/// How the files are read.
+struct Input<'i> {
+    files: &'i Files,
+    options: &'i Options,
+    runtime: &'i Handle,
+    dialect: Dialect,
+    sample: Sample,
+}
+
+impl Input<'_> {
+    /// Calls `on_record` for the records of a file, and whether they are of the sample, until it says no.
+    /// Error: `MALFORMED_CSV_RECORD`.
+    fn each_record(
+        &mut self,
+        entry: &FileEntry,
+        on_record: &mut dyn FnMut(&Fields, bool) -> SparkResult<bool>,
+    ) -> SparkResult<()> {
+        let Input { files, options, runtime, dialect, sample } = self;
+        let mut fields = Fields::default();
+        let encoding = lines::encoding(options);
+        if flag(options, "multiline", false)? {
+            let input = lines::open(files, &entry.place, 0, runtime)?;
+            let bytes = lines::read_all(input, encoding.as_deref(), &entry.place)?;
+            return csv::each_record(&bytes, dialect, &mut fields, |fields, record| {
+                fields.check(record)?;
+                on_record(fields, sample.takes_next())
+            });
         }
-        csv::record(line, dialect, false, fields);
-        fields.check(line)?;
-        if !on_record(fields, taken)? {
-            return Ok(());
+        let separator = text(options, "linesep").map(unescape);
+        let mut lines =
+            Lines::open(files, &entry.place, (0, u64::MAX), separator.as_deref(), encoding.as_deref(), runtime)?;
+        while let Some(line) = lines.next_line()? {
+            let taken = sample.takes_next();
+            if !dialect.is_record(line) {
+                continue;
+            }
+            csv::record(line, dialect, false, &mut fields);
+            fields.check(line)?;
+            if !on_record(&fields, taken)? {
+                return Ok(());
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
